@@ -1,0 +1,78 @@
+"""The configuration: where `conf/` is, the value nodes' types, and what bad input is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+PACKAGE = Path(__file__).parent
+
+
+class BadInput(Exception):
+    """What a user gave cannot be used; one line that says what, where, and what would be valid."""
+
+
+@dataclass
+class Ramp:
+    """A penalty's weight over training: `weight * clip((step - start) / (end - start), 0, 1)`."""
+
+    weight: float = MISSING
+    start: int = 0
+    end: int = 0
+
+
+@dataclass
+class Train:
+    """How long and in which steps a population trains."""
+
+    steps: int = 5000
+    batch_size: int = 128
+    eval_every: int = 500
+    clip_norm: float | None = None  # the largest gradient norm of each member
+    compile: str = "graph"  # or xla: pays for small feed-forward models
+
+
+@dataclass
+class Config:
+    """Every key; the groups are checked by what they instantiate."""
+
+    task: Any = MISSING
+    encoder: Any = MISSING
+    head: Any = MISSING
+    unit: Any = MISSING
+    optimizer: Any = MISSING
+    train: Train = field(default_factory=Train)
+    penalty: dict[str, Ramp] = field(default_factory=dict)
+    seeds: Any = 10  # a number, or a list of seeds
+    strategy: str = "auto"
+    output: str = "runs"
+    resume: str | None = None
+
+
+def conf_dir() -> Path:
+    """`conf/` inside the package (a wheel), else beside it (a checkout, an editable install)."""
+    inside = PACKAGE / "conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def options(group: str) -> list[str]:
+    """The options of a config group, by name."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def shipped(group: str, option: str) -> DictConfig:
+    """An option of the installed `conf/`: the group's own node, without what it says of others."""
+    loaded = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
+    assert isinstance(loaded, DictConfig)
+    return loaded if "_target_" in loaded else loaded[group]
+
+
+def register() -> None:
+    """Make the schema and the resolver of `conf/config.yaml` known to Hydra."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    # runs/<experiment>, or runs/<task> where there is none.
+    OmegaConf.register_new_resolver(
+        "first", lambda *names: next(n for n in names if n not in (None, "None")), replace=True
+    )

@@ -1,0 +1,124 @@
+"""Measure a run elsewhere: `python -m nalu_seq.evaluate RUN task.lengths=[10,100,1000,10000]`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nalu_seq.checks import refuse
+from nalu_seq.config import BadInput, register
+
+CHANGEABLE = ("task.lengths", "task.range", "task.ranges", "task.extrapolate")
+
+
+def main() -> None:
+    """The command. Exit codes: 0 done, 2 bad input."""
+    parser = argparse.ArgumentParser(prog="python -m nalu_seq.evaluate", description=__doc__)
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument(
+        "overrides", nargs="*", help=f"where to measure: {', '.join(CHANGEABLE)}, as key=value"
+    )
+    parser.add_argument(
+        "--export",
+        nargs=2,
+        metavar=("SEED", "FILE"),
+        help="write the member with this seed as a Keras model, FILE.keras, and measure nothing",
+    )
+    parser.add_argument("--case", help="with --export: the member's case, if there are several")
+    parser.add_argument("--plot", type=Path, help="draw the error along the longest split (PNG …)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
+    arguments = parser.parse_args()
+    register()
+    try:
+        _evaluate(arguments)
+    except OmegaConfBaseException as error:
+        refuse(str(error).splitlines()[0])
+    except BadInput as error:
+        refuse(error)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from nalu_seq.runs import read_run
+
+    overrides = _overrides(arguments.overrides)
+    cfg, choices = read_run(arguments.run, arguments.trust)
+    from nalu_seq.startup import start_tensorflow
+
+    start_tensorflow()
+    from nalu_seq.evaluation.extrapolation import extrapolate
+    from nalu_seq.recipe import Recipe
+    from nalu_seq.training.checkpoints import NoCheckpoint
+    from nalu_seq.training.session import open_run
+
+    OmegaConf.set_struct(cfg, True)
+    cfg.merge_with(overrides)
+    recipe = Recipe(cfg, choices)
+    population, _, checkpoints = open_run(recipe, arguments.run)
+    try:
+        step, damaged = checkpoints.restore()
+    except NoCheckpoint as error:
+        raise BadInput(str(error)) from error
+    if damaged:
+        passed = ", ".join(map(str, damaged))
+        print(f"checkpoint {passed} is damaged: using step {step}", file=sys.stderr)
+    if arguments.export:
+        seed, file = arguments.export
+        _export(recipe, population, seed, file, arguments.case)
+        return
+    found = extrapolate(recipe, population, step)
+    if arguments.plot:
+        from nalu_seq.reporting.plots import plot_course
+
+        plot_course(found, arguments.plot)
+    if arguments.json:
+        print(json.dumps(found.as_dict(), indent=1))
+        return
+    from rich.console import Console
+
+    from nalu_seq.reporting.console import drift_table, results_table
+
+    console = Console()
+    console.print(results_table(found.as_dict()))
+    if found.drift:
+        console.print(drift_table(found.drift))
+
+
+def _overrides(given: list[str]) -> Any:
+    for override in given:
+        key, equals, _ = override.partition("=")
+        if not equals:
+            raise BadInput(f"{override!r} is no override: write key=value")
+        if key not in CHANGEABLE:
+            raise BadInput(
+                f"{key}: evaluate can only change where it measures: {', '.join(CHANGEABLE)}"
+            )
+    return OmegaConf.from_dotlist(given)
+
+
+def _export(recipe: Any, population: Any, seed: str, file: str, case: str | None) -> None:
+    """Write one member as a `.keras` file."""
+    path = Path(file)
+    if path.suffix != ".keras":
+        raise BadInput(f"--export: {file} must end in .keras")
+    if not path.absolute().parent.is_dir():
+        raise BadInput(f"--export: {path.absolute().parent} is no directory")
+    if not seed.isdecimal() or int(seed) not in recipe.seeds:
+        raise BadInput(f"--export: seed {seed} is not in this run; it has {recipe.seeds}")
+    cases = list(recipe.task.cases)
+    if case is None and len(cases) > 1:
+        raise BadInput(f"--export: this run has several cases, name one: --case {'|'.join(cases)}")
+    if case is not None and case not in cases:
+        raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
+    members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
+    population.member(members.index((case or cases[0], int(seed)))).save(path)
+    print(f"{path}: seed {seed}, a Keras model; open it with keras.models.load_model after")
+    print("  import nalu_seq.models, nalu_seq.units")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""How far a trained population extrapolates: its splits, and its error along the longest one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nalu_seq.evaluation.measure import Course, Evaluator
+from nalu_seq.evaluation.summary import results
+from nalu_seq.recipe import Recipe
+from nalu_seq.reporting.record import Row
+from nalu_seq.tasks.base import SequenceTask
+from nalu_seq.training.population import Population
+
+
+@dataclass
+class Extrapolation:
+    """What was found.
+
+    Attributes:
+        summary: task, encoder, head, unit, cases, step, and `results` as in summary.json.
+        drift: for each member along the longest split: `drift_per_step`, the slope of the mean
+            absolute error over the steps; `first_wrong`, the first step at which any of its
+            sequences no longer rounds to the truth, or None; `mae`, at the last step.
+        course: the error of each member along the longest split; None without sequences.
+        trained_length: the length that was trained on; None without sequences.
+    """
+
+    summary: dict[str, Any]
+    drift: list[dict[str, Any]]
+    course: Course | None
+    trained_length: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and tables."""
+        return {**self.summary, "drift": self.drift}
+
+
+def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolation:
+    """Measure a population on every split of its task."""
+    evaluator = Evaluator(population, recipe.task, recipe.cases, recipe.stream())
+    members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
+    rows, courses = [], {}
+    for split in recipe.task.splits:
+        metrics, courses[split] = evaluator.measure(split)
+        for metric, values in metrics.items():
+            rows += [
+                Row(step, case, seed, split, metric, float(value))
+                for (case, seed), value in zip(members, values, strict=True)
+            ]
+    groups = ("task", "encoder", "head", "unit")
+    summary = {
+        **{group: recipe.choices[group] for group in groups},
+        "cases": list(recipe.task.cases),
+        "step": step,
+        # One measurement says nothing of when.
+        "results": [r for r in results(rows, recipe.task.criterion) if r["metric"] != "solved_at"],
+    }
+    longest = max(recipe.task.splits, key=lambda split: recipe.task.splits[split].length)
+    course = courses[longest]
+    drift = [] if course is None else _drift(recipe, members, longest, course)
+    return Extrapolation(summary, drift, course, recipe.task.length)
+
+
+def _drift(
+    recipe: Recipe, members: list[tuple[str, int]], split: str, course: Course
+) -> list[dict[str, Any]]:
+    steps = np.arange(1, course.mae.shape[1] + 1)
+    counts = isinstance(recipe.task, SequenceTask) and recipe.task.counts
+    drift = []
+    for (case, seed), mae, exact in zip(members, course.mae, course.exact, strict=True):
+        wrong = np.flatnonzero(exact < 1) if counts else np.array([])
+        slope = float(np.polyfit(steps, mae, 1)[0]) if len(steps) > 1 else 0.0
+        drift.append(
+            {
+                "case": case,
+                "seed": seed,
+                "split": split,
+                "drift_per_step": slope,
+                "first_wrong": int(steps[wrong[0]]) if len(wrong) else None,
+                "mae": float(mae[-1]),
+            }
+        )
+    return drift

@@ -1,0 +1,118 @@
+"""Measures a population on a task's splits; long sequences are streamed in pieces."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.models import Stream as StreamModel
+from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
+from nalu_seq.training.population import Population
+from nalu_seq.training.random import Draws, Stream
+
+# Sequence steps x examples x members held at once: 2^18 of them with 128 floats each are 128 MiB.
+PIECE_STEPS = 2**18
+
+
+class Course(NamedTuple):
+    """How the error of each member went along a sequence.
+
+    Attributes:
+        mae: `[M, T]`, mean absolute error over the examples at each step.
+        exact: `[M, T]`, share of the examples of which every output rounds to the target.
+    """
+
+    mae: np.ndarray
+    exact: np.ndarray
+
+
+class Evaluator:
+    """Measures a population on fixed examples of a task's splits, each member on its own.
+
+    Args:
+        population: the members.
+        task: what they learn.
+        cases: each member's case, by name.
+        stream: for a sequence task, the population's model with its states passed on.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        task: Task,
+        cases: list[str],
+        stream: StreamModel | None = None,
+    ) -> None:
+        self.population = population
+        self.task = task
+        self.cases = cases
+        self.stream = stream
+        self._traced: dict[Any, Any] = {}
+
+    def measure(self, split: str) -> tuple[dict[str, np.ndarray], Course | None]:
+        """The task's metrics on a split, `[M]` each, and the course over a sequence."""
+        if isinstance(self.task, SequenceTask):
+            pieces = list(self._pieces(split))
+            y, prediction, _ = pieces[-1]
+            parts = zip(*(course for _, _, course in pieces), strict=True)
+            course = Course(*(np.concatenate(part, axis=1) for part in parts))
+        else:
+            y, prediction = self._examples(split)
+            course = None
+        metrics = self.task.metrics(y, prediction)
+        return {name: value.numpy() for name, value in metrics.items()}, course
+
+    def _examples(self, name: str) -> tuple[Any, Any]:
+        """Targets and predictions `[M, B, units]` of a task without sequences."""
+        assert isinstance(self.task, ExampleTask)
+        if name not in self._traced:
+            task, stream = self.task, Stream(self.population.seeds, self.cases, name)
+
+            @tf.function
+            def examples() -> tuple[Any, Any]:
+                batch = task.split_batch(name, stream.at(0, task.splits[name].examples))
+                return batch.y, self.population(batch.x)
+
+            self._traced[name] = examples
+        return self._traced[name]()
+
+    def _pieces(self, name: str) -> Iterator[tuple[Any, Any, Course]]:
+        """Piece by piece: targets and predictions `[M, B, units]` at its last step, its course."""
+        assert isinstance(self.task, SequenceTask) and self.stream is not None
+        split, members = self.task.splits[name], len(self.population)
+        draws = Stream(self.population.seeds, self.cases, name).at(0, split.examples)
+        # What is traced knows neither name nor length: all lengths of one range share it.
+        shared = dataclasses.replace(split, length=0)
+        if shared not in self._traced:
+            self._traced[shared] = self._trace_piece(shared)
+        states = [
+            tf.tile(tf.constant(s)[None], [members, split.examples, 1])  # [M, B, size]
+            for s in self.stream.initial_states
+        ]
+        target_state = self.task.target_state(members, split.examples)
+        size = max(1, PIECE_STEPS // (members * split.examples))
+        for start in range(0, split.length, size):
+            count = min(size, split.length - start)
+            y, prediction, states, target_state, course = self._traced[shared](
+                draws.keys, tf.constant(start), tf.constant(count), states, target_state
+            )
+            yield y, prediction, Course(*(c.numpy() for c in course))
+
+    def _trace_piece(self, split: Split) -> Any:
+        task, stream = self.task, self.stream
+        assert isinstance(task, SequenceTask) and stream is not None
+
+        @tf.function
+        def piece(keys: Any, start: Any, count: Any, states: Any, target_state: Any) -> Any:
+            draws = Draws(keys, tuple(self.cases), 0, split.examples, tf.range(split.examples))
+            batch, target_state = task.piece(split, draws, start, count, target_state)
+            outputs = self.population([batch.x, *states], model=stream.model)
+            prediction, *states = outputs if isinstance(outputs, list) else [outputs]
+            error = tf.abs(prediction - batch.y)  # [M, B, T, units]
+            right = tf.reduce_all(tf.round(prediction) == batch.y, axis=3)
+            course = tf.reduce_mean(error, [1, 3]), tf.reduce_mean(tf.cast(right, tf.float32), 1)
+            return batch.y[:, :, -1], prediction[:, :, -1], states, target_state, course
+
+        return piece

@@ -1,0 +1,106 @@
+"""One Keras model from an encoder, a head and a unit."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+
+class Stream(NamedTuple):
+    """A model that is fed a long sequence in pieces.
+
+    Attributes:
+        model: `[x, *states] -> [y, *states]`.
+        initial_states: each `[1, size]`, what `states` are before the first piece.
+    """
+
+    model: keras.Model
+    initial_states: list[np.ndarray]
+
+
+def build(
+    encoder: Callable[..., keras.layers.Layer],
+    head: Callable[..., keras.layers.Layer],
+    unit: Callable[..., keras.layers.Layer],
+    features: int,
+    units: int,
+    sequence: bool = True,
+    length: int | None = None,
+) -> keras.Model:
+    """The model `[batch, time, features] -> [batch, time, units]`.
+
+    With a `length` every loop over time is written out for it (training); without, the model takes
+    any length (evaluation, export). Both have the same variables in the same order.
+
+    Args:
+        encoder: makes the encoder's layer, from `nalu_seq.models.encoders`.
+        head: makes the head's layer from a unit, from `nalu_seq.models.heads`.
+        unit: makes the unit, given `units`.
+        features: size of one step's input.
+        units: size of one step's output.
+        sequence: whether there is a time axis; without one the model is
+            `[batch, features] -> [batch, units]`, and neither encoder nor head may need it.
+        length: the time axis, if known.
+
+    Raises:
+        ValueError: an encoder or a head that needs steps, on a task that has none.
+    """
+    layers = _layers(encoder, head, unit, units, unroll=length is not None, return_state=False)
+    if not sequence:
+        needy = [layer.name for layer in layers if hasattr(layer, "get_initial_state")]
+        if needy:
+            raise ValueError(
+                f"{' and '.join(needy)} needs steps in time, which this task has not: "
+                "use encoder=none and head=readout or head=dense"
+            )
+    x = y = keras.Input((length, features) if sequence else (features,), name="x")
+    for layer in layers:
+        y = layer(y)
+    return keras.Model(x, y, name="model")
+
+
+def build_stream(
+    encoder: Callable[..., keras.layers.Layer],
+    head: Callable[..., keras.layers.Layer],
+    unit: Callable[..., keras.layers.Layer],
+    features: int,
+    units: int,
+) -> Stream:
+    """The same model as `build`'s, on the same variables in the same order, with states passed on.
+
+    Args: as for `build`.
+    """
+    layers = _layers(encoder, head, unit, units, unroll=False, return_state=True)
+    x = y = keras.Input((None, features), name="x")
+    inputs, outputs, initial_states = [], [], []
+    for layer in layers:
+        if not hasattr(layer, "get_initial_state"):
+            y = layer(y)
+            continue
+        start = [keras.ops.convert_to_numpy(s) for s in _initial_states(layer)]
+        states = [
+            keras.Input(s.shape[1:], name=f"{layer.name}_state_{i}") for i, s in enumerate(start)
+        ]
+        y, *new_states = layer(y, initial_state=states)
+        inputs += states
+        outputs += new_states
+        initial_states += start
+    return Stream(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
+
+
+def _initial_states(layer: Any) -> list[Any]:
+    states = layer.get_initial_state(batch_size=1)
+    return list(states) if isinstance(states, list | tuple) else [states]
+
+
+def _layers(
+    encoder: Callable[..., keras.layers.Layer],
+    head: Callable[..., keras.layers.Layer],
+    unit: Callable[..., keras.layers.Layer],
+    units: int,
+    unroll: bool,
+    return_state: bool,
+) -> list[keras.layers.Layer]:
+    how = {"unroll": unroll, "return_state": return_state}
+    return [encoder(**how), head(unit(units=units), **how)]

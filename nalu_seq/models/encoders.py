@@ -1,0 +1,49 @@
+"""Encoders: what turns raw steps `[batch, time, features]` into the features a unit sees.
+
+Each returns one Keras layer. `unroll` asks for a loop written out over a known length (training),
+`return_state` for a layer that hands on its state (evaluation in chunks).
+"""
+
+import keras
+
+
+def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """No encoder: the unit sees the raw steps."""
+    del unroll, return_state
+    return keras.layers.Identity(name="none")
+
+
+def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """An LSTM; never cuDNN's kernel, which cannot be mapped over members."""
+    return keras.layers.LSTM(
+        units,
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        use_cudnn=False,
+        name="lstm",
+    )
+
+
+def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """A GRU; never cuDNN's kernel, which cannot be mapped over members."""
+    return keras.layers.GRU(
+        units,
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        use_cudnn=False,
+        name="gru",
+    )
+
+
+def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """A simple recurrent network, `h_t = activation(x_t W + h_{t-1} U + b)`, tanh or relu."""
+    return keras.layers.SimpleRNN(
+        units,
+        activation=activation,
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        name="rnn",
+    )

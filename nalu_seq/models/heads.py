@@ -1,0 +1,178 @@
+"""Heads: where the unit sits on the encoder.
+
+A head takes the unit and returns one Keras layer, `[batch, time, features] -> [batch, time, units]`
+(`readout` and `dense` also `[batch, features] -> [batch, units]`). `unroll` and `return_state` mean
+what they mean for an encoder.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class UnitCell(keras.layers.Layer):
+    """A unit as a recurrent cell for `keras.layers.RNN`.
+
+        y_t = unit(concat(x_t, y_{t-1})),    y_0 = initial_state
+
+    Args:
+        unit: the unit, a layer `[batch, in + units] -> [batch, units]` with a `units` attribute.
+        initial_state: every entry of y_0: 0 for sums, 1 for products.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments: x `[batch, in]`, states `[y]` with y `[batch, units]`.
+
+    Example:
+        >>> layer = keras.layers.RNN(UnitCell(nalu_seq.units.NAC(3)))
+        >>> layer(keras.ops.ones((2, 10, 5))).shape
+        (2, 3)
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), section 4.
+    """
+
+    def __init__(self, unit: keras.layers.Layer, initial_state: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.unit = unit
+        self.initial_state = initial_state
+        self.state_size = self.output_size = unit.units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the unit for x and the state side by side."""
+        if not self.unit.built:
+            self.unit.build((input_shape[0], input_shape[-1] + self.state_size))
+
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
+        """One step."""
+        del training
+        y = self.unit(ops.concatenate([x, states[0]], axis=-1))
+        return y, [y]
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """`[y_0]`."""
+        return [ops.full((batch_size, self.state_size), self.initial_state, self.compute_dtype)]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "unit": keras.saving.serialize_keras_object(self.unit),
+            "initial_state": self.initial_state,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "UnitCell":
+        """The inverse of `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config.pop("unit")), **config)
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class Accumulate(keras.layers.Layer):
+    """A unit at every step, and the running sum or product of what it gives.
+
+        sum:      y_t = y_0 + sum_{s <= t} unit(x_s),     y_0 = 0
+        product:  y_t = y_0 * prod_{s <= t} unit(x_s),    y_0 = 1
+
+    The accumulation is built in, not learned: what is learned is the event at each step.
+
+    Args:
+        unit: the unit, a layer `[batch, time, in] -> [batch, time, units]`.
+        operation: "sum" or "product".
+        return_state: also return the last y, so that a long sequence can be fed in pieces.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments: x `[batch, time, in]`; initial_state, `[batch, units]` or a list of it.
+
+    Example:
+        >>> layer = Accumulate(nalu_seq.units.NAU(3))
+        >>> layer(keras.ops.ones((2, 10, 5))).shape
+        (2, 10, 3)
+
+    Raises:
+        ValueError: an unknown operation.
+    """
+
+    def __init__(
+        self,
+        unit: keras.layers.Layer,
+        operation: str = "sum",
+        return_state: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if operation not in ("sum", "product"):
+            raise ValueError(f"Accumulate: operation must be sum or product, not {operation!r}")
+        self.unit = unit
+        self.operation = operation
+        self.return_state = return_state
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the unit for one step's features."""
+        if not self.unit.built:
+            self.unit.build(input_shape)
+
+    def call(self, x: Any, initial_state: Any = None) -> Any:
+        """`[batch, time, in] -> [batch, time, units]`, and `[batch, units]` with `return_state`."""
+        steps = self.unit(x)
+        if isinstance(initial_state, list):
+            (initial_state,) = initial_state
+        if self.operation == "sum":
+            y = ops.cumsum(steps, axis=1)
+            y = y if initial_state is None else y + ops.expand_dims(initial_state, 1)
+        else:
+            y = ops.cumprod(steps, axis=1)
+            y = y if initial_state is None else y * ops.expand_dims(initial_state, 1)
+        return [y, y[:, -1]] if self.return_state else y
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """`[y_0]`."""
+        start = 0.0 if self.operation == "sum" else 1.0
+        return [ops.full((batch_size, self.unit.units), start, self.compute_dtype)]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "unit": keras.saving.serialize_keras_object(self.unit),
+            "operation": self.operation,
+            "return_state": self.return_state,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Accumulate":
+        """The inverse of `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config.pop("unit")), **config)
+
+
+def unit_cell(
+    unit: keras.layers.Layer, *, initial_state: float, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """The unit as a recurrent cell, as in the NALU paper: the addition too must be learned."""
+    return keras.layers.RNN(
+        UnitCell(unit, initial_state),
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        name="unit_cell",
+    )
+
+
+def accumulate(
+    unit: keras.layers.Layer, *, operation: str, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """The running sum or product of the unit's outputs: only the event must be learned."""
+    del unroll
+    return Accumulate(unit, operation, return_state, name="accumulate")
+
+
+def readout(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """The unit on the encoder's output at each step; no state of its own."""
+    del unroll, return_state
+    return unit
+
+
+def dense(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """The baseline: a linear layer in the unit's place, whatever the unit is."""
+    del unroll, return_state
+    return keras.layers.Dense(unit.units, name="dense")

@@ -1,0 +1,124 @@
+"""What a person sees: a progress bar while a run trains, tables when it is done."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from nalu_seq.tasks.base import Criterion
+from nalu_seq.training.loop import Measurement
+
+
+class ProgressBar:
+    """Steps, steps a second and the current extrapolation; a line a measurement without a terminal.
+
+    Args:
+        console: where to.
+        steps: where training ends.
+        step: where it begins.
+        split: the split that is shown, the hardest.
+        criterion: its metric is shown, and how many members have solved the split.
+    """
+
+    def __init__(
+        self, console: Console, steps: int, step: int, split: str, criterion: Criterion
+    ) -> None:
+        self._console = console
+        self._split, self._criterion = split, criterion
+        self._steps = steps
+        self._bar = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._begin = step
+        self._task = self._bar.add_task("tracing", total=steps, completed=step, rate="")
+
+    def __enter__(self) -> "ProgressBar":
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it as it is."""
+        self._bar.stop()
+
+    def advance(self, step: int) -> None:
+        """Show the current step."""
+        task = self._bar.tasks[self._task]
+        rate = (step - self._begin) / task.elapsed if task.elapsed else 0.0
+        self._bar.update(self._task, completed=step, rate=f"{rate:.0f} steps/s")
+
+    def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
+        """Show the newest measurements; a hook of the loop."""
+        by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
+        solved = int(np.sum(self._criterion.solved(by_metric[self._criterion.metric])))
+        members = len(by_metric[self._criterion.metric])
+        errors = [
+            f"{metric} {_number(_median(values))}"
+            for metric, values in by_metric.items()
+            if metric in ("mae", "relative_error")
+        ]
+        text = f"{self._split}: {', '.join(errors)}, {solved}/{members} solved"
+        self._bar.update(self._task, description=text)
+        if not self._console.is_terminal:
+            self._console.print(f"step {step}/{self._steps}  {text}", highlight=False)
+
+
+def results_table(summary: dict[str, Any]) -> Table:
+    """The closing table: split x metric, over the members."""
+    several = len(summary["cases"]) > 1
+    table = Table(
+        title=f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
+    )
+    for name in [*(["case"] if several else []), "split", "metric"]:
+        table.add_column(name)
+    for name in ("median", "min", "max", "solved"):
+        table.add_column(name, justify="right")
+    for row in summary["results"]:
+        rate = ""
+        if row["success_rate"] is not None:
+            low, high = row["success_low"], row["success_high"]
+            rate = f"{row['success_rate']:.0%} [{low:.0%}, {high:.0%}]"
+        table.add_row(
+            *([row["case"]] if several else []),
+            row["split"],
+            row["metric"],
+            *(_number(row[k]) for k in ("median", "min", "max")),
+            rate,
+        )
+    return table
+
+
+def drift_table(drift: list[dict[str, Any]]) -> Table:
+    """How each member's error grows along the longest split."""
+    table = Table(title=f"along {drift[0]['split']}")
+    table.add_column("case")
+    for name in ("seed", "error a step", "error at the end", "rounding fails at"):
+        table.add_column(name, justify="right")
+    for row in drift:
+        wrong = row["first_wrong"]
+        table.add_row(
+            row["case"],
+            str(row["seed"]),
+            _number(row["drift_per_step"]),
+            _number(row["mae"]),
+            "-" if wrong is None else str(wrong),
+        )
+    return table
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

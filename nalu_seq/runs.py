@@ -1,0 +1,76 @@
+"""Run directories: read as data, whoever wrote them."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from nalu_seq.config import BadInput, Config, options, shipped
+
+GROUPS = ("task", "encoder", "head", "unit", "optimizer")
+
+
+def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str, str]]:
+    """A run's recorded config and the options that were chosen.
+
+    Unless `trust`ed, a run may only name what is shipped: each group's option is looked up in the
+    installed `conf/`, its `_target_` must be the shipped one, and its arguments must be plain
+    numbers, strings, booleans and lists, or what the shipped option says.
+
+    Raises:
+        BadInput: the directory is no run, or asks for something that is not shipped.
+    """
+    path = directory / ".hydra" / "config.yaml"
+    if not path.is_file():
+        raise BadInput(f"{directory} is no run: it has no .hydra/config.yaml")
+    try:
+        recorded = OmegaConf.load(path)
+        choices = OmegaConf.load(directory / ".hydra" / "hydra.yaml").hydra.runtime.choices
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), recorded)
+        plain = OmegaConf.to_container(cfg, resolve=False)
+        chosen = {group: str(choices[group]) for group in (*GROUPS, "experiment")}
+    except (OSError, YAMLError, OmegaConfBaseException, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
+    assert isinstance(cfg, DictConfig) and isinstance(plain, dict)
+    if not trust:
+        for group in GROUPS:
+            _check_group(directory, group, chosen[group], plain[group])
+        _check_no_interpolation(directory, plain)
+    return cfg, chosen
+
+
+def _check_group(directory: Path, group: str, option: str, node: Any) -> None:
+    advice = "if you wrote this run with units of your own, say --trust"
+    if option not in options(group):
+        raise BadInput(f"{directory}: {group}={option} is no shipped option; {advice}")
+    ours = OmegaConf.to_container(shipped(group, option))
+    assert isinstance(ours, dict)
+    if not isinstance(node, dict):
+        raise BadInput(f"{directory}: {group} is recorded as {node!r}, not as an option")
+    if node.get("_target_") != ours["_target_"]:
+        raise BadInput(
+            f"{directory}: {group}={option} asks for {node.get('_target_')!r}, "
+            f"but the shipped one is {ours['_target_']}; {advice}"
+        )
+    for key, value in node.items():
+        if not _is_plain(value) and value != ours.get(key):
+            raise BadInput(f"{directory}: {group}.{key} is not a plain value; {advice}")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(v) for v in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _check_no_interpolation(directory: Path, value: Any) -> None:
+    if isinstance(value, str) and "${" in value:
+        raise BadInput(f"{directory}: its config holds an interpolation, {value!r}")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for v in value:
+            _check_no_interpolation(directory, v)

@@ -1,0 +1,40 @@
+"""Starting TensorFlow for a command: late, quietly, and the same numbers each time."""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and Keras, look for devices, and ask for determinism."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _silenced_stderr():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.constant(0) + 0  # the devices are made here, with more to say
+    logging.getLogger("absl").setLevel(logging.WARNING)  # each checkpoint has something to say
+    tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """Keep C++ quiet, which logs before any log level applies; replay it after an error."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(original, kept.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)

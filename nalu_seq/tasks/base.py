@@ -1,0 +1,166 @@
+"""What a task is: the shapes, the samples, the loss, and when a member has solved it."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nalu_seq.training.random import Draws
+
+EVALUATION_EXAMPLES = 64
+
+
+class Batch(NamedTuple):
+    """Examples for every member: inputs x and targets y, both with `[M, B]` leading."""
+
+    x: Any
+    y: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Criterion:
+    """When a member has solved a split: its `metric` reaches `threshold`.
+
+    Attributes:
+        metric: the metric's name.
+        threshold: the value to reach.
+        above: at least the threshold if True, strictly below it if False. NaN never reaches.
+    """
+
+    metric: str
+    threshold: float
+    above: bool
+
+    def solved(self, value: Any) -> Any:
+        """Whether each value reaches the threshold."""
+        return value >= self.threshold if self.above else value < self.threshold
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Where a task is measured.
+
+    Attributes:
+        examples: how many fixed examples each member is measured on.
+        length: steps in time, or 0 for a task without.
+        low: lower end of the inputs' range, where the task has one.
+        high: upper end of it.
+    """
+
+    examples: int
+    length: int = 0
+    low: float = 0.0
+    high: float = 0.0
+
+
+class Task(ABC):
+    """One learning problem; knows nothing of units, models or the training loop.
+
+    Attributes:
+        features: size of one input (of one step, for a sequence).
+        units: size of one target.
+        sequence: whether examples have a time axis.
+        length: the training length of a sequence.
+        cases: parameter settings that change no shape, by name; one unnamed setting by default.
+        splits: where it is measured, by name; the first is the interpolation.
+        criterion: when a member has solved a split.
+    """
+
+    features: int
+    units: int
+    sequence: bool = False
+    length: int | None = None
+    cases: Mapping[str, Mapping[str, float]] = {"default": {}}
+    splits: dict[str, Split]
+    criterion: Criterion
+
+    @abstractmethod
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """The training loss of each member, `[M]`."""
+
+    @abstractmethod
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """Metrics of each member, `[M]`, from `[M, B, units]` (a sequence's last step)."""
+
+    @abstractmethod
+    def train_batch(self, draws: Draws) -> Batch:
+        """The batch of a training step."""
+
+
+class ExampleTask(Task):
+    """A task whose examples have no time axis."""
+
+    @abstractmethod
+    def split_batch(self, split: str, draws: Draws) -> Batch:
+        """The fixed examples of a split."""
+
+
+class SequenceTask(Task):
+    """A task on sequences, of which any piece can be drawn, so that long ones can be streamed.
+
+    Attributes:
+        counts: whether targets are whole numbers, so that a prediction may be rounded.
+        train_split: the range and number of examples that training draws.
+    """
+
+    sequence = True
+    counts: bool = False
+
+    @abstractmethod
+    def piece(
+        self, split: Split, draws: Draws, start: Any, count: Any, state: Any
+    ) -> tuple[Batch, Any]:
+        """Steps `start` to `start + count` of each sequence, and the target's state after them.
+
+        Args:
+            split: where: its range, if the task has one.
+            draws: the draws of the sequences.
+            start: the first step.
+            count: how many steps.
+            state: what `target_state` or the piece before gave.
+        """
+
+    @abstractmethod
+    def target_state(self, members: int, examples: int) -> Any:
+        """The target's state before the first step."""
+
+    train_split: Split
+
+    def train_batch(self, draws: Draws) -> Batch:
+        """Whole sequences of the training length."""
+        examples = draws.examples.shape[0]
+        state = self.target_state(len(draws.cases), examples)
+        batch, _ = self.piece(self.train_split, draws, 0, self.length, state)
+        return batch
+
+
+def mean_per_member(x: Any) -> Any:
+    """The mean over everything but the members: `[M, ...] -> [M]`."""
+    return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
+
+
+def length_splits(lengths: list[int], **split: Any) -> dict[str, Split]:
+    """`length_<n>` for each of `lengths`.
+
+    Raises:
+        ValueError: no lengths, or one that is no positive integer.
+    """
+    if not lengths:
+        raise ValueError("lengths must name at least one length")
+    return {
+        f"length_{check_positive('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
+        for n in lengths
+    }
+
+
+def check_positive(name: str, value: Any) -> int:
+    """The value, if it is a positive integer.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, not {value!r}")
+    return value

@@ -1,0 +1,106 @@
+"""Counting: how many of each symbol so far, or how often a pattern occurred."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from nalu_seq.tasks.base import (
+    EVALUATION_EXAMPLES,
+    Batch,
+    Criterion,
+    SequenceTask,
+    Split,
+    check_positive,
+    length_splits,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+
+class Count(SequenceTask):
+    """Uniform random symbols, one-hot; the target is a count at every step.
+
+    Without a pattern: how many of each symbol so far, `alphabet` numbers. With one: how often the
+    pattern has ended so far (occurrences may overlap), one number; that needs memory.
+    A member has solved a split when on its 64 fixed test sequences every count at the last step is
+    right after rounding: `exact` is 1.
+
+    Args:
+        alphabet: how many symbols.
+        length: the training length.
+        lengths: the lengths to be measured at; the training length is put first if missing.
+        pattern: symbols to be found, or empty to count each symbol.
+        supervise: "every" step, or only the "last".
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+    """
+
+    counts = True
+    criterion = Criterion("exact", 1.0, above=True)
+
+    def __init__(
+        self,
+        alphabet: int = 10,
+        length: int = 10,
+        lengths: list[int] | None = None,
+        pattern: list[int] | None = None,
+        supervise: str = "every",
+    ) -> None:
+        self.alphabet = self.features = check_positive("alphabet", alphabet)
+        self.length = check_positive("length", length)
+        self.pattern = list(pattern or [])
+        if any(not isinstance(s, int) or not 0 <= s < alphabet for s in self.pattern):
+            raise ValueError(
+                f"pattern must hold symbols from 0 to {alphabet - 1}, not {self.pattern}; "
+                "a larger alphabet allows more"
+            )
+        if supervise not in ("every", "last"):
+            raise ValueError(f"supervise must be every or last, not {supervise!r}")
+        self.supervise = supervise
+        self.units = 1 if self.pattern else alphabet
+        self.splits = length_splits(list(dict.fromkeys([length, *(lengths or [])])))
+        self.train_split = Split(EVALUATION_EXAMPLES, length)
+
+    def target_state(self, members: int, examples: int) -> Any:
+        """Counts so far `[M, B, units]`, and the last symbols `[M, B, len(pattern) - 1]`."""
+        counts = tf.zeros([members, examples, self.units], tf.int32)
+        # -1 is no symbol: a pattern cannot begin before the sequence does.
+        recent = tf.fill([members, examples, max(len(self.pattern) - 1, 0)], -1)
+        return counts, recent
+
+    def piece(
+        self, split: Split, draws: Draws, start: Any, count: Any, state: Any
+    ) -> tuple[Batch, Any]:
+        """One-hot symbols `[M, B, T, alphabet]` and counts `[M, B, T, units]`."""
+        counts, recent = state
+        symbols = draws.integers(0, self.alphabet, count, start)  # [M, B, T]
+        if self.pattern:
+            history = tf.concat([recent, symbols], axis=2)  # [M, B, len(pattern) - 1 + T]
+            hits = [
+                history[:, :, i : i + tf.shape(symbols)[2]] == symbol
+                for i, symbol in enumerate(self.pattern)
+            ]
+            events = tf.cast(tf.reduce_all(hits, axis=0), tf.int32)[..., None]  # [M, B, T, 1]
+            recent = history[:, :, tf.shape(history)[2] - (len(self.pattern) - 1) :]
+        else:
+            events = tf.one_hot(symbols, self.alphabet, dtype=tf.int32)
+        # Counted in integers: a float32 loses single counts beyond 2^24.
+        totals = counts[:, :, None] + tf.cumsum(events, axis=2)  # [M, B, T, units]
+        batch = Batch(tf.one_hot(symbols, self.alphabet), tf.cast(totals, tf.float32))
+        return batch, (totals[:, :, -1], recent)
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """Mean squared error, over every step or at the last."""
+        if self.supervise == "last":
+            y, prediction = y[:, :, -1:], prediction[:, :, -1:]
+        return mean_per_member(tf.square(prediction - y))
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mae`, and `exact`: the share of sequences of which every count rounds to the truth."""
+        error = tf.abs(prediction - y)  # [M, B, units]
+        right = tf.reduce_all(tf.round(prediction) == y, axis=2)
+        return {
+            "mae": mean_per_member(error),
+            "exact": mean_per_member(tf.cast(right, tf.float32)),
+        }

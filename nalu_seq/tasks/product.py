@@ -1,0 +1,89 @@
+"""Products of two small integers: the job of the notebook that this project replaces."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from nalu_seq.tasks.base import (
+    Batch,
+    Criterion,
+    ExampleTask,
+    Split,
+    check_positive,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+TOLERANCE = 1e-4
+
+
+class Product(ExampleTask):
+    """A fixed set of pairs of integers `0 .. high - 1`, gone through in order; target: the product.
+
+    The loss is 0.5 times the sum of squares over the batch. `accuracy` is the share of predictions
+    p with `|p - y| <= 1e-4 + 1e-4 |p|`; a member has solved a split when it is 1. Splits:
+    `validation`, all `high^2` pairs, and `range_<a>_<b>`, 1,000 fixed pairs of larger integers.
+
+    Args:
+        pairs: how many pairs the training set holds, each member its own.
+        high: integers below this.
+        extrapolate: `[a, b]`, the smallest and the largest integer of the extrapolation.
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+    """
+
+    features, units = 2, 1
+    criterion = Criterion("accuracy", 1.0, above=True)
+
+    def __init__(
+        self, pairs: int = 10_000, high: int = 9, extrapolate: list[int] | None = None
+    ) -> None:
+        self.pairs = check_positive("pairs", pairs)
+        self.high = check_positive("high", high)
+        self.splits = {"validation": Split(high * high)}
+        if extrapolate:
+            if (
+                len(extrapolate) != 2
+                or not all(isinstance(v, int) for v in extrapolate)
+                or not extrapolate[0] < extrapolate[1]
+            ):
+                raise ValueError(f"extrapolate must be [a, b], a < b, not {extrapolate!r}")
+            a, b = extrapolate
+            self.splits[f"range_{a}_{b}"] = Split(1000, low=a, high=b + 1)
+
+    def train_batch(self, draws: Draws) -> Batch:
+        """The next pairs of the training set; it starts again when it is through."""
+        step, examples = tf.cast(draws.step, tf.int64), tf.cast(draws.examples, tf.int64)
+        place = (step * draws.batch_size + examples) % self.pairs
+        # The set is what step 0 would draw; an example's place in it moves on with the step.
+        return _products(draws.at(0, place).integers(0, self.high, 2))
+
+    def split_batch(self, split: str, draws: Draws) -> Batch:
+        """The fixed pairs of a split."""
+        if split == "validation":
+            digits = tf.range(self.high)
+            grid = tf.reshape(tf.stack(tf.meshgrid(digits, digits), axis=-1), [1, -1, 2])
+            return _products(tf.repeat(grid, len(draws.cases), axis=0))
+        return _products(
+            draws.integers(int(self.splits[split].low), int(self.splits[split].high), 2)
+        )
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """Half the sum of squares over the batch."""
+        return 0.5 * tf.reduce_sum(tf.square(prediction - y), axis=[1, 2])
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mse`, `mae`, and `accuracy` within the tolerance."""
+        error = tf.abs(prediction - y)
+        right = error <= TOLERANCE + TOLERANCE * tf.abs(prediction)
+        return {
+            "mse": mean_per_member(tf.square(error)),
+            "mae": mean_per_member(error),
+            "accuracy": mean_per_member(tf.cast(right, tf.float32)),
+        }
+
+
+def _products(pairs: Any) -> Batch:
+    x = tf.cast(pairs, tf.float32)  # [M, B, 2]
+    return Batch(x, tf.reduce_prod(x, axis=2, keepdims=True))

@@ -1,0 +1,84 @@
+"""Running sums of real numbers, extrapolated in length and in range."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from nalu_seq.tasks.base import (
+    EVALUATION_EXAMPLES,
+    Batch,
+    Criterion,
+    SequenceTask,
+    Split,
+    check_positive,
+    length_splits,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+
+class RunningSum(SequenceTask):
+    """Numbers from U[low, high]; the target is their sum so far, at every step.
+
+    The error is relative: mean absolute error over mean absolute target at the last step. A member
+    has solved a split when it is below 1e-3.
+
+    Args:
+        length: the training length.
+        lengths: the lengths to be measured at; the training length is put first if missing.
+        range: the training range `[low, high]`.
+        ranges: the ranges to be measured at, at the training length.
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+    """
+
+    features = units = 1
+    criterion = Criterion("relative_error", 1e-3, above=False)
+
+    def __init__(
+        self,
+        length: int = 10,
+        lengths: list[int] | None = None,
+        range: list[float] | None = None,
+        ranges: list[list[float]] | None = None,
+    ) -> None:
+        self.length = check_positive("length", length)
+        low, high = _check_range("range", range or [-1.0, 1.0])
+        self.splits = length_splits(
+            list(dict.fromkeys([length, *(lengths or [])])), low=low, high=high
+        )
+        for wide in ranges or []:
+            a, b = _check_range("ranges", wide)
+            self.splits[f"range_{a:g}_{b:g}"] = Split(EVALUATION_EXAMPLES, length, a, b)
+        self.train_split = Split(EVALUATION_EXAMPLES, length, low, high)
+
+    def target_state(self, members: int, examples: int) -> Any:
+        """The sum so far, `[M, B, 1]`, in float64: the target's rounding is not to be measured."""
+        return tf.zeros([members, examples, 1], tf.float64)
+
+    def piece(
+        self, split: Split, draws: Draws, start: Any, count: Any, state: Any
+    ) -> tuple[Batch, Any]:
+        """Numbers `[M, B, T, 1]` and their sums `[M, B, T, 1]`."""
+        x = draws.uniform(split.low, split.high, count, start)[..., None]
+        sums = state[:, :, None] + tf.cumsum(tf.cast(x, tf.float64), axis=2)
+        return Batch(x, tf.cast(sums, tf.float32)), sums[:, :, -1]
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """Mean squared error over every step."""
+        return mean_per_member(tf.square(prediction - y))
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mae`, and `relative_error`: it over the mean absolute target."""
+        mae = mean_per_member(tf.abs(prediction - y))
+        return {"mae": mae, "relative_error": mae / mean_per_member(tf.abs(y))}
+
+
+def _check_range(name: str, value: Any) -> tuple[float, float]:
+    numbers = isinstance(value, list) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in value
+    )
+    if not numbers or len(value) != 2 or not value[0] < value[1]:
+        raise ValueError(f"{name} must be [low, high] with low < high, not {value!r}")
+    return float(value[0]), float(value[1])

@@ -1,0 +1,98 @@
+"""Train a population: `python -m nalu_seq.train task=count`, or `resume=RUN` to go on with one."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nalu_seq.checks import refuse
+from nalu_seq.config import BadInput, conf_dir, register
+
+RESUMABLE = ("train.steps", "strategy")
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+def _composed(cfg: DictConfig) -> None:
+    """One job: Hydra has composed the config and made its directory."""
+    from nalu_seq.recipe import Recipe
+    from nalu_seq.training.session import train
+
+    hydra_config = HydraConfig.get()
+    train(Recipe(cfg, dict(hydra_config.runtime.choices)), Path(hydra_config.runtime.output_dir))
+
+
+def _resumed(arguments: list[str]) -> None:
+    """Go on with a run: its own config and directory, and nothing else may change."""
+    trust = "--trust" in arguments
+    given: dict[str, Any] = {}
+    for override in OverridesParser.create().parse_overrides(
+        [a for a in arguments if a != "--trust"]
+    ):
+        given[override.key_or_group] = override.value()
+    directory = Path(str(given.pop("resume")))
+    for key in given:
+        if key not in RESUMABLE:
+            raise BadInput(
+                f"resume keeps the run's own config: {key} can't change, "
+                f"only {' and '.join(RESUMABLE)} can"
+            )
+    from nalu_seq.runs import read_run
+
+    read_run(directory, trust)  # cheap, before TensorFlow
+    from nalu_seq.startup import start_tensorflow
+
+    start_tensorflow()
+    from nalu_seq.recipe import Recipe
+    from nalu_seq.training.session import train
+
+    cfg, choices = read_run(directory, trust)
+    for key, value in given.items():
+        OmegaConf.update(cfg, key, value)
+    train(Recipe(cfg, choices), directory, resume=True)
+
+
+def _explain(error: Exception) -> str:
+    """One line for what Hydra or OmegaConf says in several."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        return f"{group}={option}: no such option; valid: {', '.join(error.options)}"
+    cause: BaseException | None = error
+    while cause is not None:
+        parent = getattr(cause, "parent_node", None)
+        if parent is not None and "not in" in str(cause):
+            key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
+            return f"{key}: no such key; valid here: {', '.join(map(str, parent))}"
+        cause = cause.__cause__ or cause.__context__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(line for line in lines if not line.startswith("object_type"))
+
+
+def main() -> None:
+    """The command. Exit codes: 0 done, 2 bad input, 128 + signal when interrupted after saving."""
+    # Hydra would print several lines and exit with 1 by itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register()
+    arguments = sys.argv[1:]
+    try:
+        if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
+            _resumed(arguments)
+        else:
+            _composed()
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(_explain(error))
+    except BadInput as error:
+        refuse(error)
+    except KeyboardInterrupt:
+        print("nalu_seq: interrupted before the first step; nothing to resume", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Checkpoints of a training: written whole or not at all, read from the newest sound one."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+KEPT = 2
+
+
+class NoCheckpoint(Exception):
+    """There is no sound checkpoint to read."""
+
+
+class Checkpoints:
+    """The checkpoints of a run, `checkpoints/<step>/`, the newest two.
+
+    A checkpoint is a folder with what `tf.train.Checkpoint` writes and a manifest of checksums. It
+    is written under another name, synced, and renamed, so that a crash leaves it whole or absent.
+
+    Args:
+        directory: where they are.
+        trackables: TensorFlow variables, or lists of them, by name.
+    """
+
+    def __init__(self, directory: Path, trackables: Mapping[str, Any]) -> None:
+        self.directory = directory
+        self._checkpoint = tf.train.Checkpoint(**trackables)
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint of `step`, then drop all but the newest `KEPT`."""
+        target, partial = self.directory / str(step), self.directory / f".{step}.partial"
+        if target.exists() and _is_sound(target):
+            return
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self._checkpoint.write(str(partial / "state"))
+        (partial / "manifest.json").write_text(json.dumps(_checksums(partial), indent=1))
+        for path in (*partial.iterdir(), partial):
+            _sync(path)
+        partial.rename(target)
+        _sync(self.directory)
+        for old in self._steps()[:-KEPT]:
+            shutil.rmtree(self.directory / str(old), ignore_errors=True)
+
+    def restore(self) -> tuple[int, list[int]]:
+        """Read the newest sound checkpoint into the variables.
+
+        Returns:
+            Its step, and the steps of newer ones that were damaged and passed over.
+
+        Raises:
+            NoCheckpoint: there is none, or every one is damaged.
+        """
+        damaged: list[int] = []
+        for step in reversed(self._steps()):
+            if _is_sound(self.directory / str(step)):
+                prefix = str(self.directory / str(step) / "state")
+                self._checkpoint.read(prefix).assert_consumed()
+                return step, damaged
+            damaged.append(step)
+        raise NoCheckpoint(
+            f"{self.directory} holds no checkpoint"
+            if not damaged
+            else f"every checkpoint in {self.directory} is damaged (steps {damaged})"
+        )
+
+    def _steps(self) -> list[int]:
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(p.name) for p in self.directory.iterdir() if p.name.isdecimal())
+
+
+def _checksums(directory: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.iterdir())
+        if path.name != "manifest.json"
+    }
+
+
+def _is_sound(directory: Path) -> bool:
+    try:
+        manifest = json.loads((directory / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(manifest) and manifest == _checksums(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,185 @@
+"""A population: many copies of one Keras model that train in one program.
+
+Every variable of the model gets a leading member axis, and the model is mapped over it.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Population:
+    """Members of one Keras model, each with its own seed, stacked along a leading axis.
+
+    Args:
+        build_model: makes a fresh, built `keras.Model` with one input and one output, the same
+            variables in the same order each time. It is called once per distinct seed, with Keras'
+            random seed set, so that a member's initial values depend on its seed alone.
+        seeds: how many members (seeds 0, 1, ...), or each member's seed.
+
+    Attributes:
+        seeds: each member's seed.
+        trainable_variables: stacked `keras.Variable`s `[M, ...]`, in the model's order.
+        non_trainable_variables: the same for the others.
+
+    Example:
+        >>> population = Population(build_model, seeds=50)
+        >>> y = population(x)  # x: [50, batch, ...]
+        >>> model = population.member(7)  # an ordinary keras.Model
+
+    Raises:
+        ValueError: no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built,
+            or, when called, one with a layer that does not vectorise over members.
+
+    A layer that draws random numbers when mapped would give all members the same draw: a model for
+    a population takes its noise as an input.
+    """
+
+    def __init__(
+        self, build_model: Callable[[], keras.Model], seeds: int | Sequence[int] = 10
+    ) -> None:
+        self.seeds = check_seeds(seeds)
+        self._build_model = build_model
+        self.model, values = _initial_values(build_model, self.seeds)
+        stacked = [
+            _stack(variable, [values[seed][i] for seed in self.seeds])
+            for i, variable in enumerate(self.model.variables)
+        ]
+        position = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        self.variables: list[keras.Variable] = stacked
+        self.trainable_variables = [
+            stacked[position[id(v)]] for v in self.model.trainable_variables
+        ]
+        self.non_trainable_variables = [
+            stacked[position[id(v)]] for v in self.model.non_trainable_variables
+        ]
+
+    def __len__(self) -> int:
+        """The number of members."""
+        return len(self.seeds)
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        model: keras.Model | None = None,
+        trainable: Sequence[Any] | None = None,
+        training: bool = False,
+        penalties: Callable[[keras.Model], dict[str, Any]] | None = None,
+    ) -> Any:
+        """Every member on its own inputs.
+
+        Args:
+            inputs: `[M, batch, ...]`, or a list of such for a model with several inputs.
+            model: another model on the same variables in the same order, such as one unrolled for
+                a known length; the population's own by default.
+            trainable: values `[M, ...]` to use for the trainable variables, such as those that a
+                gradient tape watches; the current ones by default.
+            training: what the model's layers are told, and whether updates that they make to
+                non-trainable variables are kept.
+            penalties: scalars of a model's weights; if given, `(outputs, {name: [M]})` is returned.
+
+        Returns:
+            The model's outputs with a leading member axis.
+        """
+        model = model or self.model
+        trainable = trainable or [v.value for v in self.trainable_variables]
+        others = [v.value for v in self.non_trainable_variables]
+        templates = [*model.trainable_variables, *model.non_trainable_variables]
+
+        def one_member(args: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+            values, other_values, x = args
+            mapping = list(zip(templates, [*values, *other_values], strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                outputs = model(x, training=training)
+                scalars = penalties(model) if penalties else {}
+                updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
+            return outputs, scalars, updated
+
+        try:
+            outputs, scalars, updated = tf.vectorized_map(
+                one_member, (list(trainable), others, inputs), fallback_to_while_loop=False
+            )
+        except ValueError as error:
+            if "No pfor vectorization" not in str(error):
+                raise
+            op = str(error).partition("defined for")[2].split()[0]
+            raise ValueError(
+                f"the model does not vectorise over members: {op} has no mapped form"
+            ) from error
+        if training:
+            for variable, value in zip(self.non_trainable_variables, updated, strict=True):
+                variable.assign(value)
+        return (outputs, scalars) if penalties else outputs
+
+    def member(self, index: int) -> keras.Model:
+        """Member `index` as an ordinary Keras model with its current values."""
+        model = self._build_model()
+        for variable, stacked in zip(model.variables, self.variables, strict=True):
+            variable.assign(stacked.value[index])
+        return model
+
+
+def check_seeds(seeds: Any) -> list[int]:
+    """The list of seeds that a number or a list means.
+
+    Raises:
+        ValueError: neither, or no seed, or one outside 0 .. 2^32 - 1.
+    """
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        listed = list(range(seeds))
+    elif isinstance(seeds, Sequence) and not isinstance(seeds, str):
+        listed = list(seeds)
+    else:
+        raise ValueError(f"seeds must be a number or a list of numbers, not {seeds!r}")
+    if not listed:
+        raise ValueError(f"seeds={seeds!r} leaves no member: give a number above 0 or a list")
+    for seed in listed:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"a seed must be an integer from 0 to 2^32 - 1, not {seed!r}")
+    return listed
+
+
+def _initial_values(
+    build_model: Callable[[], keras.Model], seeds: Sequence[int]
+) -> tuple[keras.Model, dict[int, list[np.ndarray]]]:
+    """One model as the template, and the initial value of each of its variables for each seed."""
+    template, values = None, {}
+    for seed in dict.fromkeys(seeds):
+        with _seeded(seed):
+            model = build_model()
+        if not model.built:
+            raise ValueError("build_model must return a built model: give it a keras.Input")
+        values[seed] = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
+        template = template or model
+    assert template is not None
+    return template, values
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable:
+    stacked = keras.Variable(
+        np.stack(values),
+        trainable=variable.trainable,
+        dtype=variable.dtype,
+        name=variable.path.replace("/", "_"),
+    )
+    # Constraints of units are elementwise, so that they mean the same on a stack.
+    stacked.constraint = variable.constraint
+    return stacked

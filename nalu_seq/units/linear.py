@@ -1,0 +1,42 @@
+"""Linear, the baseline that can express every sum and is drawn to none."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.base import Unit
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class Linear(Unit):
+    """An affine map, the baseline without any arithmetic bias.
+
+        y = x W + b
+
+    Args:
+        units: size of the output.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Example:
+        >>> y = Linear(2)(keras.ops.ones((8, 3)))
+        >>> y.shape
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, or the input has no known feature size.
+
+    Source: the baseline of Madsen & Johansen 2020 (arXiv 2001.05016); Glorot uniform W, b = 0.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w`, `[in, units]`, and `b`, `[units]`."""
+        super().build(input_shape)
+        self.w = self.add_matrix("w", "glorot_uniform")
+        self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        return ops.matmul(x, self.w) + self.b

@@ -1,0 +1,72 @@
+"""NAC, the neural accumulator of Trask et al. 2018."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.base import Unit
+from nalu_seq.units.weights import nac_uniform
+
+
+def nac_weights(w_hat: Any, m_hat: Any) -> Any:
+    """W = tanh(w_hat) * sigmoid(m_hat), the matrix that is biased to -1, 0 and 1."""
+    return ops.tanh(w_hat) * ops.sigmoid(m_hat)
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class NAC(Unit):
+    """Sums and differences of its inputs, with weights drawn to -1, 0 and 1.
+
+        W = tanh(w_hat) * sigmoid(m_hat),    y = x W
+
+    No bias. Finite for every finite input whose weighted sum is finite.
+
+    Args:
+        units: size of the output.
+        w_hat_initializer: initial `w_hat`; by default `U(-r, r)` of `weights.nac_uniform`.
+        m_hat_initializer: initial `m_hat`; the same by default.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Example:
+        >>> y = NAC(2)(keras.ops.ones((8, 3)))
+        >>> y.shape
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, or the input has no known feature size.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), section 3; initial values: Madsen & Johansen 2020.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        w_hat_initializer: Any = None,
+        m_hat_initializer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.w_hat_initializer = keras.initializers.get(w_hat_initializer)
+        self.m_hat_initializer = keras.initializers.get(m_hat_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w_hat` and `m_hat`, both `[in, units]`."""
+        super().build(input_shape)
+        fans = self.features, self.units
+        self.w_hat = self.add_matrix("w_hat", self.w_hat_initializer or nac_uniform(*fans))
+        self.m_hat = self.add_matrix("m_hat", self.m_hat_initializer or nac_uniform(*fans))
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        return ops.matmul(x, nac_weights(self.w_hat, self.m_hat))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "w_hat_initializer": keras.initializers.serialize(self.w_hat_initializer),
+            "m_hat_initializer": keras.initializers.serialize(self.m_hat_initializer),
+        }

@@ -1,0 +1,75 @@
+"""NMU, the neural multiplication unit of Madsen & Johansen 2020."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.base import Unit
+from nalu_seq.units.weights import Clip, sparsity
+
+
+def gated_product(x: Any, w: Any) -> Any:
+    """`prod_i (w_i x_i + 1 - w_i)`: an input counts where its weight is 1, and is 1 where it is 0.
+
+    Args:
+        x: `[..., in]`.
+        w: `[in, units]`.
+    """
+    # [..., in, 1] * [in, units] -> product over `in`.
+    return ops.prod(ops.expand_dims(x, -1) * w + (1 - w), axis=-2)
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class NMU(Unit):
+    """Products of its inputs, signs included, with weights clamped to [0, 1].
+
+        y = prod_i (W_i x_i + 1 - W_i),    W in [0, 1]
+
+    The clamp stands in the forward pass and, as a constraint, after each update. The product
+    overflows to inf where the true one does.
+
+    Args:
+        units: size of the output.
+        w_initializer: initial `w`; `U(0.25, 0.75)` by default.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: `sparsity`, the mean of min(W, 1 - W).
+
+    Example:
+        >>> y = NMU(2)(keras.ops.ones((8, 3)))
+        >>> y.shape
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, or the input has no known feature size.
+
+    Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 2.
+    """
+
+    def __init__(self, units: int, w_initializer: Any = None, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.w_initializer = keras.initializers.get(w_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w`, `[in, units]`."""
+        super().build(input_shape)
+        initializer = self.w_initializer or keras.initializers.RandomUniform(0.25, 0.75)
+        self.w = self.add_matrix("w", initializer, Clip(0.0, 1.0))
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        return gated_product(x, ops.clip(self.w, 0.0, 1.0))
+
+    def penalties(self) -> dict[str, Any]:
+        """`sparsity`: R_sparse of the weights."""
+        return {"sparsity": sparsity(self.w)}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "w_initializer": keras.initializers.serialize(self.w_initializer),
+        }

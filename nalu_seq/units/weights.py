@@ -1,0 +1,67 @@
+"""Initial values, clips and penalties that several units share."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.optimize import brentq
+
+
+def nac_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:
+    """U(-r, r) for `w_hat` and for `m_hat`, so that their W has Glorot's variance.
+
+    r solves `max(in + out, 5) * V(r) = 2`, where
+    `V(r) = (1 - tanh(r) / r) * (r - tanh(r / 2)) / (2 r)` is the variance of
+    tanh(w_hat) * sigmoid(m_hat). Source: Madsen & Johansen 2020 (arXiv 2001.05016), their code.
+    """
+    target = 2 / max(fan_in + fan_out, 5)
+
+    def excess(r: float) -> float:
+        return (1 - np.tanh(r) / r) * (r - np.tanh(r / 2)) / (2 * r) - target
+
+    # V rises from 0 to 1/2, and the target is 2/5 at most: there is always one root.
+    r = brentq(excess, 1e-4, 1e3)
+    return keras.initializers.RandomUniform(-r, r)
+
+
+def nau_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:
+    """U(-r, r) with `r = min(1/2, sqrt(6 / (in + out)))`. Source: Madsen & Johansen 2020."""
+    r = min(0.5, (6 / (fan_in + fan_out)) ** 0.5)
+    return keras.initializers.RandomUniform(-r, r)
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class Clip(keras.constraints.Constraint):
+    """Weights clamped to `[low, high]` after each update, element by element.
+
+    Elementwise on purpose: it means the same on one member's weight and on a stack of members.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def __call__(self, w: Any) -> Any:
+        """The clamped weights."""
+        return ops.clip(w, self.low, self.high)
+
+    def get_config(self) -> dict[str, float]:
+        """The constructor's arguments."""
+        return {"low": self.low, "high": self.high}
+
+
+def sparsity(w: Any) -> Any:
+    """R_sparse, `mean(min(|w|, |1 - |w||))`: how far weights are from -1, 0 and 1, on average.
+
+    On weights in [0, 1] it is the `mean(min(w, 1 - w))` of the NMU.
+    Source: Madsen & Johansen 2020 (arXiv 2001.05016).
+    """
+    magnitude = ops.abs(w)
+    return ops.mean(ops.minimum(magnitude, ops.abs(1 - magnitude)))
+
+
+def log_abs(x: Any, eps: float) -> Any:
+    """`log(|x| + eps)`, in float32 at least: in float16 an eps of 1e-7 would vanish."""
+    if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16"):
+        x = ops.cast(x, "float32")
+    return ops.log(ops.abs(x) + eps)
