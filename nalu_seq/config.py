@@ -18,7 +18,7 @@ class BadInput(Exception):
 class Ramp:
     """A penalty's weight over training: `weight * clip((step - start) / (end - start), 0, 1)`."""
 
-    weight: float = MISSING
+    weight: float = 0.0
     start: int = 0
     end: int = 0
 
@@ -44,7 +44,7 @@ class Config:
     unit: Any = MISSING
     optimizer: Any = MISSING
     train: Train = field(default_factory=Train)
-    penalty: dict[str, Ramp] = field(default_factory=dict)
+    penalty: dict[str, Ramp] = field(default_factory=lambda: {"sparsity": Ramp()})
     seeds: Any = 10  # a number, or a list of seeds
     strategy: str = "auto"
     output: str = "runs"

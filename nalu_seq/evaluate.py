@@ -116,8 +116,7 @@ def _export(recipe: Any, population: Any, seed: str, file: str, case: str | None
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
     members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
     population.member(members.index((case or cases[0], int(seed)))).save(path)
-    print(f"{path}: seed {seed}, a Keras model; open it with keras.models.load_model after")
-    print("  import nalu_seq.models, nalu_seq.units")
+    print(f"{path}: seed {seed}; `import nalu_seq.models`, then keras.models.load_model opens it")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class Recipe:
             model=self.build(self.task.length),
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
-            penalty=self.cfg.penalty,
+            penalty={name: r for name, r in self.cfg.penalty.items() if r.weight},
             compiled=train.compile == "xla",
             interval=call_interval(train.steps, train.eval_every),
         )
@@ -129,8 +129,8 @@ class Recipe:
             raise BadInput(_first_line(error)) from error
         _instantiate("optimizer", self.cfg.optimizer, probe={"steps": self.cfg.train.steps})
         known = unit_penalties(model)
-        for name in self.cfg.penalty:
-            if name not in known:
+        for name, ramp in self.cfg.penalty.items():
+            if ramp.weight and name not in known:
                 have = ", ".join(known) or "none"
                 raise BadInput(
                     f"penalty.{name}: unit={self.choices.get('unit')} has no such penalty; "

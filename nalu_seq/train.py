@@ -11,9 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from nalu_seq.checks import refuse
-from nalu_seq.config import BadInput, conf_dir, register
+from nalu_seq.config import BadInput, conf_dir, options, register
 
 RESUMABLE = ("train.steps", "strategy")
 
@@ -60,15 +61,17 @@ def _resumed(arguments: list[str]) -> None:
 
 def _explain(error: Exception) -> str:
     """One line for what Hydra or OmegaConf says in several."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        return f"{group}={option}: no such option; valid: {', '.join(error.options)}"
+        valid = ", ".join(error.options or options(group)) or "none"
+        return f"{group}={option}: no such option; valid: {valid}"
     cause: BaseException | None = error
     while cause is not None:
         parent = getattr(cause, "parent_node", None)
         if parent is not None and "not in" in str(cause):
             key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
-            return f"{key}: no such key; valid here: {', '.join(map(str, parent))}"
+            valid = ", ".join(str(k) for k in parent if k != "hydra")
+            return f"{key}: no such key; valid here: {valid}"
         cause = cause.__cause__ or cause.__context__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith("object_type"))
@@ -79,13 +82,15 @@ def main() -> None:
     # Hydra would print several lines and exit with 1 by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
-    arguments = sys.argv[1:]
+    # Hydra's parser takes -m before or after all overrides, but not among them.
+    arguments = sorted(sys.argv[1:], key=lambda a: a not in ("-m", "--multirun"))
+    sys.argv[1:] = arguments
     try:
         if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
             _resumed(arguments)
         else:
             _composed()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(_explain(error))
     except BadInput as error:
         refuse(error)

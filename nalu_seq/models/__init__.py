@@ -1,5 +1,7 @@
 """Models: an encoder, a head and a unit put together with Keras alone."""
 
+from nalu_seq import units  # so that one import lets Keras load any of our models
+from nalu_seq.models import encoders, heads
 from nalu_seq.models.build import Stream, build, build_stream
 
-__all__ = ["Stream", "build", "build_stream"]
+__all__ = ["Stream", "build", "build_stream", "encoders", "heads", "units"]

@@ -11,7 +11,7 @@ class Stream(NamedTuple):
     """A model that is fed a long sequence in pieces.
 
     Attributes:
-        model: `[x, *states] -> [y, *states]`.
+        model: `[x, *states] -> [y, *states]`, or y without a list where there are no states.
         initial_states: each `[1, size]`, what `states` are before the first piece.
     """
 
@@ -50,8 +50,9 @@ def build(
     if not sequence:
         needy = [layer.name for layer in layers if hasattr(layer, "get_initial_state")]
         if needy:
+            need = "need" if len(needy) > 1 else "needs"
             raise ValueError(
-                f"{' and '.join(needy)} needs steps in time, which this task has not: "
+                f"{' and '.join(needy)} {need} steps in time, which this task has not: "
                 "use encoder=none and head=readout or head=dense"
             )
     x = y = keras.Input((length, features) if sequence else (features,), name="x")
@@ -103,4 +104,4 @@ def _layers(
     return_state: bool,
 ) -> list[keras.layers.Layer]:
     how = {"unroll": unroll, "return_state": return_state}
-    return [encoder(**how), head(unit(units=units), **how)]
+    return [encoder(**how), head(unit(units=units, name="unit"), **how)]

@@ -26,7 +26,7 @@ class UnitCell(keras.layers.Layer):
 
     Example:
         >>> layer = keras.layers.RNN(UnitCell(nalu_seq.units.NAC(3)))
-        >>> layer(keras.ops.ones((2, 10, 5))).shape
+        >>> tuple(layer(keras.ops.ones((2, 10, 5))).shape)
         (2, 3)
 
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.
@@ -86,7 +86,7 @@ class Accumulate(keras.layers.Layer):
 
     Example:
         >>> layer = Accumulate(nalu_seq.units.NAU(3))
-        >>> layer(keras.ops.ones((2, 10, 5))).shape
+        >>> tuple(layer(keras.ops.ones((2, 10, 5))).shape)
         (2, 10, 3)
 
     Raises:

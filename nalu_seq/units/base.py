@@ -38,13 +38,14 @@ class Unit(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Check the input; subclasses call this first, then make their weights."""
+        """Check the input, now and in later calls; subclasses call this first."""
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
                 f"{type(self).__name__}: the input must be [batch, ..., features] with a known "
                 f"number of features, not {tuple(input_shape)}"
             )
         self.features = int(input_shape[-1])
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: self.features})
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape with `units` in the place of the features."""

@@ -22,7 +22,7 @@ class Linear(Unit):
 
     Example:
         >>> y = Linear(2)(keras.ops.ones((8, 3)))
-        >>> y.shape
+        >>> tuple(y.shape)
         (8, 2)
 
     Raises:

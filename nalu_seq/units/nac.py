@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import nac_uniform
+from nalu_seq.units.weights import nac_uniform, own_initializer
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
@@ -32,7 +32,7 @@ class NAC(Unit):
 
     Example:
         >>> y = NAC(2)(keras.ops.ones((8, 3)))
-        >>> y.shape
+        >>> tuple(y.shape)
         (8, 2)
 
     Raises:
@@ -49,8 +49,8 @@ class NAC(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.w_hat_initializer = keras.initializers.get(w_hat_initializer)
-        self.m_hat_initializer = keras.initializers.get(m_hat_initializer)
+        self.w_hat_initializer = own_initializer(w_hat_initializer)
+        self.m_hat_initializer = own_initializer(m_hat_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_hat` and `m_hat`, both `[in, units]`."""

@@ -16,7 +16,8 @@ class NACMul(NAC):
         W = tanh(w_hat) * sigmoid(m_hat),    y = exp(log(|x| + eps) W)
 
     The output is positive. It overflows to inf where the true product leaves the float range:
-    float32 ends at 3.4e38, so two inputs of 1e30 are already too much.
+    float32 ends at 3.4e38, so two inputs of 1e30 are already too much. float16 ends at 65504, where
+    even 1 / eps is too much: there an input of 0 may give inf, and NaN gradients.
 
     Args:
         units: size of the output.
@@ -28,7 +29,7 @@ class NACMul(NAC):
 
     Example:
         >>> y = NACMul(1)(keras.ops.convert_to_tensor([[2.0, -3.0]]))
-        >>> y.shape
+        >>> tuple(y.shape)
         (1, 1)
 
     Raises:
@@ -47,9 +48,9 @@ class NACMul(NAC):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        logs = log_abs(x, self.eps)
+        logs = log_abs(ops.cast(x, self.compute_dtype), self.eps)
         w = ops.cast(nac_weights(self.w_hat, self.m_hat), logs.dtype)
-        return ops.cast(ops.exp(ops.matmul(logs, w)), x.dtype)
+        return ops.cast(ops.exp(ops.matmul(logs, w)), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -7,7 +7,7 @@ from keras import ops
 
 from nalu_seq.units.nac import nac_weights
 from nalu_seq.units.nac_mul import NACMul
-from nalu_seq.units.weights import log_abs
+from nalu_seq.units.weights import log_abs, own_initializer
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -18,9 +18,9 @@ class NALU(NACMul):
         a = x W,    m = exp(log(|x| + eps) W),    g = sigmoid(x G)
         y = g * a + (1 - g) * m
 
-    No bias, neither in the sums nor in the gate. Signs are lost on the multiplying path, and it
-    overflows where `NACMul` does. Its gradient is huge where an input is near 0: clip each model's
-    gradient norm.
+    No bias, neither in the sums nor in the gate. Signs are lost on the multiplying path, and where
+    `NACMul` overflows it gives inf or NaN. Its gradient is huge where an input is near 0: clip each
+    model's gradient norm.
 
     Args:
         units: size of the output.
@@ -45,7 +45,7 @@ class NALU(NACMul):
 
     def __init__(self, units: int, g_initializer: Any = "glorot_uniform", **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        self.g_initializer = keras.initializers.get(g_initializer)
+        self.g_initializer = own_initializer(g_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_hat`, `m_hat` and `g`, all `[in, units]`."""
@@ -54,6 +54,7 @@ class NALU(NACMul):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
+        x = ops.cast(x, self.compute_dtype)
         w = nac_weights(self.w_hat, self.m_hat)
         logs = log_abs(x, self.eps)
         a = ops.matmul(x, w)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import Clip, nau_uniform, sparsity
+from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -28,7 +28,7 @@ class NAU(Unit):
 
     Example:
         >>> y = NAU(2)(keras.ops.ones((8, 3)))
-        >>> y.shape
+        >>> tuple(y.shape)
         (8, 2)
 
     Raises:
@@ -39,7 +39,7 @@ class NAU(Unit):
 
     def __init__(self, units: int, w_initializer: Any = None, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        self.w_initializer = keras.initializers.get(w_initializer)
+        self.w_initializer = own_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`."""

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import Clip, sparsity
+from nalu_seq.units.weights import Clip, own_initializer, sparsity
 
 
 def gated_product(x: Any, w: Any) -> Any:
@@ -40,7 +40,7 @@ class NMU(Unit):
 
     Example:
         >>> y = NMU(2)(keras.ops.ones((8, 3)))
-        >>> y.shape
+        >>> tuple(y.shape)
         (8, 2)
 
     Raises:
@@ -51,7 +51,7 @@ class NMU(Unit):
 
     def __init__(self, units: int, w_initializer: Any = None, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        self.w_initializer = keras.initializers.get(w_initializer)
+        self.w_initializer = own_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`."""
@@ -61,7 +61,7 @@ class NMU(Unit):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return gated_product(x, ops.clip(self.w, 0.0, 1.0))
+        return gated_product(ops.cast(x, self.compute_dtype), ops.clip(self.w, 0.0, 1.0))
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights."""

@@ -17,7 +17,7 @@ class ReLU6(Linear):
 
     Example:
         >>> y = ReLU6(2)(keras.ops.ones((8, 3)))
-        >>> y.shape
+        >>> tuple(y.shape)
         (8, 2)
 
     Source: the baseline of Trask et al. 2018 and of Madsen & Johansen 2020.

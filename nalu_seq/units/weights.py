@@ -8,6 +8,17 @@ from keras import ops
 from scipy.optimize import brentq
 
 
+def own_initializer(identifier: Any) -> Any:
+    """Keras' initializer for an identifier; a copy of an instance, which others may use too.
+
+    An instance gives the same numbers each time: shared by two weights, or by the members of a
+    population, it would make them equal.
+    """
+    if isinstance(identifier, keras.initializers.Initializer):
+        return identifier.clone()
+    return keras.initializers.get(identifier)
+
+
 def nac_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:
     """U(-r, r) for `w_hat` and for `m_hat`, so that their W has Glorot's variance.
 

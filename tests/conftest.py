@@ -1,0 +1,27 @@
+"""What every test stands on: a quiet TensorFlow, the same random numbers each time."""
+
+import os
+import sys
+
+import absl.logging
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
+
+settings.register_profile(
+    "nalu_seq", max_examples=25, deadline=None, derandomize=True, database=None
+)
+settings.load_profile("nalu_seq")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Make what a test draws independent of the tests before it."""
+    if keras := sys.modules.get("keras"):  # a test without Keras does not wait for its import
+        keras.utils.set_random_seed(0)
+
+
+# Hydra's logging set-up closes every handler, and absl's closes a stream that is no longer
+# sys.stderr, such as pytest's capture of another test.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__

@@ -1,0 +1,88 @@
+"""What the evaluator streams is what a plain pass over the whole sequence gives."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nalu_seq.evaluation import measure
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.models import build, build_stream, encoders, heads
+from nalu_seq.tasks.count import Count
+from nalu_seq.tasks.product import Product
+from nalu_seq.training.population import Population
+from nalu_seq.training.random import Stream
+from nalu_seq.units import NALU, NAU
+
+CASES = ["default"] * 3
+
+
+def lstm(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    return encoders.lstm(6, unroll=unroll, return_state=return_state)
+
+
+def accumulate(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    return heads.accumulate(unit, operation="sum", unroll=unroll, return_state=return_state)
+
+
+def test_streamed_in_pieces_it_measures_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Count(alphabet=2, lengths=[10, 23], pattern=[1, 0])
+    parts = {"features": task.features, "units": task.units}
+    population = Population(lambda: build(lstm, accumulate, NAU, **parts), 3)
+    stream = build_stream(lstm, accumulate, NAU, **parts)
+    # Pieces of 4 steps of 3 members x 64 examples, the last one shorter.
+    monkeypatch.setattr(measure, "PIECE_STEPS", 4 * 3 * 64)
+    metrics, course = Evaluator(population, task, CASES, stream).measure("length_23")
+
+    draws = Stream([0, 1, 2], CASES, "length_23").at(0, 64)
+    batch, _ = task.piece(task.splits["length_23"], draws, 0, 23, task.target_state(3, 64))
+    for i in range(3):
+        prediction = population.member(i)(batch.x[i]).numpy()
+        y = batch.y[i].numpy()
+        error = np.abs(prediction - y)
+        assert course is not None
+        np.testing.assert_allclose(course.mae[i], error.mean(axis=(0, 2)), rtol=1e-4)
+        np.testing.assert_allclose(metrics["mae"][i], error[:, -1].mean(), rtol=1e-4)
+        right = (np.round(prediction) == y).all(axis=2)
+        np.testing.assert_allclose(course.exact[i], right.mean(axis=0))
+        np.testing.assert_allclose(metrics["exact"][i], right[:, -1].mean())
+
+
+def test_a_task_without_sequences_is_measured_on_its_fixed_examples() -> None:
+    task = Product(extrapolate=[9, 99])
+    population = Population(
+        lambda: build(encoders.none, heads.readout, NALU, features=2, units=1, sequence=False), 3
+    )
+    evaluator = Evaluator(population, task, CASES)
+    metrics, course = evaluator.measure("range_9_99")
+    again, _ = evaluator.measure("range_9_99")
+    assert course is None
+    batch = task.split_batch("range_9_99", Stream([0, 1, 2], CASES, "range_9_99").at(0, 1000))
+    for i in range(3):
+        error = np.abs(population.member(i)(batch.x[i]) - batch.y[i])
+        np.testing.assert_allclose(metrics["mae"][i], error.mean(), rtol=1e-4)
+    for name in metrics:
+        np.testing.assert_array_equal(metrics[name], again[name])
+
+
+def test_memory_does_not_grow_with_length() -> None:
+    task = Count(alphabet=2, lengths=[10, 50_000], pattern=[1, 0])
+    shapes = []
+
+    class Watched(Evaluator):
+        def _trace_piece(self, split):  # type: ignore[no-untyped-def]
+            piece = super()._trace_piece(split)
+
+            def watched(keys, start, count, *states):  # type: ignore[no-untyped-def]
+                shapes.append(int(count))
+                return piece(keys, start, count, *states)
+
+            return watched
+
+    parts = {"features": task.features, "units": task.units}
+    population = Population(lambda: build(encoders.none, accumulate, NAU, **parts), 3)
+    stream = build_stream(encoders.none, accumulate, NAU, **parts)
+    _, course = Watched(population, task, CASES, stream).measure("length_50000")
+    assert course is not None and course.mae.shape == (3, 50_000)
+    assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= measure.PIECE_STEPS
+    assert tf.reduce_all(tf.math.is_finite(course.mae))

@@ -1,0 +1,199 @@
+"""Every encoder with every head: one set of variables, whatever way the model is built."""
+
+import doctest
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import hydra.utils
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import nalu_seq
+from nalu_seq import units
+from nalu_seq.config import options, shipped
+from nalu_seq.models import Stream, build, build_stream
+from nalu_seq.models.heads import Accumulate, UnitCell
+
+FEATURES, UNITS, LENGTH, BATCH = 3, 2, 7, 4
+STATEFUL_ENCODERS = ("gru", "lstm", "rnn")
+STATEFUL_HEADS = ("accumulate", "unit_cell")
+UNIT_OPTIONS = ("nalu", "nau", "nmu")
+
+
+def option(group: str, name: str) -> Callable[..., keras.layers.Layer]:
+    node = shipped(group, name)
+    if group == "encoder" and "units" in node:
+        node.units = 4  # small is fast
+    return hydra.utils.instantiate(node, _convert_="all")
+
+
+def parts(encoder: str, head: str, unit: str) -> list[Callable[..., keras.layers.Layer]]:
+    return [option("encoder", encoder), option("head", head), option("unit", unit)]
+
+
+def inputs(length: int = LENGTH) -> tf.Tensor:
+    x = np.random.default_rng(0).uniform(-2, 2, (BATCH, length, FEATURES))
+    return tf.constant(x, "float32")
+
+
+class Models(NamedTuple):
+    """One model in three forms, with the same weights."""
+
+    unrolled: keras.Model
+    rolled: keras.Model
+    stream: Stream
+
+
+@functools.cache
+def models(encoder: str, head: str, unit: str) -> Models:
+    made = parts(encoder, head, unit)
+    rolled = build(*made, FEATURES, UNITS)
+    unrolled = build(*made, FEATURES, UNITS, length=LENGTH)
+    stream = build_stream(*made, FEATURES, UNITS)
+    unrolled.set_weights(rolled.get_weights())
+    stream.model.set_weights(rolled.get_weights())
+    return Models(unrolled, rolled, stream)
+
+
+each_model = pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param((encoder, head, unit), id=f"{encoder}-{head}-{unit}")
+        for encoder in options("encoder")
+        for head in options("head")
+        for unit in UNIT_OPTIONS
+        if head != "dense" or unit == "nalu"  # dense is the same whatever the unit is
+    ],
+)
+
+
+@each_model
+def test_unrolled_and_rolled_have_the_same_variables_in_the_same_order(chosen):
+    unrolled, rolled, stream = (
+        [(v.name, v.shape, v.trainable) for v in model.variables]
+        for model in (
+            models(*chosen).unrolled,
+            models(*chosen).rolled,
+            models(*chosen).stream.model,
+        )
+    )
+    assert unrolled == rolled == stream != []
+
+
+@each_model
+def test_unrolled_and_rolled_give_the_same(chosen):
+    unrolled, rolled, _ = models(*chosen)
+    y = rolled(inputs())
+    assert tuple(y.shape) == (BATCH, LENGTH, UNITS)
+    np.testing.assert_allclose(unrolled(inputs()), y, rtol=1e-5, atol=1e-6)
+    longer = rolled(inputs(length=3 * LENGTH))
+    assert tuple(longer.shape) == (BATCH, 3 * LENGTH, UNITS)
+
+
+@each_model
+def test_stream_in_uneven_pieces_equals_the_whole(chosen):
+    _, rolled, (model, initial_states) = models(*chosen)
+    x = inputs()
+    states = [tf.repeat(state, BATCH, axis=0) for state in initial_states]
+    pieces = []
+    for piece in (x[:, :2], x[:, 2:]):
+        outputs = model([piece, *states])
+        y, *states = outputs if initial_states else [outputs]
+        pieces.append(y)
+    np.testing.assert_allclose(tf.concat(pieces, 1), rolled(x), rtol=1e-5, atol=1e-6)
+
+
+@each_model
+def test_keras_file_round_trip(chosen, tmp_path):
+    model = models(*chosen).rolled
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(inputs()), model(inputs()))
+
+
+# What the heads compute
+
+
+@pytest.mark.parametrize("unit", UNIT_OPTIONS)
+@pytest.mark.parametrize(
+    ("operation", "accumulated"), [("sum", np.cumsum), ("product", np.cumprod)]
+)
+def test_accumulate_is_the_unit_s_running_sum_or_product(unit, operation, accumulated):
+    layer = Accumulate(option("unit", unit)(units=UNITS), operation)
+    y = layer(inputs())
+    np.testing.assert_allclose(y, accumulated(layer.unit(inputs()), axis=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("operation", ["sum", "product"])
+def test_accumulate_goes_on_from_a_state(operation):
+    layer = Accumulate(option("unit", "nau")(units=UNITS), operation, return_state=True)
+    whole, end = layer(inputs())
+    np.testing.assert_array_equal(end, whole[:, -1])
+    _, state = layer(inputs()[:, :3], initial_state=layer.get_initial_state(BATCH))
+    rest, _ = layer(inputs()[:, 3:], initial_state=state)
+    np.testing.assert_allclose(rest, whole[:, 3:], rtol=1e-5, atol=1e-6)
+
+
+def test_accumulate_knows_two_operations():
+    with pytest.raises(ValueError, match="operation must be sum or product, not 'mean'"):
+        Accumulate(units.NAU(2), "mean")
+
+
+@pytest.mark.parametrize("unit", UNIT_OPTIONS)
+@pytest.mark.parametrize("initial_state", [0.0, 1.0])
+def test_unit_cell_feeds_the_unit_its_own_output(unit, initial_state):
+    layer = UnitCell(option("unit", unit)(units=UNITS), initial_state)
+    x = inputs()
+    y = keras.layers.RNN(layer, return_sequences=True)(x)
+    state = np.full((BATCH, UNITS), initial_state, "float32")
+    for t in range(LENGTH):
+        state = layer.unit(tf.concat([x[:, t], state], 1)).numpy()
+        np.testing.assert_allclose(y[:, t], state, rtol=1e-5, atol=1e-6)
+
+
+# A product from 0 would stay 0.
+def test_initial_state_of_unit_cell_is_an_option():
+    node = shipped("head", "unit_cell")
+    node.initial_state = 1.0
+    unit = functools.partial(units.NMU, w_initializer="ones")
+    head = hydra.utils.instantiate(node, _convert_="all")
+    model = build(option("encoder", "none"), head, unit, features=1, units=1, length=3)
+    np.testing.assert_array_equal(
+        model(tf.constant([[[2.0], [-3.0], [4.0]]]))[0, :, 0], [2, -6, -24]
+    )
+
+
+@pytest.mark.parametrize("cls", [UnitCell, Accumulate])
+def test_docstring_s_example_runs(cls):
+    (test,) = doctest.DocTestFinder(recurse=False).find(
+        cls, globs={cls.__name__: cls, "keras": keras, "nalu_seq": nalu_seq}
+    )
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+# Tasks without steps
+
+
+@pytest.mark.parametrize("head", ["dense", "readout"])
+def test_without_steps_the_unit_stands_alone(head):
+    model = build(*parts("none", head, "nmu"), FEATURES, UNITS, sequence=False)
+    assert model.input_shape == (None, FEATURES)
+    assert tuple(model(inputs()[:, 0]).shape) == (BATCH, UNITS)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "head", "named"),
+    [
+        *((encoder, "readout", f"{encoder} needs") for encoder in STATEFUL_ENCODERS),
+        *(("none", head, f"{head} needs") for head in STATEFUL_HEADS),
+        ("lstm", "accumulate", "lstm and accumulate need"),
+    ],
+)
+def test_without_steps_what_needs_them_is_refused(encoder, head, named):
+    valid = "use encoder=none and head=readout or head=dense"
+    with pytest.raises(ValueError, match=f"^{named} steps in time.*{valid}"):
+        build(*parts(encoder, head, "nau"), FEATURES, UNITS, sequence=False)

@@ -1,0 +1,135 @@
+"""Sequence tasks against targets written down plainly, whole and in pieces."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nalu_seq.tasks.base import Batch, SequenceTask, Split
+from nalu_seq.tasks.count import Count
+from nalu_seq.tasks.running_sum import RunningSum
+from nalu_seq.training.random import Draws, Stream
+
+MEMBERS, EXAMPLES = 2, 3
+
+
+def draws(examples: int = EXAMPLES) -> Draws:
+    return Stream(range(MEMBERS), ["default"] * MEMBERS, "train").at(0, examples)
+
+
+def in_pieces(task: SequenceTask, split: Split, pieces: list[int]) -> Batch:
+    state, start, batches = task.target_state(MEMBERS, EXAMPLES), 0, []
+    for count in pieces:
+        batch, state = task.piece(split, draws(), start, count, state)
+        batches.append(batch)
+        start += count
+    return Batch(*(tf.concat(parts, axis=2) for parts in zip(*batches, strict=True)))
+
+
+def symbols_of(batch: Batch) -> np.ndarray:
+    return np.argmax(batch.x, axis=-1)
+
+
+def test_count_counts_each_symbol_at_every_step() -> None:
+    batch = Count(alphabet=4, length=7).train_batch(draws())
+    assert batch.x.shape == (MEMBERS, EXAMPLES, 7, 4)
+    symbols = symbols_of(batch)
+    for t in range(7):
+        for symbol in range(4):
+            expected = (symbols[:, :, : t + 1] == symbol).sum(axis=2)
+            np.testing.assert_array_equal(batch.y[:, :, t, symbol], expected)
+
+
+@settings(deadline=None, max_examples=15)
+@given(pattern=st.lists(st.integers(0, 1), min_size=1, max_size=4))
+def test_patterns_are_found_where_they_end_overlaps_included(pattern: list[int]) -> None:
+    batch = Count(alphabet=2, length=20, pattern=pattern).train_batch(draws())
+    assert batch.y.shape == (MEMBERS, EXAMPLES, 20, 1)
+    for symbols, counts in zip(
+        symbols_of(batch).reshape(-1, 20), np.reshape(batch.y, [-1, 20]), strict=True
+    ):
+        for t in range(20):
+            seen = symbols[: t + 1].tolist()
+            hits = sum(seen[i : i + len(pattern)] == pattern for i in range(len(seen)))
+            assert counts[t] == hits
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Count(alphabet=3, length=12),
+        Count(alphabet=2, length=12, pattern=[1, 0, 1]),
+        RunningSum(length=12),
+    ],
+    ids=["count", "pattern", "running_sum"],
+)
+@pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [11, 1], [3, 1, 8]], ids=str)
+def test_pieces_make_up_the_whole(task: SequenceTask, pieces: list[int]) -> None:
+    split = task.splits["length_12"]
+    whole, parts = in_pieces(task, split, [12]), in_pieces(task, split, pieces)
+    np.testing.assert_array_equal(parts.x, whole.x)
+    np.testing.assert_array_equal(parts.y, whole.y)
+
+
+def test_running_sum_sums_in_its_range() -> None:
+    task = RunningSum(length=6, range=[2.0, 3.0], ranges=[[-10.0, 10.0]])
+    batch = task.train_batch(draws())
+    assert batch.x.shape == batch.y.shape == (MEMBERS, EXAMPLES, 6, 1)
+    assert batch.x.numpy().min() >= 2 and batch.x.numpy().max() < 3
+    np.testing.assert_allclose(batch.y, np.cumsum(batch.x, axis=2), rtol=1e-6)
+    wide, _ = task.piece(
+        task.splits["range_-10_10"], draws(), 0, 6, task.target_state(MEMBERS, EXAMPLES)
+    )
+    assert wide.x.numpy().min() < -5 and wide.x.numpy().max() > 5
+
+
+def test_the_training_length_is_measured_first_and_once() -> None:
+    assert list(Count(length=10, lengths=[100, 10]).splits) == ["length_10", "length_100"]
+    assert list(RunningSum(length=5, ranges=[[0.0, 2.5]]).splits) == ["length_5", "range_0_2.5"]
+
+
+def test_supervising_the_last_step_ignores_the_others() -> None:
+    every, last = Count(length=2), Count(length=2, supervise="last")
+    y = tf.zeros([1, 1, 2, 10])
+    wrong_early = tf.concat([tf.ones([1, 1, 1, 10]), tf.zeros([1, 1, 1, 10])], axis=2)
+    assert float(every.loss(y, wrong_early)[0]) == 0.5
+    assert float(last.loss(y, wrong_early)[0]) == 0.0
+
+
+def test_count_is_solved_when_every_count_rounds_to_the_truth() -> None:
+    task = Count(alphabet=2)
+    y = tf.constant([[[3.0, 4.0], [1.0, 0.0]]] * 2)
+    near = tf.constant([[[3.4, 3.6], [1.49, 0.2]], [[3.6, 4.0], [1.0, 0.0]]])
+    metrics = task.metrics(y, near)
+    assert metrics["exact"].numpy().tolist() == [1.0, 0.5]
+    np.testing.assert_allclose(metrics["mae"], [(0.4 + 0.4 + 0.49 + 0.2) / 4, 0.15], rtol=1e-5)
+    assert task.criterion.solved(metrics["exact"].numpy()).tolist() == [True, False]
+
+
+def test_running_sums_error_is_relative() -> None:
+    task = RunningSum()
+    metrics = task.metrics(tf.constant([[[10.0], [-30.0]]]), tf.constant([[[10.01], [-30.01]]]))
+    np.testing.assert_allclose(metrics["relative_error"], [0.01 / 20], rtol=1e-3)
+    assert task.criterion.solved(metrics["relative_error"].numpy()).tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (Count, {"length": -3}, "length must be a positive integer, not -3"),
+        (Count, {"length": 2.5}, "length must be a positive integer"),
+        (Count, {"alphabet": 0}, "alphabet must be a positive integer"),
+        (Count, {"lengths": [10, 0]}, "lengths must be a positive integer, not 0"),
+        (Count, {"alphabet": 2, "pattern": [1, 2]}, "symbols from 0 to 1"),
+        (Count, {"supervise": "some"}, "every or last"),
+        (RunningSum, {"range": [1.0, 1.0]}, "low < high"),
+        (RunningSum, {"ranges": [[0.0]]}, "ranges must be"),
+        (RunningSum, {"range": ["a", 1.0]}, "range must be"),
+    ],
+)
+def test_bad_arguments_are_named(make: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**arguments)

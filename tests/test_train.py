@@ -1,0 +1,302 @@
+"""The real command: what it leaves, what it refuses, how it stops and goes on."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import nalu_seq.train
+import nalu_seq.models  # its layers are what load_model looks for
+from nalu_seq.config import conf_dir, options
+
+TINY = ["task.lengths=[10,20]", "encoder.units=4", "seeds=2", "train.batch_size=4"]
+
+
+def command(*arguments: str, module: str = "train") -> list[str]:
+    return [sys.executable, "-m", f"nalu_seq.{module}", *arguments]
+
+
+def train(directory: Path, *arguments: str) -> Path:
+    """Train in a subprocess; the run's directory is what the last line says."""
+    done = subprocess.run(
+        command(f"output={directory}", *arguments), capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.splitlines()[-1].removeprefix("run: "))
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """The command in this process: (exit code, its stdout, its stderr)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *arguments])
+        code = 0
+        try:
+            nalu_seq.train.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        return code, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run that was never interrupted."""
+    return train(tmp_path_factory.mktemp("runs"), *TINY, "train.steps=40", "train.eval_every=10")
+
+
+def test_a_run_leaves_what_the_design_says(run: Path) -> None:
+    left = {p.name for p in run.iterdir()}
+    assert left == {".hydra", "metrics.csv", "tensorboard", "checkpoints", "summary.json"}
+    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["30", "40"]
+    summary = json.loads((run / "summary.json").read_text())
+    assert set(summary) == {
+        "schema", "status", "task", "encoder", "head", "unit", "seeds", "cases", "steps",
+        "wall_seconds", "member_steps_per_second", "strategy", "devices", "versions",
+        "git_commit", "diverged", "results",
+    }  # fmt: skip
+    assert summary["schema"] == 1 and summary["status"] == "done" and summary["steps"] == 40
+    assert (summary["task"], summary["encoder"], summary["head"]) == ("count", "lstm", "accumulate")
+    assert set(summary["results"][0]) == {
+        "case", "split", "metric", "median", "mean", "min", "max", "n", "success_rate",
+        "success_low", "success_high",
+    }  # fmt: skip
+    found = {(r["split"], r["metric"]) for r in summary["results"]}
+    assert {("length_10", "mae"), ("length_20", "exact"), ("train", "loss")} <= found
+    lines = (run / "metrics.csv").read_text().splitlines()
+    assert lines[0] == "step,case,seed,split,metric,value"
+    # 2 seeds x (2 splits x 2 metrics at 5 steps, and the training loss at 4).
+    assert len(lines) == 1 + 2 * (4 * 5 + 4)
+
+
+def test_tensorboard_can_read_it(run: Path) -> None:
+    main = EventAccumulator(str(run / "tensorboard")).Reload()
+    tags = main.Tags()
+    assert tags["graph"]
+    assert "weights/accumulate_unit_w_hat" in tags["tensors"]
+    assert "_hparams_/session_start_info" in main.summary_metadata
+    assert [e.step for e in main.Tensors("success_rate/length_20")] == [0, 10, 20, 30, 40]
+    for quantile in ("lower_quartile", "median", "upper_quartile"):
+        view = EventAccumulator(str(run / "tensorboard" / quantile)).Reload()
+        assert [e.step for e in view.Tensors("mae/length_20")] == [0, 10, 20, 30, 40]
+
+
+def test_killed_and_resumed_it_leaves_the_same_record(run: Path, tmp_path: Path) -> None:
+    steps = ["train.steps=40", "train.eval_every=10"]
+    with subprocess.Popen(
+        command(f"output={tmp_path}", *TINY, *steps), stdout=subprocess.DEVNULL
+    ) as process:
+        wait_for(lambda: list(tmp_path.glob("*/*/checkpoints/10")))
+        process.send_signal(signal.SIGKILL)
+    (killed,) = tmp_path.glob("*/*")
+    assert resume(killed) == killed
+    assert (killed / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+    assert json.loads((killed / "summary.json").read_text())["status"] == "done"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(f"output={tmp_path}", *TINY, "train.steps=100000", "train.eval_every=1000"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        wait_for(lambda: list(tmp_path.glob("*/*/checkpoints/0")))
+        process.send_signal(number)
+        out, _ = process.communicate()
+    assert process.returncode == 128 + number
+    (directory,) = tmp_path.glob("*/*")
+    told = re.search(r"interrupted at step (\d+); go on with: (.+)", out)
+    assert told and told[2] == f"python -m nalu_seq.train resume={directory}"
+    assert out.splitlines()[-1] == f"run: {directory}"
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["status"] == "interrupted" and summary["steps"] == int(told[1])
+    assert (directory / "checkpoints" / told[1]).is_dir()
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_said(run: Path, tmp_path: Path) -> None:
+    directory = copy(run, tmp_path)
+    index = directory / "checkpoints" / "40" / "state.index"
+    index.write_bytes(index.read_bytes()[:10])
+    done = subprocess.run(
+        command(f"resume={directory}"), capture_output=True, text=True, check=True
+    )
+    assert "checkpoint 40 is damaged: going on from step 30" in done.stdout
+    assert (directory / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+
+
+def test_resume_makes_more_steps(run: Path, tmp_path: Path) -> None:
+    directory = copy(run, tmp_path)
+    resume(directory, "train.steps=50")
+    assert json.loads((directory / "summary.json").read_text())["steps"] == 50
+    recorded = OmegaConf.load(directory / ".hydra" / "config.yaml")
+    assert recorded.train.steps == 50
+    before = (run / "metrics.csv").read_text()
+    assert (directory / "metrics.csv").read_text().startswith(before)
+
+
+def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(str(run), "task.lengths=[5,300]", "--json", module="evaluate"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert {r["split"] for r in found["results"]} == {"length_10", "length_5", "length_300"}
+    assert [d["seed"] for d in found["drift"]] == [0, 1]
+    # The training's own split gives the training's own last figure.
+    summary = json.loads((run / "summary.json").read_text())
+    figure = ("split", "metric"), ("length_10", "mae")
+    ours, theirs = (
+        next(r for r in s["results"] if tuple(r[k] for k in figure[0]) == figure[1])
+        for s in (found, summary)
+    )
+    assert ours["median"] == pytest.approx(theirs["median"], rel=1e-5)
+    file = tmp_path / "model.keras"
+    subprocess.run(command(str(run), "--export", "1", str(file), module="evaluate"), check=True)
+    assert keras.models.load_model(file)(keras.ops.ones((2, 37, 10))).shape == (2, 37, 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["task=cuont"], "task=cuont: no such option; valid: count, product, running_sum"),
+        (["unit=nope"], "unit=nope: no such option; valid: "),
+        (["encoder=nope"], "encoder=nope: no such option; valid: gru, lstm, none, rnn"),
+        (["experiment=nope"], "experiment=nope"),
+        (["trian.steps=3"], "trian: no such key; valid here: task, "),
+        (["train.setps=3"], "train.setps: no such key; valid here: steps, "),
+        (["task.lenght=3"], "task.lenght: no such key; valid here: "),
+        (["+task.lenght=3"], "task.lenght: no such key; valid: alphabet, length"),
+        (["+unit.unit=3"], "unit.unit: no such key; valid: "),
+        (["train.steps=many"], "many"),
+        (["train.steps=0"], "train.steps must be a positive integer, not 0"),
+        (["train.steps="], "train.steps"),
+        (["train.batch_size=-1"], "train.batch_size must be a positive integer"),
+        (["train.clip_norm=0"], "train.clip_norm must be positive or null"),
+        (["train.compile=fast"], "train.compile must be graph or xla"),
+        (["task.length=-3"], "task: length must be a positive integer, not -3"),
+        (["task.lengths=[]", "task.length=x"], "task: length must be a positive integer"),
+        (["seeds=[]"], "seeds=[] leaves no member"),
+        (["seeds=0"], "seeds=0 leaves no member"),
+        (["seeds=[1,1]"], "names a seed twice"),
+        (["seeds=[a]"], "a seed must be an integer"),
+        (["strategy=warp"], "strategy must be one of auto"),
+        (["encoder.units=-1"], "units"),
+        (["optimizer.schedule=linear"], "schedule must be constant or cosine"),
+        (["penalty.sparsity.weight=1"], "penalty.sparsity: unit=nalu"),
+        (["task=product", "encoder=lstm"], "use encoder=none"),
+        (["task=product", "head=accumulate"], "head=readout or head=dense"),
+        (["output=/dev/null/x"], "/dev/null is a file"),
+        (["resume=/nonexistent"], "/nonexistent is no run"),
+        (["task=count", "task=product", "+task=count"], "task"),
+        (["nonsense"], "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_line_and_leaves_nothing(
+    main, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = main(*arguments)
+    assert code == 2, (out, err)
+    assert out == ""
+    assert len(err.splitlines()) == 1 and err.startswith("nalu_seq: "), err
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("train: {setps: 3}", "train.setps"),
+        ("sedes: 3", "sedes"),
+        ("train: {steps: many}", "many"),
+        ("task: {lenght: 3}", "task.lenght: no such key; valid: alphabet"),
+        ("defaults: [override /task: nope]", "task=nope: no such option"),
+        ("train: [", "bad.yaml"),
+    ],
+)
+def test_typos_inside_an_experiment_file_are_caught(
+    main, content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "bad.yaml").write_text(f"# @package _global_\n{content}\n")
+    code, out, err = main("--config-dir", "mine", "experiment=bad")
+    assert code == 2, (out, err)
+    assert len(err.splitlines()) == 1 and message in err, err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+
+def test_resume_changes_nothing_but_steps_and_strategy(main, run: Path) -> None:
+    code, _, err = main(f"resume={run}", "seeds=3")
+    assert code == 2 and "seeds can't change, only train.steps and strategy can" in err
+
+
+def test_a_finished_run_is_not_resumed_without_more_steps(main, run: Path) -> None:
+    code, _, err = main(f"resume={run}")
+    assert code == 2 and "give a larger train.steps" in err
+
+
+def test_a_runs_directory_is_not_used_twice(main, run: Path) -> None:
+    code, _, err = main(*TINY, f"hydra.run.dir={run}")
+    assert code == 2 and f"go on with it by resume={run}" in err
+
+
+def test_help_lists_every_option(main) -> None:
+    code, out, _ = main("--help")
+    assert code == 0
+    for group in ("task", "encoder", "head", "unit"):
+        assert f"{group}: {', '.join(options(group))}" in out
+
+
+def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:
+    sweep = train(tmp_path, "-m", *TINY, "unit=nau,nalu", "train.steps=2", "train.eval_every=1")
+    assert json.loads((sweep / "sweep.json").read_text()).keys() == {"0", "1"}
+    for job, unit in ("0", "nau"), ("1", "nalu"):
+        summary = json.loads((sweep / job / "summary.json").read_text())
+        assert summary["status"] == "done" and summary["unit"] == unit
+
+
+@pytest.mark.parametrize("task", options("task"))
+def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None:
+    small = ["seeds=2", "train.steps=2", "train.eval_every=2"]
+    code, out, err = main(f"task={task}", f"output={tmp_path}", *small)
+    assert code == 0, err
+    assert out.splitlines()[-1].startswith("run: ")
+
+
+def test_every_experiment_names_its_command() -> None:
+    for path in (conf_dir() / "experiment").glob("*.yaml"):
+        assert f"experiment={path.stem}" in path.read_text(), path
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def resume(directory: Path, *arguments: str) -> Path:
+    done = subprocess.run(
+        command(f"resume={directory}", *arguments), capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.splitlines()[-1].removeprefix("run: "))
+
+
+def copy(run: Path, target: Path) -> Path:
+    subprocess.run(["cp", "-r", str(run), str(target / "copy")], check=True)
+    return target / "copy"

@@ -1,0 +1,88 @@
+"""What the step adds to loss and gradient: penalties on their ramps, means, whole calls."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nalu_seq.config import Ramp
+from nalu_seq.models import build, encoders, heads
+from nalu_seq.tasks.product import Product
+from nalu_seq.training.optimizers import Adam
+from nalu_seq.training.population import Population
+from nalu_seq.training.step import Trainer, ramp_weight, unit_penalties
+from nalu_seq.units import NALU, NMU
+
+
+def nmu_model() -> keras.Model:
+    return build(encoders.none, heads.readout, NMU, features=2, units=1, sequence=False)
+
+
+def make_trainer(
+    population: Population, penalty: dict[str, Ramp], compiled: bool = False, interval: int = 12
+) -> Trainer:
+    return Trainer(
+        population,
+        Product(),
+        Adam(1e-3),
+        cases=["default"] * len(population),
+        model=nmu_model(),
+        batch_size=4,
+        clip_norm=None,
+        penalty=penalty,
+        compiled=compiled,
+        interval=interval,
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.0), (100, 0.0), (150, 5.0), (200, 10.0), (1000, 10.0)]
+)
+def test_a_ramp_rises_between_its_ends(step: int, expected: float) -> None:
+    assert float(ramp_weight(Ramp(10.0, 100, 200), step)) == expected
+
+
+@pytest.mark.parametrize(("step", "expected"), [(99, 0.0), (100, 3.0), (101, 3.0)])
+def test_a_ramp_without_width_is_a_jump(step: int, expected: float) -> None:
+    assert float(ramp_weight(Ramp(3.0, 100, 100), step)) == pytest.approx(expected)
+
+
+def test_a_constant_penalty_has_its_weight_from_step_0() -> None:
+    assert float(ramp_weight(Ramp(3.0), 0)) == 3.0
+
+
+def test_a_penalty_pulls_weights_to_0_and_1_and_stays_out_of_the_recorded_loss() -> None:
+    plain, pulled = Population(nmu_model, 2), Population(nmu_model, 2)
+    for population in (plain, pulled):
+        population.trainable_variables[0].assign(tf.fill([2, 2, 1], 0.3))
+    first = [make_trainer(plain, {}), make_trainer(pulled, {"sparsity": Ramp(1e6)})]
+    for trainer in first:
+        trainer.run(1)
+    # The product asks for larger weights, the penalty of weights below 1/2 for smaller ones.
+    assert (plain.trainable_variables[0].value.numpy() > 0.3).all()
+    assert (pulled.trainable_variables[0].value.numpy() < 0.3).all()
+    np.testing.assert_array_equal(first[0].mean_loss(), first[1].mean_loss())
+
+
+def test_penalties_are_summed_over_units() -> None:
+    x = keras.Input((4,))
+    a, b = NMU(2), NMU(1)
+    model = keras.Model(x, b(NALU(2)(a(x))))
+    expected = float(a.penalties()["sparsity"] + b.penalties()["sparsity"])
+    assert float(unit_penalties(model)["sparsity"]) == pytest.approx(expected)
+
+
+def test_compiled_calls_divide_the_interval() -> None:
+    population = Population(nmu_model, 2)
+    assert make_trainer(population, {}, compiled=True, interval=500).steps_per_call == 10
+    assert make_trainer(population, {}, compiled=True, interval=14).steps_per_call == 7
+    assert make_trainer(population, {}, compiled=True, interval=13).steps_per_call == 1
+    assert make_trainer(population, {}, compiled=False, interval=500).steps_per_call == 1
+
+
+def test_the_mean_loss_starts_anew_when_it_is_read() -> None:
+    trainer = make_trainer(Population(nmu_model, 2), {})
+    trainer.run(3)
+    assert trainer.mean_loss().shape == (2,)
+    assert np.isnan(trainer.mean_loss()).all()
+    assert int(trainer.step.numpy()) == 3
