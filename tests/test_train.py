@@ -14,8 +14,8 @@ import pytest
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import nalu_seq.train
 import nalu_seq.models  # its layers are what load_model looks for
+import nalu_seq.train
 from nalu_seq.config import conf_dir, options
 
 TINY = ["task.lengths=[10,20]", "encoder.units=4", "seeds=2", "train.batch_size=4"]

@@ -21,6 +21,7 @@ OPTIONS = options("unit")
 IN, OUT = 3, 2
 INFRASTRUCTURE = ("__init__", "base", "weights")
 MODULES = sorted({p.stem for p in (PACKAGE / "units").glob("*.py")} - set(INFRASTRUCTURE))
+CLASSES = [getattr(units, name) for name in units.__all__ if name != "Unit"]
 # Who overflows where two inputs are 1e30, and the sentence of the docstring that says so.
 OVERFLOWS = {
     units.NACMul: "It overflows to inf where the true product leaves the float range",
@@ -74,6 +75,21 @@ def doc(cls: type) -> str:
     return " ".join(inspect.getdoc(cls).split())
 
 
+def constructor_defaults(cls: type) -> dict[str, Any]:
+    """The arguments that a unit's own constructors, and not Keras', give a default."""
+    own = [c for c in cls.__mro__ if issubclass(c, units.Unit)]
+    parameters = [p for c in own for p in inspect.signature(c.__init__).parameters.values()]
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def another_value(name: str, default: Any, i: int) -> Any:
+    if name.endswith("_initializer"):
+        return keras.initializers.Constant(0.1 * (i + 1))
+    if isinstance(default, bool):
+        return not default
+    return default + 1 if isinstance(default, int | float) else default
+
+
 # What a unit is to Keras
 
 
@@ -109,6 +125,22 @@ def test_config_round_trip(option):
     assert again.name == "mine"
     assert again.dtype == "float64"
     assert not again.trainable
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_config_holds_every_argument(cls):
+    defaults = constructor_defaults(cls)
+    given = {name: another_value(name, defaults[name], i) for i, name in enumerate(defaults)}
+    layer = cls(OUT, **given)
+    again = cls.from_config(layer.get_config())
+    assert given.keys() <= layer.get_config().keys()
+    assert again.get_config() == layer.get_config()
+    layer.build((None, IN))
+    again.build((None, IN))
+    for old, new in zip(layer.weights, again.weights, strict=True):
+        if f"{old.name}_initializer" in given:
+            np.testing.assert_array_equal(old, given[f"{old.name}_initializer"](old.shape))
+            np.testing.assert_array_equal(new, old)
 
 
 @each_option
@@ -323,13 +355,6 @@ def test_unit_file_is_exported_and_has_an_option(module):
     assert any(hydra.utils.get_class(shipped("unit", o)._target_) is cls for o in OPTIONS)
 
 
-def constructor_defaults(cls: type) -> dict[str, Any]:
-    """The arguments that a unit's own constructors, and not Keras', give a default."""
-    own = [c for c in cls.__mro__ if issubclass(c, units.Unit)]
-    parameters = [p for c in own for p in inspect.signature(c.__init__).parameters.values()]
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
 @each_option
 def test_option_shows_every_argument_and_no_other(option):
     node = shipped("unit", option)
@@ -345,11 +370,9 @@ def test_option_of_the_unit_s_own_name_has_its_defaults(module):
     assert {key: node[key] for key in defaults} == defaults
 
 
-@pytest.mark.parametrize("name", [name for name in units.__all__ if name != "Unit"])
-def test_docstring_s_example_runs(name):
-    cls = getattr(units, name)
-    (test,) = doctest.DocTestFinder(recurse=False).find(
-        cls, name, globs={name: cls, "keras": keras}
-    )
+@pytest.mark.parametrize("cls", CLASSES)
+def test_docstring_s_example_runs(cls):
+    names = {cls.__name__: cls, "keras": keras}
+    (test,) = doctest.DocTestFinder(recurse=False).find(cls, globs=names)
     assert test.examples
     assert doctest.DocTestRunner().run(test).failed == 0
