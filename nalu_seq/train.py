@@ -50,9 +50,10 @@ def _resumed(arguments: list[str]) -> None:
     from nalu_seq.startup import start_tensorflow
 
     start_tensorflow()
-    from nalu_seq.recipe import Recipe
+    from nalu_seq.recipe import Recipe, check_output
     from nalu_seq.training.session import train
 
+    check_output(directory)
     cfg, choices = read_run(directory, trust)
     for key, value in given.items():
         OmegaConf.update(cfg, key, value)

@@ -278,9 +278,15 @@ def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None
     assert out.splitlines()[-1].startswith("run: ")
 
 
-def test_every_experiment_names_its_command() -> None:
-    for path in (conf_dir() / "experiment").glob("*.yaml"):
-        assert f"experiment={path.stem}" in path.read_text(), path
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Path) -> None:
+    opening = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text().splitlines()[1]
+    assert opening == f"# python -m nalu_seq.train experiment={experiment}"
+    small = ["hydra.mode=RUN", "seeds=2", "train.steps=2", "train.eval_every=2"]
+    code, out, err = main(f"experiment={experiment}", f"output={tmp_path}", *small)
+    assert code == 0, err
+    directory = Path(out.splitlines()[-1].removeprefix("run: "))
+    assert directory.parent == tmp_path / experiment
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:

@@ -24,12 +24,14 @@ class Extrapolation:
             sequences no longer rounds to the truth, or None; `mae`, at the last step.
         course: the error of each member along the longest split; None without sequences.
         trained_length: the length that was trained on; None without sequences.
+        counts: whether targets are whole numbers, so that predictions may be rounded.
     """
 
     summary: dict[str, Any]
     drift: list[dict[str, Any]]
     course: Course | None
     trained_length: int | None
+    counts: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and tables."""
@@ -58,15 +60,15 @@ def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolat
     }
     longest = max(recipe.task.splits, key=lambda split: recipe.task.splits[split].length)
     course = courses[longest]
-    drift = [] if course is None else _drift(recipe, members, longest, course)
-    return Extrapolation(summary, drift, course, recipe.task.length)
+    counts = isinstance(recipe.task, SequenceTask) and recipe.task.counts
+    drift = [] if course is None else _drift(members, longest, course, counts)
+    return Extrapolation(summary, drift, course, recipe.task.length, counts)
 
 
 def _drift(
-    recipe: Recipe, members: list[tuple[str, int]], split: str, course: Course
+    members: list[tuple[str, int]], split: str, course: Course, counts: bool
 ) -> list[dict[str, Any]]:
     steps = np.arange(1, course.mae.shape[1] + 1)
-    counts = isinstance(recipe.task, SequenceTask) and recipe.task.counts
     drift = []
     for (case, seed), mae, exact in zip(members, course.mae, course.exact, strict=True):
         wrong = np.flatnonzero(exact < 1) if counts else np.array([])

@@ -28,7 +28,8 @@ def plot_course(found: Extrapolation, path: Path) -> None:
     axes.plot(steps, errors.T, color="tab:blue", alpha=0.35, linewidth=0.8)
     axes.plot(steps, np.median(errors, axis=0), color="tab:blue", linewidth=2, label="median")
     axes.axvline(found.trained_length, color="black", linestyle=":", label="trained up to here")
-    axes.axhline(0.5, color="tab:red", linestyle="--", linewidth=0.8, label="rounding fails above")
+    if found.counts:
+        axes.axhline(0.5, color="tab:red", linestyle="--", linewidth=0.8, label="half a count")
     axes.set(xscale="log", yscale="log", xlabel="sequence length", ylabel="mean absolute error")
     s = found.summary
     axes.set_title(f"{s['task']}: {s['encoder']}, {s['head']}, {s['unit']}; one line a seed")
