@@ -1,11 +1,14 @@
 """The real command: what it leaves, what it refuses, how it stops and goes on."""
 
+import contextlib
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +94,32 @@ def test_tensorboard_can_read_it(run: Path) -> None:
         assert [e.step for e in view.Tensors("mae/length_20")] == [0, 10, 20, 30, 40]
 
 
+def test_the_real_tensorboard_serves_it(run: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = ["-m", "tensorboard.main", "--logdir", str(run), "--host", "127.0.0.1"]
+    with subprocess.Popen(
+        [sys.executable, *server, "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        served: dict[str, dict[str, object]] = {}
+
+        def loaded() -> bool:
+            with contextlib.suppress(OSError):
+                url = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
+                served.update(json.load(urllib.request.urlopen(url)))
+            return "tensorboard/median" in served
+
+        try:
+            wait_for(loaded)
+        finally:
+            process.terminate()
+    assert "mae/length_20" in served["tensorboard/median"]
+    assert "success_rate/length_20" in served["tensorboard"]
+
+
 def test_killed_and_resumed_it_leaves_the_same_record(run: Path, tmp_path: Path) -> None:
     steps = ["train.steps=40", "train.eval_every=10"]
     with subprocess.Popen(
@@ -122,6 +151,29 @@ def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
     summary = json.loads((directory / "summary.json").read_text())
     assert summary["status"] == "interrupted" and summary["steps"] == int(told[1])
     assert (directory / "checkpoints" / told[1]).is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*TINY, "train.steps=4000", "train.eval_every=2000"],
+        ["task=product", "seeds=3", "train.steps=60000", "train.eval_every=30000"],
+    ],
+    ids=["graph", "compiled"],
+)
+def test_interrupted_within_an_interval_it_goes_on_to_the_bit(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    whole = train(tmp_path / "whole", *arguments)
+    with subprocess.Popen(command(f"output={tmp_path}/cut", *arguments)) as process:
+        wait_for(lambda: list(tmp_path.glob("cut/*/*/checkpoints/0")))
+        time.sleep(3)  # past the first call, which compiles
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    (cut,) = tmp_path.glob("cut/*/*")
+    resume(cut)
+    assert (cut / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_said(run: Path, tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def compare(runs: list[Run]) -> list[list[str]]:
             ]
         )
     # A column that says the same in every row is said in none.
-    same = [c for c in range(4) if len(rows) > 2 and len({row[c] for row in rows[1:]}) == 1]
+    described = range(1 + len(GROUPS) + len(settings))
+    same = [c for c in described if len(rows) > 2 and len({row[c] for row in rows[1:]}) == 1]
     return [[cell for c, cell in enumerate(row) if c not in same] for row in rows]
 
 

@@ -34,10 +34,9 @@ class Population:
 
     Raises:
         ValueError: no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built,
-            or, when called, one with a layer that does not vectorise over members.
-
-    A layer that draws random numbers when mapped would give all members the same draw: a model for
-    a population takes its noise as an input.
+            one with a layer that draws random numbers (mapped, it would silently give all members
+            the same draw: take the noise as an input), or, when called, one with a layer that does
+            not vectorise over members.
     """
 
     def __init__(
@@ -46,6 +45,12 @@ class Population:
         self.seeds = check_seeds(seeds)
         self._build_model = build_model
         self.model, values = _initial_values(build_model, self.seeds)
+        noisy = [layer.name for layer in self.model._flatten_layers() if _draws(layer)]
+        if noisy:
+            raise ValueError(
+                f"{', '.join(noisy)} draws random numbers, which would be the same for all "
+                "members: set its rate to 0, or take the noise as an input"
+            )
         stacked = [
             _stack(variable, [values[seed][i] for seed in self.seeds])
             for i, variable in enumerate(self.model.variables)
@@ -159,6 +164,13 @@ def _initial_values(
         template = template or model
     assert template is not None
     return template, values
+
+
+def _draws(layer: keras.layers.Layer) -> bool:
+    """Whether a Keras layer draws random numbers in training."""
+    amounts = ("rate", "stddev", "dropout", "recurrent_dropout")
+    seeded = getattr(layer, "seed_generator", None) is not None
+    return seeded and any(getattr(layer, amount, 0) for amount in amounts)
 
 
 @contextlib.contextmanager

@@ -154,6 +154,35 @@ def test_a_layer_that_does_not_vectorise_is_named() -> None:
         Population(model, 2)(tf.zeros([2, 1, 6, 6, 1]))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: keras.layers.Dropout(0.5, name="noisy"),
+        lambda: keras.layers.GaussianNoise(0.5, name="noisy"),
+        lambda: keras.layers.LSTM(3, recurrent_dropout=0.1, name="noisy"),
+    ],
+)
+def test_a_layer_that_draws_random_numbers_is_refused(layer) -> None:
+    with pytest.raises(ValueError, match="draws random numbers"):
+        Population(lambda: keras.Sequential([keras.Input((4, 3)), layer()]), 2)
+
+
+def test_batch_normalisation_keeps_each_members_own_statistics() -> None:
+    def model() -> keras.Model:
+        return keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization(momentum=0.5)])
+
+    population = Population(model, 2)
+    x = tf.constant([[[1.0, 2.0]] * 4, [[10.0, 20.0]] * 4])
+    population(x, training=True)
+    plain = [population.member(i) for i in range(2)]
+    for i in range(2):
+        np.testing.assert_allclose(plain[i].layers[0].moving_mean, x[i, 0] / 2)
+    before = [v.numpy().copy() for v in population.non_trainable_variables]
+    population(x, training=False)
+    for v, b in zip(population.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(v, b)
+
+
 def test_a_diverged_member_is_recorded_and_harms_no_other() -> None:
     task = Product()
     healthy = Population(product_model, SEEDS)

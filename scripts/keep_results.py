@@ -1,0 +1,93 @@
+"""Keep a run's or a sweep's figures in results/: scripts/keep_results.py RUN results/NAME
+
+Copies the summaries (and sweep.json), not the checkpoints, and writes a README.md with the command,
+the commit, the date, the machine and the table, so that other tables can be made from them again.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from nalu_seq.reporting.tables import compare, find_runs, markdown
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("results", type=Path)
+    arguments = parser.parse_args()
+    runs, unfinished = find_runs(arguments.run)
+    if unfinished or not runs:
+        raise SystemExit("\n".join(unfinished) or f"{arguments.run} holds no run")
+    shutil.rmtree(arguments.results, ignore_errors=True)
+    for summary in sorted(arguments.run.rglob("summary.json")):
+        target = arguments.results / summary.relative_to(arguments.run)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(summary, target)
+    if (arguments.run / "sweep.json").exists():
+        jobs = {job: _kept(overrides) for job, overrides in _jobs(arguments.run).items()}
+        (arguments.results / "sweep.json").write_text(json.dumps(jobs, indent=1) + "\n")
+    (arguments.results / "README.md").write_text(_page(arguments.run, arguments.results, runs))
+
+
+def _page(run: Path, results: Path, runs: list) -> str:
+    first = runs[0].summary
+    written = datetime.fromtimestamp((run / _first_summary(run)).stat().st_mtime, UTC)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return "\n".join(
+        [
+            f"# {results.name}",
+            "",
+            f"- command: `{_command(run)}`",
+            f"- commit: {first['git_commit']}",
+            f"- date: {written:%Y-%m-%d}",
+            f"- machine: {os.cpu_count()} CPU cores, {platform.machine()}, {memory:.0f} GiB",
+            f"- versions: {', '.join(f'{k} {v}' for k, v in first['versions'].items())}",
+            f"- seeds: {_seeds(first['seeds'])}",
+            "",
+            "Each cell: median over the seeds [smallest, largest], seeds that solved the split.",
+            "",
+            markdown(compare(runs)),
+            "",
+        ]
+    )
+
+
+def _first_summary(run: Path) -> Path:
+    return min(p.relative_to(run) for p in run.rglob("summary.json"))
+
+
+def _command(run: Path) -> str:
+    """The command line that made it, but for where it put the run."""
+    if (run / "sweep.json").exists():
+        jobs = list(_jobs(run).values())
+        overrides = [o for o in jobs[0] if all(o in job for job in jobs)]
+    else:
+        overrides = list(OmegaConf.load(run / ".hydra" / "overrides.yaml"))
+    return shlex.join(["python", "-m", "nalu_seq.train", *_kept(overrides)])
+
+
+def _jobs(run: Path) -> dict[str, list[str]]:
+    return json.loads((run / "sweep.json").read_text())
+
+
+def _kept(overrides: list[str]) -> list[str]:
+    """All but where the run was put: a path of one machine."""
+    return [o for o in overrides if not o.startswith("output=")]
+
+
+def _seeds(seeds: list[int]) -> str:
+    consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
+
+
+if __name__ == "__main__":
+    main()
