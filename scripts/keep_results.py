@@ -15,7 +15,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from nalu_seq.reporting.tables import compare, find_runs, markdown
+from nalu_seq.reporting.tables import compare, describe_seeds, find_runs, markdown
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def _page(run: Path, results: Path, runs: list) -> str:
             f"- date: {written:%Y-%m-%d}",
             f"- machine: {os.cpu_count()} CPU cores, {platform.machine()}, {memory:.0f} GiB",
             f"- versions: {', '.join(f'{k} {v}' for k, v in first['versions'].items())}",
-            f"- seeds: {_seeds(first['seeds'])}",
+            f"- seeds: {describe_seeds(first['seeds'])}",
             "",
             "Each cell: median over the seeds [smallest, largest], seeds that solved the split.",
             "",
@@ -82,11 +82,6 @@ def _jobs(run: Path) -> dict[str, list[str]]:
 def _kept(overrides: list[str]) -> list[str]:
     """All but where the run was put: a path of one machine."""
     return [o for o in overrides if not o.startswith("output=")]
-
-
-def _seeds(seeds: list[int]) -> str:
-    consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
-    return f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
 
 
 if __name__ == "__main__":

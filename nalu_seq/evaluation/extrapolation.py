@@ -18,7 +18,7 @@ class Extrapolation:
     """What was found.
 
     Attributes:
-        summary: task, encoder, head, unit, cases, step, and `results` as in summary.json.
+        summary: what summary.json says of the same: the run's parts, steps and `results`.
         drift: for each member along the longest split: `drift_per_step`, the slope of the mean
             absolute error over the steps; `first_wrong`, the first step at which any of its
             sequences no longer rounds to the truth, or None; `mae`, at the last step.
@@ -52,9 +52,13 @@ def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolat
             ]
     groups = ("task", "encoder", "head", "unit")
     summary = {
+        "schema": 1,
+        "status": "done",
         **{group: recipe.choices[group] for group in groups},
+        "seeds": recipe.seeds,
         "cases": list(recipe.task.cases),
-        "step": step,
+        "steps": step,
+        "wall_seconds": None,
         # One measurement says nothing of when.
         "results": [r for r in results(rows, recipe.task.criterion) if r["metric"] != "solved_at"],
     }

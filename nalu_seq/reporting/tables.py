@@ -58,21 +58,28 @@ def compare(runs: list[Run]) -> list[list[str]]:
     )
     splits = list(dict.fromkeys(r["split"] for run in runs for r in run.summary["results"]))
     splits = [split for split in splits if split != "train"]
-    rows = [["task", *GROUPS, *settings, *splits, "steps", "seconds"]]
+    rows = [["task", *GROUPS, *settings, "seeds", *splits, "steps", "seconds"]]
     for summary, overrides in runs:
         rows.append(
             [
                 *(summary[key] for key in ("task", *GROUPS)),
                 *(overrides.get(key, "") for key in settings),
+                describe_seeds(summary["seeds"]),
                 *(_cell(summary, split) for split in splits),
                 str(summary["steps"]),
-                f"{summary['wall_seconds']:.0f}",
+                "" if summary["wall_seconds"] is None else f"{summary['wall_seconds']:.0f}",
             ]
         )
     # A column that says the same in every row is said in none.
-    described = range(1 + len(GROUPS) + len(settings))
+    described = range(1 + len(GROUPS) + len(settings) + 1)
     same = [c for c in described if len(rows) > 2 and len({row[c] for row in rows[1:]}) == 1]
     return [[cell for c, cell in enumerate(row) if c not in same] for row in rows]
+
+
+def describe_seeds(seeds: list[int]) -> str:
+    """`0 to 9`, or all of them if they are not consecutive."""
+    consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
 
 
 def markdown(rows: list[list[str]]) -> str:

@@ -15,7 +15,7 @@ def summary(unit: str, status: str = "done", median: float | None = 0.1234) -> d
     nothing = dict.fromkeys(rate)
     return {
         "status": status, "task": "count", "encoder": "lstm", "head": "accumulate", "unit": unit,
-        "steps": 4000, "wall_seconds": 41.3,
+        "seeds": [3, 4, 5], "steps": 4000, "wall_seconds": 41.3,
         "results": [
             {**line, "metric": "mae", "median": median, **nothing},
             {**line, "metric": "exact", "median": 1.0, **rate},
@@ -54,9 +54,9 @@ def test_a_single_run_shows_all_its_parts(tmp_path: Path) -> None:
     runs, _ = find_runs(write(tmp_path / "run", summary("nalu", median=None)))
     text = markdown(compare(runs))
     assert text.splitlines()[0] == (
-        "| task | encoder | head | unit | length_100 | steps | seconds |"
+        "| task | encoder | head | unit | seeds | length_100 | steps | seconds |"
     )
-    assert "| count | lstm | accumulate | nalu | 9/10 solved | 4000 | 41 |" in text
+    assert "| count | lstm | accumulate | nalu | 3 to 5 | 9/10 solved | 4000 | 41 |" in text
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

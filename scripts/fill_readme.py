@@ -1,0 +1,18 @@
+"""Put the tables of results/ into the README, between its markers; a test holds it to them."""
+
+import re
+from pathlib import Path
+
+from nalu_seq.reporting.tables import compare, find_runs, markdown
+
+ROOT = Path(__file__).parent.parent
+MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def _table(match: re.Match[str]) -> str:
+    runs = [run for place in match[1].split() for run in find_runs(ROOT / place)[0]]
+    return f"<!-- {match[1]} -->\n{markdown(compare(runs))}\n<!-- end -->"
+
+
+readme = ROOT / "README.md"
+readme.write_text(MARKED.sub(_table, readme.read_text()))
