@@ -1,16 +1,22 @@
 """Around Hydra's jobs: bad input ends before a directory is made, a sweep knows its jobs."""
 
+import contextlib
 import json
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from nalu_seq.config import BadInput
+from nalu_seq.config import BadInput, first_line
+from nalu_seq.files import replace
 
 
 def refuse(error: Exception | str) -> NoReturn:
@@ -25,22 +31,24 @@ class CheckBeforeRun(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check a single run."""
-        recipe = _start(config)
-        directory = Path(config.hydra.run.dir)
-        try:
+        with _refusing():
+            recipe = _start(config)
+            directory = Path(config.hydra.run.dir)
             recipe.check_output(directory)
             if (directory / "metrics.csv").exists():
                 raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
             recipe.Recipe(config, dict(config.hydra.runtime.choices))
-        except BadInput as error:
-            refuse(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check what all jobs of a sweep share; each job checks itself again."""
-        try:
-            _start(config).check_output(Path(config.hydra.sweep.dir))
-        except BadInput as error:
-            refuse(error)
+        with _refusing():
+            recipe = _start(config)
+            directory = str(config.hydra.sweep.dir)
+            recipe.check_output(Path(directory))
+        # Each job would make the folder's name from its own options: all shall have this one.
+        quoted = directory.replace("\\", "\\\\").replace("'", "\\'")
+        OmegaConf.set_readonly(config.hydra, False)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note a sweep's job in its sweep.json, job -> overrides, before it begins."""
@@ -49,17 +57,33 @@ class CheckBeforeRun(Callback):
         path = Path(config.hydra.sweep.dir) / "sweep.json"
         jobs = json.loads(path.read_text()) if path.exists() else {}
         jobs[config.hydra.sweep.subdir] = OmegaConf.to_container(config.hydra.overrides.task)
-        partial = path.with_name(".sweep.json.partial")
-        partial.write_text(json.dumps(jobs, indent=1) + "\n")
-        partial.replace(path)
+        replace(path, json.dumps(jobs, indent=1) + "\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Say where the sweep is."""
         print(f"run: {config.hydra.sweep.dir}", flush=True)
 
 
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Bad input ends the program; Hydra would turn an exception into a warning and go on."""
+    try:
+        yield
+    except BadInput as error:
+        refuse(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(first_line(error))
+    except Exception as error:
+        traceback.print_exc()
+        raise SystemExit(1) from error
+
+
 def _start(config: DictConfig) -> Any:
     """Start TensorFlow, and make the names of directories, which Hydra's config gives, readable."""
+    if config.hydra.output_subdir != ".hydra":
+        raise BadInput("hydra.output_subdir: a run keeps its config in .hydra")
+    if not config.output:
+        raise BadInput("output is empty: give the directory that runs go into, or leave it out")
     from nalu_seq.startup import start_tensorflow
 
     start_tensorflow()

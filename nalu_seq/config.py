@@ -14,6 +14,11 @@ class BadInput(Exception):
     """What a user gave cannot be used; one line that says what, where, and what would be valid."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+
+
 @dataclass
 class Ramp:
     """A penalty's weight over training: `weight * clip((step - start) / (end - start), 0, 1)`."""

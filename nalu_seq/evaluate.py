@@ -8,9 +8,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from nalu_seq.checks import refuse
-from nalu_seq.config import BadInput, register
+from nalu_seq.config import BadInput, first_line, register
 
 CHANGEABLE = ("task.lengths", "task.range", "task.ranges", "task.extrapolate")
 
@@ -36,8 +37,8 @@ def main() -> None:
     register()
     try:
         _evaluate(arguments)
-    except OmegaConfBaseException as error:
-        refuse(str(error).splitlines()[0])
+    except (OmegaConfBaseException, YAMLError) as error:
+        refuse(first_line(error))
     except BadInput as error:
         refuse(error)
 
@@ -45,6 +46,10 @@ def main() -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from nalu_seq.runs import read_run
 
+    if arguments.export and (arguments.json or arguments.plot or arguments.overrides):
+        raise BadInput("--export measures nothing: no override, --json or --plot beside it")
+    if arguments.case and not arguments.export:
+        raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)
     cfg, choices = read_run(arguments.run, arguments.trust)
     from nalu_seq.startup import start_tensorflow
@@ -76,7 +81,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
         plot_course(found, arguments.plot)
     if arguments.json:
-        print(json.dumps(found.as_dict(), indent=1))
+        print(json.dumps(found.as_dict(), indent=1, allow_nan=False))
         return
     from rich.console import Console
 
@@ -115,7 +120,10 @@ def _export(recipe: Any, population: Any, seed: str, file: str, case: str | None
     if case is not None and case not in cases:
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
     members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
-    population.member(members.index((case or cases[0], int(seed)))).save(path)
+    try:
+        population.member(members.index((case or cases[0], int(seed)))).save(path)
+    except OSError as error:
+        raise BadInput(f"--export: {path}: {error.strerror or error}") from error
     print(f"{path}: seed {seed}; `import nalu_seq.models`, then keras.models.load_model opens it")
 
 

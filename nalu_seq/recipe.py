@@ -1,6 +1,7 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
 import inspect
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq import models
-from nalu_seq.config import BadInput, options
+from nalu_seq.config import BadInput, first_line, options
 from nalu_seq.tasks.base import Task
 from nalu_seq.training.population import Population, check_seeds
-from nalu_seq.training.step import Trainer, call_interval, unit_penalties
+from nalu_seq.training.step import Trainer, unit_penalties
 
 STRATEGIES = ("auto", "one_device")
 COMPILE = ("graph", "xla")
@@ -23,7 +24,7 @@ COMPILE = ("graph", "xla")
 GIVEN = {
     "encoder": ("unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
-    "unit": ("units",),
+    "unit": ("units", "name", "dtype", "trainable"),
     "optimizer": ("steps",),
 }
 
@@ -80,7 +81,7 @@ class Recipe:
         """The members, with their initial values."""
         return Population(self.build, self.member_seeds)
 
-    def stream(self) -> models.Stream | None:
+    def stream(self) -> models.StreamModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
         if not self.task.sequence:
             return None
@@ -105,7 +106,7 @@ class Recipe:
             clip_norm=train.clip_norm,
             penalty={name: r for name, r in self.cfg.penalty.items() if r.weight},
             compiled=train.compile == "xla",
-            interval=call_interval(train.steps, train.eval_every),
+            interval=train.eval_every,
         )
 
     def _check_values(self) -> None:
@@ -113,8 +114,10 @@ class Recipe:
         for key in ("steps", "batch_size", "eval_every"):
             if train[key] < 1:
                 raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
-        if train.clip_norm is not None and not train.clip_norm > 0:
+        if train.clip_norm is not None and not 0 < train.clip_norm < math.inf:
             raise BadInput(f"train.clip_norm must be positive or null, not {train.clip_norm}")
+        if self.cfg.resume is not None:
+            raise BadInput("resume goes on with a run and stands alone: resume=RUN")
         if train.compile not in COMPILE:
             raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
         if self.cfg.strategy not in STRATEGIES:
@@ -125,8 +128,9 @@ class Recipe:
     def _check_model(self) -> None:
         try:
             model = self.build()
-        except (ValueError, TypeError) as error:
-            raise BadInput(_first_line(error)) from error
+            self.stream()
+        except Exception as error:  # whatever Keras or TensorFlow make of odd arguments
+            raise BadInput(first_line(error)) from error
         _instantiate("optimizer", self.cfg.optimizer, probe={"steps": self.cfg.train.steps})
         known = unit_penalties(model)
         for name, ramp in self.cfg.penalty.items():
@@ -139,18 +143,26 @@ class Recipe:
 
 
 def check_output(directory: Path) -> None:
-    """Make sure that a directory can be made, without making it.
+    """Make sure that a directory can be made, leaving none.
 
     Raises:
         BadInput: it cannot.
     """
-    place = directory.absolute()
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir():
-        raise BadInput(f"output: {place} is a file, not a directory: give another output=")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise BadInput(f"output: {place} can't be written to: give another output=")
+    place, missing = directory.absolute(), []
+    try:
+        while not place.exists():
+            missing.append(place)
+            place = place.parent
+        if not place.is_dir():
+            raise BadInput(f"output: {place} is a file, not a directory: give another output=")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise BadInput(f"output: {place} can't be written to: give another output=")
+        # Some places refuse for reasons of their own: only making it tells. It is removed again.
+        directory.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            made.rmdir()
+    except OSError as error:
+        raise BadInput(f"output: {directory}: {error.strerror}: give another output=") from error
 
 
 def _instantiate(group: str, node: DictConfig, probe: dict[str, Any] | None = None) -> Any:
@@ -164,13 +176,15 @@ def _instantiate(group: str, node: DictConfig, probe: dict[str, Any] | None = No
         for key in map(str, node):
             if key not in ("_target_", "_partial_", *known):
                 raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
+        if bool(node.get("_partial_")) != (group != "task"):
+            raise BadInput(f"{group}._partial_ can't change")
         made = hydra.utils.instantiate(node, _convert_="all")
         return made if probe is None else made(**probe)
     except BadInput:
         raise
     except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
         cause = error.__cause__ if isinstance(error, HydraException) else None
-        message = _first_line(cause or error)
+        message = first_line(cause or error)
         raise BadInput(message if message.startswith(group) else f"{group}: {message}") from error
 
 
@@ -190,7 +204,3 @@ def _arguments(target: Any) -> list[str]:
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))

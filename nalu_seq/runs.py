@@ -7,9 +7,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.config import BadInput, Config, options, shipped
+from nalu_seq.config import BadInput, Config, first_line, options, shipped
 
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
+WRONG = (AttributeError, TypeError, ValueError)  # what reading a file of another kind may raise
 
 
 def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str, str]]:
@@ -30,9 +31,9 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
         choices = OmegaConf.load(directory / ".hydra" / "hydra.yaml").hydra.runtime.choices
         cfg = OmegaConf.merge(OmegaConf.structured(Config), recorded)
         plain = OmegaConf.to_container(cfg, resolve=False)
-        chosen = {group: str(choices[group]) for group in (*GROUPS, "experiment")}
-    except (OSError, YAMLError, OmegaConfBaseException, AttributeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        chosen = {group: str(choices[group]) for group in GROUPS}
+    except (OSError, YAMLError, OmegaConfBaseException, LookupError, *WRONG) as error:
+        reason = first_line(error)
         raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
     assert isinstance(cfg, DictConfig) and isinstance(plain, dict)
     if not trust:
@@ -40,6 +41,17 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
             _check_group(directory, group, chosen[group], plain[group])
         _check_no_interpolation(directory, plain)
     return cfg, chosen
+
+
+def check_no_links(directory: Path) -> None:
+    """Make sure that what is written into a run stays in it.
+
+    Raises:
+        BadInput: there is a symbolic link in it.
+    """
+    for path in directory.rglob("*"):
+        if path.is_symlink():
+            raise BadInput(f"{path} is a link: a run from elsewhere is not written through one")
 
 
 def _check_group(directory: Path, group: str, option: str, node: Any) -> None:

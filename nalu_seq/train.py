@@ -3,11 +3,9 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,6 +13,7 @@ from yaml import YAMLError
 
 from nalu_seq.checks import refuse
 from nalu_seq.config import BadInput, conf_dir, options, register
+from nalu_seq.runs import GROUPS, check_no_links, read_run
 
 RESUMABLE = ("train.steps", "strategy")
 
@@ -32,21 +31,20 @@ def _composed(cfg: DictConfig) -> None:
 def _resumed(arguments: list[str]) -> None:
     """Go on with a run: its own config and directory, and nothing else may change."""
     trust = "--trust" in arguments
-    given: dict[str, Any] = {}
-    for override in OverridesParser.create().parse_overrides(
-        [a for a in arguments if a != "--trust"]
-    ):
-        given[override.key_or_group] = override.value()
-    directory = Path(str(given.pop("resume")))
+    # Taken as they stand, not by Hydra's grammar: a path may hold commas and brackets.
+    given = dict(a.partition("=")[::2] for a in arguments if a != "--trust")
+    directory = Path(given.pop("resume"))
     for key in given:
         if key not in RESUMABLE:
             raise BadInput(
                 f"resume keeps the run's own config: {key} can't change, "
                 f"only {' and '.join(RESUMABLE)} can"
             )
-    from nalu_seq.runs import read_run
-
-    read_run(directory, trust)  # cheap, before TensorFlow
+    cfg, choices = read_run(directory, trust)
+    for key, value in given.items():
+        OmegaConf.update(cfg, key, value)
+    if not trust:
+        check_no_links(directory)
     from nalu_seq.startup import start_tensorflow
 
     start_tensorflow()
@@ -54,10 +52,15 @@ def _resumed(arguments: list[str]) -> None:
     from nalu_seq.training.session import train
 
     check_output(directory)
-    cfg, choices = read_run(directory, trust)
-    for key, value in given.items():
-        OmegaConf.update(cfg, key, value)
     train(Recipe(cfg, choices), directory, resume=True)
+
+
+def _refuse_empty_groups(arguments: list[str]) -> None:
+    """A group without an option, which Hydra meets with a traceback."""
+    for argument in arguments:
+        group, _, option = argument.partition("=")
+        if group in GROUPS and option in ("", "null"):
+            raise BadInput(f"{argument}: no such option; valid: {', '.join(options(group))}")
 
 
 def _explain(error: Exception) -> str:
@@ -90,10 +93,11 @@ def main() -> None:
         if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
             _resumed(arguments)
         else:
+            _refuse_empty_groups(arguments)
             _composed()
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         refuse(_explain(error))
-    except BadInput as error:
+    except (BadInput, YAMLError, UnicodeDecodeError) as error:
         refuse(error)
     except KeyboardInterrupt:
         print("nalu_seq: interrupted before the first step; nothing to resume", file=sys.stderr)

@@ -27,6 +27,11 @@ def main() -> None:
     runs, unfinished = find_runs(arguments.run)
     if unfinished or not runs:
         raise SystemExit("\n".join(unfinished) or f"{arguments.run} holds no run")
+    kept_before = (
+        {p.name for p in arguments.results.glob("*")} if arguments.results.exists() else ()
+    )
+    if kept_before and "README.md" not in kept_before:
+        raise SystemExit(f"{arguments.results} is not empty and holds no kept results")
     shutil.rmtree(arguments.results, ignore_errors=True)
     for summary in sorted(arguments.run.rglob("summary.json")):
         target = arguments.results / summary.relative_to(arguments.run)

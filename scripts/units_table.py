@@ -16,7 +16,7 @@ from tests.units.exact import OPERATIONS, SOLUTIONS, verdict
 TRASK = ("Trask et al. 2018", "1808.00508")
 MADSEN = ("Madsen & Johansen 2020", "2001.05016")
 HEIM = ("Heim et al. 2020", "2006.01681")
-PRIMER = ("Mistry et al. 2022", "2101.09530")
+PRIMER = ("Mistry et al. 2022, Primer", "2101.09530")
 MISTRY = ("Mistry et al. 2021", "2110.05177")
 HOEDT = ("Hoedt et al. 2021", "2101.05186")
 PAPERS = {
@@ -26,11 +26,12 @@ PAPERS = {
     "nac_mul_nmu": MADSEN,
     "nalu": TRASK,
     "nalu_independent": None,
+    "nalu_nmu": MADSEN,
     "gnalu": PRIMER,
     "inalu": ("Schlör et al. 2020", "2003.07629"),
     "nau": MADSEN,
     "nmu": MADSEN,
-    "snmu": MISTRY,
+    "snmu": ("Mistry et al. 2022", "2211.05624"),
     "gated_nau_nmu": MADSEN,
     "npu": HEIM,
     "real_npu": HEIM,

@@ -1,7 +1,9 @@
 """The real command: what it leaves, what it refuses, how it stops and goes on."""
 
 import contextlib
+import fcntl
 import json
+import os
 import re
 import signal
 import socket
@@ -17,6 +19,7 @@ import pytest
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import nalu_seq.evaluate
 import nalu_seq.models  # its layers are what load_model looks for
 import nalu_seq.train
 from nalu_seq.config import conf_dir, options
@@ -245,7 +248,30 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
         (["seeds=[1,1]"], "names a seed twice"),
         (["seeds=[a]"], "a seed must be an integer"),
         (["strategy=warp"], "strategy must be one of auto"),
-        (["encoder.units=-1"], "units"),
+        (["encoder.units=-1"], "encoder.units must be a positive integer, not -1"),
+        (["encoder.units=2.5"], "encoder.units must be a positive integer, not 2.5"),
+        (["encoder=rnn", "encoder.activation=foo"], "encoder.activation must be tanh or relu"),
+        (["head=unit_cell", "head.initial_state=x"], "initial_state must be a number"),
+        (["head.operation=mean"], "operation must be sum or product"),
+        (["unit.eps=x"], "eps must be positive"),
+        (["+unit.dtype=float16"], "unit.dtype: no such key"),
+        (["+task._partial_=true"], "task._partial_ can't change"),
+        (["task=null"], "task=null: no such option; valid: count"),
+        (["unit=[]"], "unit"),
+        (["train.clip_norm=inf"], "train.clip_norm must be positive"),
+        (["optimizer.learning_rate=abc"], "optimizer.learning_rate must be a number above 0"),
+        (["optimizer.beta_1=1"], "optimizer.beta_1 must be a number from 0 and below 1"),
+        (["task.lengths=5"], "lengths must be a list of positive integers, not 5"),
+        (["task.lengths=[[5]]"], "lengths must be a positive integer, not [5]"),
+        (["task.pattern=ab"], "pattern must be a list of symbols"),
+        (["task=running_sum", "task.range=[-.inf,1]"], "two finite numbers"),
+        (["task=product", "task.extrapolate=[9,99999999999]"], "at most 16777216"),
+        (["seeds=???"], "seeds"),
+        (["seeds=4000000000"], "is more than 1048576, the most at once"),
+        (["output="], "output is empty"),
+        (["output=/proc/x"], "/proc/x"),
+        (["++resume=x"], "resume=RUN"),
+        (["hydra.output_subdir=null"], "a run keeps its config in .hydra"),
         (["optimizer.schedule=linear"], "schedule must be constant or cosine"),
         (["penalty.sparsity.weight=1"], "penalty.sparsity: unit=nalu"),
         (["task=product", "encoder=lstm"], "use encoder=none"),
@@ -278,6 +304,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         ("task: {lenght: 3}", "task.lenght: no such key; valid: alphabet"),
         ("defaults: [override /task: nope]", "task=nope: no such option"),
         ("train: [", "bad.yaml"),
+        ("# \udcff", "utf-8"),
     ],
 )
 def test_typos_inside_an_experiment_file_are_caught(
@@ -285,7 +312,9 @@ def test_typos_inside_an_experiment_file_are_caught(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
-    (tmp_path / "mine" / "experiment" / "bad.yaml").write_text(f"# @package _global_\n{content}\n")
+    (tmp_path / "mine" / "experiment" / "bad.yaml").write_text(
+        f"# @package _global_\n{content}\n", errors="surrogateescape"
+    )
     code, out, err = main("--config-dir", "mine", "experiment=bad")
     assert code == 2, (out, err)
     assert len(err.splitlines()) == 1 and message in err, err
@@ -312,6 +341,77 @@ def test_help_lists_every_option(main) -> None:
     assert code == 0
     for group in ("task", "encoder", "head", "unit"):
         assert f"{group}: {', '.join(options(group))}" in out
+
+
+def test_a_sweep_over_tasks_has_one_folder(tmp_path: Path) -> None:
+    small = ["seeds=1", "train.steps=1", "train.eval_every=1"]
+    sweep = train(tmp_path, "-m", "task=product,running_sum", *small)
+    assert sorted(p.name for p in sweep.iterdir() if p.is_dir()) == ["0", "1"]
+    assert [p for p in tmp_path.glob("*/*") if p != sweep] == []
+
+
+def test_a_run_that_trains_is_not_trained_twice(main, run: Path) -> None:
+    descriptor = os.open(run, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        code, _, err = main(f"resume={run}", "train.steps=50")
+    finally:
+        os.close(descriptor)
+    assert code == 2 and "another process is training in it" in err
+
+
+def test_a_run_with_links_is_not_written_through(main, run: Path, tmp_path: Path) -> None:
+    directory = copy(run, tmp_path)
+    (tmp_path / "victim").write_text("mine")
+    (directory / ".summary.json.partial").symlink_to(tmp_path / "victim")
+    code, _, err = main(f"resume={directory}", "train.steps=50")
+    assert code == 2 and "is a link" in err
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("find", "replacement", "message"),
+    [
+        ("nalu_seq.units.NALU", "keras.config.enable_unsafe_deserialization", "asks for"),
+        ("nalu_seq.tasks.count.Count", "keras.utils.get_file", "asks for"),
+        ("eps: 1.0e-07", "eps: {_target_: os.system}", "not a plain value"),
+        ("operation: sum", "operation: ${oc.env:HOME}", "interpolation"),
+        ("seeds: 2", "seeds: [", "can't be read"),
+    ],
+)
+def test_a_run_from_elsewhere_is_data(
+    main, run: Path, tmp_path: Path, find: str, replacement: str, message: str
+) -> None:
+    directory = copy(run, tmp_path)
+    config = directory / ".hydra" / "config.yaml"
+    text = config.read_text()
+    assert find in text
+    config.write_text(text.replace(find, replacement))
+    code, _, err = main(f"resume={directory}", "train.steps=50")
+    assert code == 2 and len(err.splitlines()) == 1 and message in err, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["task.lengths=[10"], "while parsing"),
+        (["seeds=3"], "can only change where it measures"),
+        (["task.lengths"], "write key=value"),
+        (["--export", "7", "m.keras"], "seed 7 is not in this run; it has [0, 1]"),
+        (["--export", "0", "m.h5"], "must end in .keras"),
+        (["--export", "0", "/nowhere/m.keras"], "/nowhere is no directory"),
+        (["--export", "0", "m.keras", "--json"], "--export measures nothing"),
+        (["task.lengths=[-3]"], "lengths must be a positive integer, not -3"),
+    ],
+)
+def test_evaluates_bad_input_gets_one_line(
+    run: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nalu_seq.evaluate", str(run), *arguments])
+    with pytest.raises(SystemExit) as leave:
+        nalu_seq.evaluate.main()
+    err = capfd.readouterr().err
+    assert leave.value.code == 2 and len(err.splitlines()) == 1 and message in err, err
 
 
 def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def _drift(
                 "case": case,
                 "seed": seed,
                 "split": split,
-                "drift_per_step": slope,
+                "drift_per_step": slope if np.isfinite(slope) else None,
                 "first_wrong": int(steps[wrong[0]]) if len(wrong) else None,
-                "mae": float(mae[-1]),
+                "mae": float(mae[-1]) if np.isfinite(mae[-1]) else None,
             }
         )
     return drift

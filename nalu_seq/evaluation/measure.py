@@ -1,13 +1,13 @@
 """Measures a population on a task's splits; long sequences are streamed in pieces."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.models import Stream as StreamModel
+from nalu_seq.models import StreamModel
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
 from nalu_seq.training.population import Population
 from nalu_seq.training.random import Draws, Stream
@@ -36,6 +36,7 @@ class Evaluator:
         task: what they learn.
         cases: each member's case, by name.
         stream: for a sequence task, the population's model with its states passed on.
+        between: called between pieces; what it raises ends the measurement.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class Evaluator:
         task: Task,
         cases: list[str],
         stream: StreamModel | None = None,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
+        self.between = between
         self.population = population
         self.task = task
         self.cases = cases
@@ -54,9 +57,12 @@ class Evaluator:
     def measure(self, split: str) -> tuple[dict[str, np.ndarray], Course | None]:
         """The task's metrics on a split, `[M]` each, and the course over a sequence."""
         if isinstance(self.task, SequenceTask):
-            pieces = list(self._pieces(split))
-            y, prediction, _ = pieces[-1]
-            parts = zip(*(course for _, _, course in pieces), strict=True)
+            courses = []
+            for *ends, part in self._pieces(split):
+                self.between()
+                y, prediction = ends
+                courses.append(part)
+            parts = zip(*courses, strict=True)
             course = Course(*(np.concatenate(part, axis=1) for part in parts))
         else:
             y, prediction = self._examples(split)

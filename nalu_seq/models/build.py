@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 
-class Stream(NamedTuple):
+class StreamModel(NamedTuple):
     """A model that is fed a long sequence in pieces.
 
     Attributes:
@@ -67,7 +67,7 @@ def build_stream(
     unit: Callable[..., keras.layers.Layer],
     features: int,
     units: int,
-) -> Stream:
+) -> StreamModel:
     """The same model as `build`'s, on the same variables in the same order, with states passed on.
 
     Args: as for `build`.
@@ -87,7 +87,7 @@ def build_stream(
         inputs += states
         outputs += new_states
         initial_states += start
-    return Stream(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
+    return StreamModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
 
 
 def _initial_states(layer: Any) -> list[Any]:

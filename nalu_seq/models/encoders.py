@@ -6,6 +6,8 @@ Each returns one Keras layer. `unroll` asks for a loop written out over a known 
 
 import keras
 
+ACTIVATIONS = ("tanh", "relu")
+
 
 def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """No encoder: the unit sees the raw steps."""
@@ -16,7 +18,7 @@ def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
 def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """An LSTM; never cuDNN's kernel, which cannot be mapped over members."""
     return keras.layers.LSTM(
-        units,
+        _positive(units),
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
@@ -28,7 +30,7 @@ def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
 def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """A GRU; never cuDNN's kernel, which cannot be mapped over members."""
     return keras.layers.GRU(
-        units,
+        _positive(units),
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
@@ -39,11 +41,19 @@ def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
 
 def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """A simple recurrent network, `h_t = activation(x_t W + h_{t-1} U + b)`, tanh or relu."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"encoder.activation must be tanh or relu, not {activation!r}")
     return keras.layers.SimpleRNN(
-        units,
+        _positive(units),
         activation=activation,
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
         name="rnn",
     )
+
+
+def _positive(units: int) -> int:
+    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        raise ValueError(f"encoder.units must be a positive integer, not {units!r}")
+    return units

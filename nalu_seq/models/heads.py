@@ -29,11 +29,16 @@ class UnitCell(keras.layers.Layer):
         >>> tuple(layer(keras.ops.ones((2, 10, 5))).shape)
         (2, 3)
 
+    Raises:
+        ValueError: initial_state is no number.
+
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.
     """
 
     def __init__(self, unit: keras.layers.Layer, initial_state: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if isinstance(initial_state, bool) or not isinstance(initial_state, int | float):
+            raise ValueError(f"UnitCell: initial_state must be a number, not {initial_state!r}")
         self.unit = unit
         self.initial_state = initial_state
         self.state_size = self.output_size = unit.units

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from nalu_seq.files import replace
 from nalu_seq.training.loop import Measurement
 
 COLUMNS = ("step", "case", "seed", "split", "metric", "value")
@@ -38,7 +39,7 @@ class Record:
         self.path = path
         self._members = list(zip(cases, seeds, strict=True))
         if not path.exists():
-            _replace(path, ",".join(COLUMNS) + "\n")
+            replace(path, ",".join(COLUMNS) + "\n")
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Append the rows of a step."""
@@ -53,6 +54,10 @@ class Record:
             file.flush()
             os.fsync(file.fileno())
 
+    def has(self, step: int) -> bool:
+        """Whether there are rows of a step."""
+        return any(row.step == step for row in read_record(self.path))
+
     def cut_after(self, step: int) -> None:
         """Drop the rows after `step`, which a resumed training makes again, and a torn last one."""
         lines = self.path.read_text().splitlines(keepends=True)
@@ -61,7 +66,7 @@ class Record:
             number = line.partition(",")[0]
             if line.endswith("\n") and number.isdecimal() and int(number) <= step:
                 kept.append(line)
-        _replace(self.path, "".join(kept))
+        replace(self.path, "".join(kept))
 
 
 def read_record(path: Path) -> list[Row]:
@@ -74,12 +79,3 @@ def read_record(path: Path) -> list[Row]:
             )
             for r in csv.DictReader(file)
         ]  # fmt: skip
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

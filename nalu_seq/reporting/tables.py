@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 GROUPS = ("encoder", "head", "unit")
+NEEDED = {"status", "task", *GROUPS, "seeds", "steps", "wall_seconds", "results"}
 
 
 class Run(NamedTuple):
@@ -28,7 +29,7 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
     sweep = directory / "sweep.json"
     if sweep.is_file():
         jobs = json.loads(sweep.read_text())
-        places = [(directory / job, dict(o.split("=", 1) for o in jobs[job])) for job in jobs]
+        places = [(directory / job, dict(o.partition("=")[::2] for o in jobs[job])) for job in jobs]
     elif (directory / "metrics.csv").is_file() or (directory / "summary.json").is_file():
         places = [(directory, {})]
     else:
@@ -40,10 +41,12 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
         except (OSError, ValueError):
             unfinished.append(f"{place}: left out, it has no summary")
             continue
-        if summary.get("status") == "done":
+        if not isinstance(summary, dict) or not summary.keys() >= NEEDED:
+            unfinished.append(f"{place}: left out, its summary.json is none of ours")
+        elif summary["status"] == "done":
             runs.append(Run(summary, overrides))
         else:
-            unfinished.append(f"{place}: left out, it is {summary.get('status')}")
+            unfinished.append(f"{place}: left out, it is {summary['status']}")
     return runs, unfinished
 
 

@@ -141,17 +141,17 @@ def mean_per_member(x: Any) -> Any:
     return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
 
 
-def length_splits(lengths: list[int], **split: Any) -> dict[str, Split]:
-    """`length_<n>` for each of `lengths`.
+def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict[str, Split]:
+    """`length_<n>` for the trained length and then for each of `lengths`.
 
     Raises:
-        ValueError: no lengths, or one that is no positive integer.
+        ValueError: `lengths` is no list of positive integers.
     """
-    if not lengths:
-        raise ValueError("lengths must name at least one length")
+    if not isinstance(lengths, list | None):
+        raise ValueError(f"lengths must be a list of positive integers, not {lengths!r}")
     return {
         f"length_{check_positive('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
-        for n in lengths
+        for n in [trained, *(lengths or [])]
     }
 
 

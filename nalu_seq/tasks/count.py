@@ -49,8 +49,10 @@ class Count(SequenceTask):
     ) -> None:
         self.alphabet = self.features = check_positive("alphabet", alphabet)
         self.length = check_positive("length", length)
+        if not isinstance(pattern, list | None):
+            raise ValueError(f"pattern must be a list of symbols, not {pattern!r}")
         self.pattern = list(pattern or [])
-        if any(not isinstance(s, int) or not 0 <= s < alphabet for s in self.pattern):
+        if any(type(s) is not int or not 0 <= s < alphabet for s in self.pattern):
             raise ValueError(
                 f"pattern must hold symbols from 0 to {alphabet - 1}, not {self.pattern}; "
                 "a larger alphabet allows more"
@@ -59,7 +61,7 @@ class Count(SequenceTask):
             raise ValueError(f"supervise must be every or last, not {supervise!r}")
         self.supervise = supervise
         self.units = 1 if self.pattern else alphabet
-        self.splits = length_splits(list(dict.fromkeys([length, *(lengths or [])])))
+        self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)
 
     def target_state(self, members: int, examples: int) -> Any:

@@ -15,6 +15,7 @@ from nalu_seq.tasks.base import (
 from nalu_seq.training.random import Draws
 
 TOLERANCE = 1e-4
+LARGEST = 2**24  # the last float32 that knows its neighbour among the integers
 
 
 class Product(ExampleTask):
@@ -41,15 +42,11 @@ class Product(ExampleTask):
     ) -> None:
         self.pairs = check_positive("pairs", pairs)
         self.high = check_positive("high", high)
+        if high > LARGEST:
+            raise ValueError(f"high must be at most {LARGEST}, not {high}")
         self.splits = {"validation": Split(high * high)}
         if extrapolate:
-            if (
-                len(extrapolate) != 2
-                or not all(isinstance(v, int) for v in extrapolate)
-                or not extrapolate[0] < extrapolate[1]
-            ):
-                raise ValueError(f"extrapolate must be [a, b], a < b, not {extrapolate!r}")
-            a, b = extrapolate
+            a, b = _check_ends(extrapolate)
             self.splits[f"range_{a}_{b}"] = Split(1000, low=a, high=b + 1)
 
     def train_batch(self, draws: Draws) -> Batch:
@@ -82,6 +79,15 @@ class Product(ExampleTask):
             "mae": mean_per_member(error),
             "accuracy": mean_per_member(tf.cast(right, tf.float32)),
         }
+
+
+def _check_ends(ends: Any) -> tuple[int, int]:
+    whole = isinstance(ends, list) and all(type(v) is int for v in ends)
+    if not whole or len(ends) != 2 or not -LARGEST <= ends[0] < ends[1] <= LARGEST:
+        raise ValueError(
+            f"extrapolate must be two integers [a, b], a < b, at most {LARGEST}, not {ends!r}"
+        )
+    return ends[0], ends[1]
 
 
 def _products(pairs: Any) -> Batch:

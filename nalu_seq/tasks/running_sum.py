@@ -1,5 +1,6 @@
 """Running sums of real numbers, extrapolated in length and in range."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -44,10 +45,10 @@ class RunningSum(SequenceTask):
         ranges: list[list[float]] | None = None,
     ) -> None:
         self.length = check_positive("length", length)
-        low, high = _check_range("range", range or [-1.0, 1.0])
-        self.splits = length_splits(
-            list(dict.fromkeys([length, *(lengths or [])])), low=low, high=high
-        )
+        low, high = _check_range("range", [-1.0, 1.0] if range is None else range)
+        self.splits = length_splits(length, lengths, low=low, high=high)
+        if not isinstance(ranges, list | None):
+            raise ValueError(f"ranges must be a list of [low, high], not {ranges!r}")
         for wide in ranges or []:
             a, b = _check_range("ranges", wide)
             self.splits[f"range_{a:g}_{b:g}"] = Split(EVALUATION_EXAMPLES, length, a, b)
@@ -77,8 +78,10 @@ class RunningSum(SequenceTask):
 
 def _check_range(name: str, value: Any) -> tuple[float, float]:
     numbers = isinstance(value, list) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in value
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value
     )
     if not numbers or len(value) != 2 or not value[0] < value[1]:
-        raise ValueError(f"{name} must be [low, high] with low < high, not {value!r}")
+        raise ValueError(
+            f"{name} must be two finite numbers [low, high] with low < high, not {value!r}"
+        )
     return float(value[0]), float(value[1])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ class Checkpoints:
             _sync(path)
         partial.rename(target)
         _sync(self.directory)
-        for old in self._steps()[:-KEPT]:
-            shutil.rmtree(self.directory / str(old), ignore_errors=True)
+        self.discard(self._steps()[:-KEPT])
+
+    def discard(self, steps: Iterable[int]) -> None:
+        """Remove checkpoints, such as damaged ones, which would count among those that are kept."""
+        for step in steps:
+            shutil.rmtree(self.directory / str(step), ignore_errors=True)
 
     def restore(self) -> tuple[int, list[int]]:
         """Read the newest sound checkpoint into the variables.
@@ -56,13 +60,18 @@ class Checkpoints:
             Its step, and the steps of newer ones that were damaged and passed over.
 
         Raises:
-            NoCheckpoint: there is none, or every one is damaged.
+                NoCheckpoint: there is none, every one is damaged, or it is another model's.
         """
         damaged: list[int] = []
         for step in reversed(self._steps()):
             if _is_sound(self.directory / str(step)):
                 prefix = str(self.directory / str(step) / "state")
-                self._checkpoint.read(prefix).assert_consumed()
+                try:
+                    self._checkpoint.read(prefix).assert_consumed()
+                except (ValueError, AssertionError, tf.errors.OpError) as error:
+                    raise NoCheckpoint(
+                        f"checkpoint {step} in {self.directory} does not fit the run's config"
+                    ) from error
                 return step, damaged
             damaged.append(step)
         raise NoCheckpoint(

@@ -31,8 +31,12 @@ class Measurement(NamedTuple):
 Hook = Callable[[int, Sequence[Measurement]], None]
 
 
+class Interrupted(Exception):
+    """A signal asked to stop."""
+
+
 class Interruption:
-    """Ctrl-C and SIGTERM ask the loop to stop after its call; a second one stops at once.
+    """Ctrl-C and SIGTERM ask to stop at the next check; a second one stops at once.
 
     Attributes:
         signal: the signal that came, or None.
@@ -53,6 +57,11 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def check(self) -> None:
+        """Raise `Interrupted` if a signal came."""
+        if self.signal is not None:
+            raise Interrupted
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.signal = number
@@ -65,10 +74,11 @@ def loop(
     *,
     steps: int,
     eval_every: int,
+    measured: bool,
     hooks: Sequence[Hook],
     progress: Callable[[int], None],
-    interrupted: Callable[[], bool],
-) -> bool:
+    check: Callable[[], None],
+) -> None:
     """Train up to `steps`, measuring at step 0, every `eval_every` steps, and at the end.
 
     Args:
@@ -76,22 +86,20 @@ def loop(
         measure: gives all measurements at the current step.
         steps: where training ends.
         eval_every: steps between measurements.
+        measured: whether the step that the trainer is at has been measured.
         hooks: each called as `hook(step, measurements)`, in order.
         progress: called with the step after each call into TensorFlow.
-        interrupted: asked after each call whether to stop.
-
-    Returns:
-        Whether `steps` was reached; False if it was interrupted before.
+        check: called between calls; what it raises ends the training there, as does what `measure`
+            raises. Nothing is lost: the step is whole, and a measurement is made again.
     """
     step = int(trainer.step.numpy())
     length, pace = trainer.steps_per_call, 0.0
-    if step == 0:
-        _notify(hooks, step, measure())
+    if not measured and (step % eval_every == 0 or step == steps):
+        _measure(trainer, measure, hooks, step)
     while step < steps:
         boundary = min((step // eval_every + 1) * eval_every, steps)
         while step < boundary:
-            if interrupted():
-                return False
+            check()
             count = min(length, boundary - step)
             started = time.perf_counter()
             trainer.run(count)
@@ -105,11 +113,18 @@ def loop(
                 length = max(length, 1) * trainer.steps_per_call
             else:
                 length = 2 * trainer.steps_per_call
-        train = Measurement("train", "loss", trainer.mean_loss())
-        _notify(hooks, step, [train, *measure()])
-    return True
+        _measure(trainer, measure, hooks, step)
 
 
-def _notify(hooks: Sequence[Hook], step: int, measurements: Sequence[Measurement]) -> None:
+def _measure(
+    trainer: Trainer,
+    measure: Callable[[], list[Measurement]],
+    hooks: Sequence[Hook],
+    step: int,
+) -> None:
+    measurements = measure()
+    # Read last, as reading starts it anew: an interrupted measurement leaves it as it was.
+    if step > 0:
+        measurements.insert(0, Measurement("train", "loss", trainer.mean_loss()))
     for hook in hooks:
         hook(step, measurements)

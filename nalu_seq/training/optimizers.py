@@ -1,5 +1,6 @@
 """Optimizers as the papers run them, and the clip that keeps members apart."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,10 +55,12 @@ def adam(
         steps: the length of the training.
 
     Raises:
-        ValueError: an unknown schedule, or a rate that is not positive.
+        ValueError: an unknown schedule, or a number out of its range.
     """
-    if not learning_rate > 0:
-        raise ValueError(f"optimizer.learning_rate must be positive, not {learning_rate!r}")
+    _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
+    _check_number("beta_1", beta_1, 0, 1)
+    _check_number("beta_2", beta_2, 0, 1)
+    _check_number("epsilon", epsilon, 0, math.inf)
     if schedule not in ("constant", "cosine"):
         raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
     rate = (
@@ -66,6 +69,15 @@ def adam(
         else learning_rate
     )
     return Adam(rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+
+def _check_number(name: str, value: Any, low: float, high: float, above: bool = False) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value < high or (above and value == low):
+        lowest = "above" if above else "from"
+        raise ValueError(
+            f"optimizer.{name} must be a number {lowest} {low} and below {high}, not {value!r}"
+        )
 
 
 def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+MOST_SEEDS = 2**20
+
 
 class Population:
     """Members of one Keras model, each with its own seed, stacked along a leading axis.
@@ -137,6 +139,8 @@ def check_seeds(seeds: Any) -> list[int]:
         ValueError: neither, or no seed, or one outside 0 .. 2^32 - 1.
     """
     if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds > MOST_SEEDS:
+            raise ValueError(f"seeds={seeds} is more than {MOST_SEEDS}, the most at once")
         listed = list(range(seeds))
     elif isinstance(seeds, Sequence) and not isinstance(seeds, str):
         listed = list(seeds)

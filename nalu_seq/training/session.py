@@ -1,11 +1,16 @@
 """One training from its recipe to its summary: the parts put together."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
+import os
 import platform
+import shlex
+import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,12 +21,13 @@ from rich.console import Console
 from nalu_seq.config import PACKAGE, BadInput
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import results
+from nalu_seq.files import replace
 from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.console import ProgressBar, results_table
 from nalu_seq.reporting.record import Record, read_record
 from nalu_seq.reporting.tensorboard import TensorBoard
 from nalu_seq.training.checkpoints import Checkpoints, NoCheckpoint
-from nalu_seq.training.loop import Interruption, Measurement, loop
+from nalu_seq.training.loop import Interrupted, Interruption, Measurement, loop
 from nalu_seq.training.population import Population
 from nalu_seq.training.step import Trainer
 
@@ -35,14 +41,26 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
         BadInput: there is nothing to resume.
         SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
     """
+    with _alone_in(directory), Interruption() as interruption:
+        try:
+            _train(recipe, directory, resume, interruption)
+        except KeyboardInterrupt:
+            print("stopped at once, after the last checkpoint's step; ", end="")
+            _leave_interrupted(directory, signal.SIGINT)
+
+
+def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interruption) -> None:
     console = Console()
     population, trainer, checkpoints = open_run(recipe, directory)
-    evaluator = Evaluator(population, recipe.task, recipe.cases, recipe.stream())
+    evaluator = Evaluator(
+        population, recipe.task, recipe.cases, recipe.stream(), interruption.check
+    )
     record = Record(directory / "metrics.csv", recipe.cases, recipe.member_seeds)
     steps = recipe.cfg.train.steps
     if resume:
         _restore(checkpoints, record, trainer, steps, directory, console)
-        OmegaConf.save(recipe.cfg, directory / ".hydra" / "config.yaml")
+        replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(recipe.cfg))
+        (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
     begun = int(trainer.step.numpy())
     tensorboard = TensorBoard(directory / "tensorboard", population, recipe.task, _flat(recipe))
     before = float(trainer.seconds.numpy())
@@ -61,26 +79,30 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
     progress = ProgressBar(
         console, steps, begun, list(recipe.task.splits)[-1], recipe.task.criterion
     )
-    started = time.perf_counter()
-    with Interruption() as interruption, progress:
-        done = loop(
-            trainer,
-            measure,
-            steps=steps,
-            eval_every=recipe.cfg.train.eval_every,
-            # The record comes before the checkpoint: rows after it are made again on resume.
-            hooks=[record, tensorboard, checkpoint, progress],
-            progress=progress.advance,
-            interrupted=lambda: interruption.signal is not None,
-        )
-        if not done:
+    started, done = time.perf_counter(), False
+    with progress:
+        try:
+            loop(
+                trainer,
+                measure,
+                steps=steps,
+                eval_every=recipe.cfg.train.eval_every,
+                measured=record.has(begun),
+                # The record comes before the checkpoint: rows after it are made again on resume.
+                hooks=[record, tensorboard, checkpoint, progress],
+                progress=progress.advance,
+                check=interruption.check,
+            )
+            done = True
+        except Interrupted:
             checkpoint(int(trainer.step.numpy()))
     tensorboard.close()
     summary = _summary(recipe, record, trainer, done)
-    _write(directory / "summary.json", json.dumps(summary, indent=1))
+    replace(directory / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     if not done:
         assert interruption.signal is not None
-        _leave_interrupted(directory, int(trainer.step.numpy()), interruption.signal)
+        print(f"interrupted at step {summary['steps']}; ", end="")
+        _leave_interrupted(directory, interruption.signal)
     console.print(results_table(summary))
     _tell_diverged(console, summary["diverged"])
     print(f"run: {directory}", flush=True)
@@ -111,15 +133,27 @@ def _restore(
             f"checkpoint {', '.join(map(str, damaged))} is damaged: going on from step {step}",
             highlight=False,
         )
-    if step >= steps:
-        raise BadInput(
-            f"{directory} has made its {steps} steps already: give a larger train.steps="
-        )
+        checkpoints.discard(damaged)
+    if step > steps or (step == steps and record.has(step)):
+        raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
     record.cut_after(step)
 
 
-def _leave_interrupted(directory: Path, step: int, number: int) -> NoReturn:
-    print(f"interrupted at step {step}; go on with: python -m nalu_seq.train resume={directory}")
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold a run's directory: two trainings in one would record each row twice."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BadInput(f"{directory}: another process is training in it") from error
+    finally:
+        os.close(descriptor)
+
+
+def _leave_interrupted(directory: Path, number: int) -> NoReturn:
+    print(f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}")
     print(f"run: {directory}", flush=True)
     raise SystemExit(128 + number)
 
@@ -175,6 +209,8 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
+    if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
+        return None
     try:
         done = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, check=True
@@ -182,9 +218,3 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text + "\n")
-    partial.replace(path)

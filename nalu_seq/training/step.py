@@ -1,6 +1,5 @@
 """The training step of a population: sample, forward, loss per member, gradients, update."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,11 +68,17 @@ class Trainer:
         # Built before anything is traced: a lazily built Keras optimizer fails under tf.distribute.
         optimizer.build(population.trainable_variables)
         self.steps_per_call = _largest_divisor(interval, UNROLLED_STEPS) if compiled else 1
-        self._calls = self._make_calls(compiled)
+        self._calls = self._make_calls(self.steps_per_call, compiled)
+        # For the rest of an interval that ends early; traced only if it is ever needed.
+        self._single = self._make_calls(1, compiled)
 
     def run(self, steps: int) -> None:
-        """Make `steps` steps, a multiple of `steps_per_call`, in one call into TensorFlow."""
-        self._calls(tf.constant(steps // self.steps_per_call))
+        """Make `steps` steps: calls of `steps_per_call`, then single steps for what is left."""
+        calls, rest = divmod(steps, self.steps_per_call)
+        if calls:
+            self._calls(tf.constant(calls))
+        if rest:
+            self._single(tf.constant(rest))
 
     def mean_loss(self) -> Any:
         """Each member's mean loss since this was last called, `[M]`; NaN before any step."""
@@ -94,9 +99,9 @@ class Trainer:
             "loss_count": self.loss_count,
         }
 
-    def _make_calls(self, compiled: bool) -> Callable[[Any], None]:
+    def _make_calls(self, length: int, compiled: bool) -> Callable[[Any], None]:
         def one_call() -> None:
-            for _ in range(self.steps_per_call):
+            for _ in range(length):
                 self._one_step()
 
         call = tf.function(one_call, jit_compile=True) if compiled else one_call
@@ -156,8 +161,3 @@ def unit_penalties(model: keras.Model) -> dict[str, Any]:
 
 def _largest_divisor(number: int, limit: int) -> int:
     return max(d for d in range(1, limit + 1) if number % d == 0)
-
-
-def call_interval(steps: int, eval_every: int) -> int:
-    """The steps that every stretch between evaluations is a multiple of."""
-    return math.gcd(steps, eval_every)

@@ -1,19 +1,35 @@
-"""NACMul, the accumulator in log space: NAC* of Madsen & Johansen 2020."""
+"""NACMul, the accumulator in log space: NAC* of Madsen & Johansen 2020, and its variants."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import NAC, nac_weights
-from nalu_seq.units.weights import log_abs
+from nalu_seq.units.weights import Clip, log_abs, one_of, own_initializer, positive, sparsity
+
+
+def log_product(x: Any, w: Any, eps: float) -> Any:
+    """`exp(log(|x| + eps) w)` in float32 at least: the product of the powers of the magnitudes.
+
+    Args:
+        x: `[..., in]`.
+        w: `[in, units]`.
+        eps: what keeps the logarithm finite at 0.
+    """
+    logs = log_abs(x, eps)
+    return ops.exp(ops.matmul(logs, ops.cast(w, logs.dtype)))
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class NACMul(NAC):
     """Products, quotients and powers of the magnitudes of its inputs; their signs are lost.
 
-        W = tanh(w_hat) * sigmoid(m_hat),    y = exp(log(|x| + eps) W)
+        y = exp(log(|x| + eps) W)
+        weights="nac":      W = tanh(w_hat) * sigmoid(m_hat), NAC* in the paper
+        weights="sigmoid":  W = sigmoid(w_hat), NAC*,sigma: products and roots only
+        weights="nmu":      W = w in [0, 1], clamped, NAC*,NMU
 
     The output is positive. It overflows to inf where the true product leaves the float range:
     float32 ends at 3.4e38, so two inputs of 1e30 are already too much. float16 ends at 65504, where
@@ -22,10 +38,14 @@ class NACMul(NAC):
     Args:
         units: size of the output.
         eps: what keeps the logarithm finite at 0.
-        **kwargs: `w_hat_initializer`, `m_hat_initializer` as for `NAC`; `name`, `dtype`,
-            `trainable`.
+        weights: `"nac"`, `"sigmoid"` or `"nmu"`.
+        w_initializer: initial `w` of `"nmu"`; `U(0.25, 0.75)` by default.
+        **kwargs: `w_hat_initializer`, `m_hat_initializer` as for `NAC`, but Glorot normal by
+            default for `"sigmoid"`; `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: `sparsity`, the mean of min(W, 1 - W), for `"nmu"` only.
 
     Example:
         >>> y = NACMul(1)(keras.ops.convert_to_tensor([[2.0, -3.0]]))
@@ -33,25 +53,61 @@ class NACMul(NAC):
         (1, 1)
 
     Raises:
-        ValueError: `units` is no positive integer, `eps` is not positive, or the input has no known
-            feature size.
+        ValueError: `units` is no positive integer, `eps` is not positive, `weights` is unknown, or
+            the input has no known feature size.
 
     Source: Trask et al. 2018 (arXiv 1808.00508), section 3, as the sub-unit m of the NALU; named
-    and measured alone by Madsen & Johansen 2020 (arXiv 2001.05016).
+    and measured alone, with the variants, by Madsen & Johansen 2020 (arXiv 2001.05016).
     """
 
-    def __init__(self, units: int, eps: float = 1e-7, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        eps: float = 1e-7,
+        weights: str = "nac",
+        w_initializer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, **kwargs)
-        if not eps > 0:
-            raise ValueError(f"NACMul: eps must be positive, not {eps!r}")
-        self.eps = eps
+        self.eps = positive("NACMul: eps", eps)
+        # `weights` is what Keras calls the list of variables.
+        self.variant = one_of("NACMul: weights", weights, ("nac", "sigmoid", "nmu"))
+        self.w_initializer = own_initializer(w_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w_hat` and `m_hat`, `w_hat`, or `w`, all `[in, units]`."""
+        if self.variant == "nac":
+            super().build(input_shape)
+            return
+        Unit.build(self, input_shape)
+        if self.variant == "sigmoid":
+            self.w_hat = self.add_matrix("w_hat", self.w_hat_initializer or "glorot_normal")
+        else:
+            initializer = self.w_initializer or keras.initializers.RandomUniform(0.25, 0.75)
+            self.w = self.add_matrix("w", initializer, Clip(0.0, 1.0))
+
+    def matrix(self) -> Any:
+        """The effective W, `[in, units]`."""
+        if self.variant == "nac":
+            return nac_weights(self.w_hat, self.m_hat)
+        if self.variant == "sigmoid":
+            return ops.sigmoid(self.w_hat)
+        return ops.clip(self.w, 0.0, 1.0)
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        logs = log_abs(ops.cast(x, self.compute_dtype), self.eps)
-        w = ops.cast(nac_weights(self.w_hat, self.m_hat), logs.dtype)
-        return ops.cast(ops.exp(ops.matmul(logs, w)), self.compute_dtype)
+        x = ops.cast(x, self.compute_dtype)
+        return ops.cast(log_product(x, self.matrix(), self.eps), self.compute_dtype)
+
+    def penalties(self) -> dict[str, Any]:
+        """`sparsity`: R_sparse of the weights, where they are clamped and not squashed."""
+        return {"sparsity": sparsity(self.w)} if self.variant == "nmu" else {}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {**super().get_config(), "eps": self.eps}
+        return {
+            **super().get_config(),
+            "eps": self.eps,
+            "weights": self.variant,
+            "w_initializer": keras.initializers.serialize(self.w_initializer),
+        }

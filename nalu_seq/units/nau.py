@@ -6,7 +6,14 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity
+from nalu_seq.units.weights import (
+    Clip,
+    nau_uniform,
+    one_of,
+    out_of_bounds,
+    own_initializer,
+    sparsity,
+)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -15,16 +22,20 @@ class NAU(Unit):
 
         y = x W,    W in [-1, 1]
 
-    The clamp stands in the forward pass and, as a constraint, after each update. No bias.
+    The clamp stands in the forward pass and, with `clip`, as a constraint after each
+    update. No bias.
 
     Args:
         units: size of the output.
         w_initializer: initial `w`; by default `U(-r, r)` of `weights.nau_uniform`.
+        clip: clamp the raw weights after each update; else the penalty `out_of_bounds` has to keep
+            them near.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
-    Penalties: `sparsity`, the mean of min(|W|, |1 - |W||).
+    Penalties: `sparsity`, the mean of min(|W|, |1 - |W||); without `clip` also `out_of_bounds`, the
+    mean distance of the raw weights from [-1, 1].
 
     Example:
         >>> y = NAU(2)(keras.ops.ones((8, 3)))
@@ -32,33 +43,40 @@ class NAU(Unit):
         (8, 2)
 
     Raises:
-        ValueError: `units` is no positive integer, or the input has no known feature size.
+        ValueError: `units` is no positive integer, `clip` is no boolean, or the input has no known
+            feature size.
 
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 2.
     """
 
-    def __init__(self, units: int, w_initializer: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, w_initializer: Any = None, clip: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(units, **kwargs)
         self.w_initializer = own_initializer(w_initializer)
+        self.clip = one_of("NAU: clip", clip, (True, False))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`."""
         super().build(input_shape)
-        self.w = self.add_matrix(
-            "w", self.w_initializer or nau_uniform(self.features, self.units), Clip(-1.0, 1.0)
-        )
+        initializer = self.w_initializer or nau_uniform(self.features, self.units)
+        self.w = self.add_matrix("w", initializer, Clip(-1.0, 1.0) if self.clip else None)
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         return ops.matmul(x, ops.clip(self.w, -1.0, 1.0))
 
     def penalties(self) -> dict[str, Any]:
-        """`sparsity`: R_sparse of the weights."""
-        return {"sparsity": sparsity(self.w)}
+        """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""
+        scalars = {"sparsity": sparsity(self.w)}
+        if not self.clip:
+            scalars["out_of_bounds"] = out_of_bounds(self.w, -1.0, 1.0)
+        return scalars
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {
             **super().get_config(),
             "w_initializer": keras.initializers.serialize(self.w_initializer),
+            "clip": self.clip,
         }

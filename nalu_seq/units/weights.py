@@ -61,18 +61,51 @@ class Clip(keras.constraints.Constraint):
         return {"low": self.low, "high": self.high}
 
 
-def sparsity(w: Any) -> Any:
+def sparsity(w: Any, signed: bool = True) -> Any:
     """R_sparse, `mean(min(|w|, |1 - |w||))`: how far weights are from -1, 0 and 1, on average.
 
-    On weights in [0, 1] it is the `mean(min(w, 1 - w))` of the NMU.
+    Unsigned, `mean(min(|w|, |1 - w|))`: how far from 0 and 1. On [0, 1] the two are the same.
     Source: Madsen & Johansen 2020 (arXiv 2001.05016).
     """
     magnitude = ops.abs(w)
-    return ops.mean(ops.minimum(magnitude, ops.abs(1 - magnitude)))
+    return ops.mean(ops.minimum(magnitude, ops.abs(1 - (magnitude if signed else w))))
+
+
+def out_of_bounds(w: Any, low: float, high: float) -> Any:
+    """R_oob, the mean of what of the weights is above high or below low.
+
+    Source: Madsen & Johansen 2020 (arXiv 2001.05016), their code, linear form.
+    """
+    return ops.mean(ops.relu(w - high) + ops.relu(low - w))
+
+
+def at_least_float32(x: Any) -> Any:
+    """`x` itself, or in float32 where it is float16 or bfloat16."""
+    if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16"):
+        return ops.cast(x, "float32")
+    return x
 
 
 def log_abs(x: Any, eps: float) -> Any:
     """`log(|x| + eps)`, in float32 at least: in float16 an eps of 1e-7 would vanish."""
-    if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16"):
-        x = ops.cast(x, "float32")
-    return ops.log(ops.abs(x) + eps)
+    return ops.log(ops.abs(at_least_float32(x)) + eps)
+
+
+def log_max(x: Any, eps: float) -> Any:
+    """`log(max(|x|, eps))`, in float32 at least: exact above eps, and no gradient below."""
+    return ops.log(ops.maximum(ops.abs(at_least_float32(x)), eps))
+
+
+def positive(name: str, value: float) -> float:
+    """The value of a unit's argument, which must be a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"{name} must be positive, a number above 0, not {value!r}")
+    return value
+
+
+def one_of(name: str, value: Any, valid: tuple[Any, ...]) -> Any:
+    """The value of a unit's argument, which must be one of those that are valid."""
+    if value not in valid:
+        choices = ", ".join(repr(v) for v in valid)
+        raise ValueError(f"{name} must be one of {choices}, not {value!r}")
+    return value

@@ -14,7 +14,7 @@ import tensorflow as tf
 import nalu_seq
 from nalu_seq import units
 from nalu_seq.config import options, shipped
-from nalu_seq.models import Stream, build, build_stream
+from nalu_seq.models import StreamModel, build, build_stream
 from nalu_seq.models.heads import Accumulate, UnitCell
 
 FEATURES, UNITS, LENGTH, BATCH = 3, 2, 7, 4
@@ -44,7 +44,7 @@ class Models(NamedTuple):
 
     unrolled: keras.Model
     rolled: keras.Model
-    stream: Stream
+    stream: StreamModel
 
 
 @functools.cache
@@ -88,7 +88,7 @@ def test_unrolled_and_rolled_give_the_same(chosen):
     unrolled, rolled, _ = models(*chosen)
     y = rolled(inputs())
     assert tuple(y.shape) == (BATCH, LENGTH, UNITS)
-    np.testing.assert_allclose(unrolled(inputs()), y, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(unrolled(inputs()), y, rtol=1e-4, atol=1e-5)
     longer = rolled(inputs(length=3 * LENGTH))
     assert tuple(longer.shape) == (BATCH, 3 * LENGTH, UNITS)
 
@@ -103,7 +103,7 @@ def test_stream_in_uneven_pieces_equals_the_whole(chosen):
         outputs = model([piece, *states])
         y, *states = outputs if initial_states else [outputs]
         pieces.append(y)
-    np.testing.assert_allclose(tf.concat(pieces, 1), rolled(x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tf.concat(pieces, 1), rolled(x), rtol=1e-4, atol=1e-5)
 
 
 @each_model
@@ -124,7 +124,7 @@ def test_keras_file_round_trip(chosen, tmp_path):
 def test_accumulate_is_the_unit_s_running_sum_or_product(unit, operation, accumulated):
     layer = Accumulate(option("unit", unit)(units=UNITS), operation)
     y = layer(inputs())
-    np.testing.assert_allclose(y, accumulated(layer.unit(inputs()), axis=1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y, accumulated(layer.unit(inputs()), axis=1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("operation", ["sum", "product"])
@@ -134,7 +134,23 @@ def test_accumulate_goes_on_from_a_state(operation):
     np.testing.assert_array_equal(end, whole[:, -1])
     _, state = layer(inputs()[:, :3], initial_state=layer.get_initial_state(BATCH))
     rest, _ = layer(inputs()[:, 3:], initial_state=state)
-    np.testing.assert_allclose(rest, whole[:, 3:], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(rest, whole[:, 3:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [UnitCell, Accumulate])
+def test_config_round_trip(cls):
+    own = {
+        UnitCell: {"initial_state": 1.0},
+        Accumulate: {"operation": "product", "return_state": True},
+    }
+    layer = cls(
+        units.NAU(2, dtype="float64"), **own[cls], name="mine", dtype="float64", trainable=False
+    )
+    again = cls.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert {name: getattr(again, name) for name in own[cls]} == own[cls]
+    assert (again.name, again.dtype, again.trainable) == ("mine", "float64", False)
+    assert (again.unit.units, again.unit.dtype) == (2, "float64")
 
 
 def test_accumulate_knows_two_operations():
@@ -151,7 +167,7 @@ def test_unit_cell_feeds_the_unit_its_own_output(unit, initial_state):
     state = np.full((BATCH, UNITS), initial_state, "float32")
     for t in range(LENGTH):
         state = layer.unit(tf.concat([x[:, t], state], 1)).numpy()
-        np.testing.assert_allclose(y[:, t], state, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(y[:, t], state, rtol=1e-4, atol=1e-5)
 
 
 # A product from 0 would stay 0.

@@ -1,5 +1,6 @@
 """The outer loop: when it measures, what it calls, and how it stops."""
 
+import contextlib
 import os
 import signal
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nalu_seq.training.loop import Interruption, Measurement, loop
+from nalu_seq.training.loop import Interrupted, Interruption, Measurement, loop
 
 
 class Counter:
@@ -33,23 +34,29 @@ class FakeTrainer:
         return np.zeros(2)
 
 
-def run(trainer: FakeTrainer, interrupted: Any = lambda: False, **sizes: int) -> tuple[bool, list]:
-    heard = []
-    done = loop(
-        trainer,  # type: ignore[arg-type]
-        lambda: [Measurement("validation", "mae", np.ones(2))],
-        **{"steps": 25, "eval_every": 10, **sizes},
-        hooks=[lambda step, found: heard.append((step, [m.split for m in found]))],
-        progress=lambda step: None,
-        interrupted=interrupted,
-    )
-    return done, heard
+def run(
+    trainer: FakeTrainer,
+    check: Any = lambda: None,
+    measure: Any = lambda: [Measurement("validation", "mae", np.ones(2))],
+    measured: bool = False,
+    **sizes: int,
+) -> list:
+    heard: list[tuple[int, list[str]]] = []
+    with contextlib.suppress(Interrupted):
+        loop(
+            trainer,  # type: ignore[arg-type]
+            measure,
+            **{"steps": 25, "eval_every": 10, **sizes},
+            measured=measured,
+            hooks=[lambda step, found: heard.append((step, [m.split for m in found]))],
+            progress=lambda step: None,
+            check=check,
+        )
+    return heard
 
 
 def test_it_measures_at_the_start_every_interval_and_at_the_end() -> None:
-    done, heard = run(FakeTrainer())
-    assert done
-    assert heard == [
+    assert run(FakeTrainer()) == [
         (0, ["validation"]),
         (10, ["train", "validation"]),
         (20, ["train", "validation"]),
@@ -59,8 +66,14 @@ def test_it_measures_at_the_start_every_interval_and_at_the_end() -> None:
 
 @pytest.mark.parametrize("step", [10, 13])
 def test_resumed_it_keeps_to_the_same_grid(step: int) -> None:
-    _, heard = run(FakeTrainer(step))
-    assert [s for s, _ in heard] == [20, 25]
+    assert [s for s, _ in run(FakeTrainer(step), measured=True)] == [20, 25]
+
+
+@pytest.mark.parametrize(("step", "first"), [(0, 0), (10, 10), (13, 20), (25, 25)])
+def test_a_step_of_the_grid_that_was_not_measured_is_measured_first(step: int, first: int) -> None:
+    heard = run(FakeTrainer(step))
+    assert heard[0][0] == first
+    assert ("train" in heard[0][1]) == (first > 0)
 
 
 def test_compiled_calls_are_never_split() -> None:
@@ -70,12 +83,21 @@ def test_compiled_calls_are_never_split() -> None:
     assert all(count % 5 == 0 for count in trainer.calls)
 
 
+def stop() -> Any:
+    raise Interrupted
+
+
 def test_an_interruption_stops_after_the_call() -> None:
     trainer = FakeTrainer()
-    done, heard = run(trainer, interrupted=lambda: trainer.step.value > 0)
-    assert not done
+    heard = run(trainer, check=lambda: trainer.step.value > 0 and stop())
     assert [s for s, _ in heard] == [0]
     assert trainer.step.value == 1
+
+
+def test_an_interrupted_measurement_is_not_heard_and_keeps_the_mean_loss() -> None:
+    trainer = FakeTrainer(10)
+    trainer.mean_loss = stop  # reading it starts it anew
+    assert run(trainer, measure=stop) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -84,6 +106,8 @@ def test_a_signal_is_noted_and_handlers_come_back(number: int) -> None:
     with Interruption() as interruption:
         os.kill(os.getpid(), number)
         assert interruption.signal == number
+        with pytest.raises(Interrupted):
+            interruption.check()
     assert signal.getsignal(number) == before
 
 

@@ -34,7 +34,11 @@ def test_cosine_ends_at_zero() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"schedule": "linear"}, "constant or cosine"), ({"learning_rate": 0.0}, "positive")],
+    [
+        ({"schedule": "linear"}, "constant or cosine"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"beta_1": "x"}, "optimizer.beta_1 must be a number"),
+    ],
 )
 def test_bad_arguments_are_named(changes: dict[str, object], message: str) -> None:
     good = {

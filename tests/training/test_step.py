@@ -80,6 +80,18 @@ def test_compiled_calls_divide_the_interval() -> None:
     assert make_trainer(population, {}, compiled=False, interval=500).steps_per_call == 1
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_it_makes_every_step_it_is_asked_for(compiled: bool) -> None:
+    whole, parts = Population(nmu_model, 2), Population(nmu_model, 2)
+    trainers = [make_trainer(p, {}, compiled, interval=10) for p in (whole, parts)]
+    trainers[0].run(25)
+    for steps in (10, 10, 5):
+        trainers[1].run(steps)
+    assert [int(t.step.numpy()) for t in trainers] == [25, 25]
+    for a, b in zip(whole.variables, parts.variables, strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
 def test_the_mean_loss_starts_anew_when_it_is_read() -> None:
     trainer = make_trainer(Population(nmu_model, 2), {})
     trainer.run(3)

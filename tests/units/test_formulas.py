@@ -90,6 +90,15 @@ def test_eps_is_as_given():
     np.testing.assert_allclose(outputs(layer, [[2.0]]), [[y]], rtol=1e-6)
 
 
+# float16 would make 1.2e-7 of it.
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_eps_is_as_given_in_half_precision(policy):
+    layer = units.NACMul(1, dtype=policy)
+    layer.build((None, 1))
+    layer.set_weights([np.array([[20.0]]), np.array([[0.0]])])  # W = 1/2
+    assert float(layer(np.zeros((1, 1)))[0, 0]) == pytest.approx(EPS**0.5, rel=0.01)
+
+
 @pytest.mark.parametrize("eps", [0, -1e-7, float("nan")])
 def test_eps_must_be_positive(eps):
     with pytest.raises(ValueError, match="eps must be positive"):

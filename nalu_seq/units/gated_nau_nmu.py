@@ -1,0 +1,86 @@
+"""GatedNAUNMU, a NAU and an NMU behind NALU's gate: Madsen & Johansen 2020."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.base import Unit
+from nalu_seq.units.nmu import gated_product
+from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class GatedNAUNMU(Unit):
+    """A learned gate between adding (NAU) and multiplying (NMU), each with its own weights.
+
+        a = x W_a,    m = prod_i (W_m,i x_i + 1 - W_m,i),    g = sigmoid(x G)
+        y = g * a + (1 - g) * m,    W_a in [-1, 1],    W_m in [0, 1]
+
+    The clamps stand in the forward pass and, as constraints, after each update. No bias. Where the
+    product overflows it gives inf or NaN. The gate turns with the sign of the input.
+
+    Args:
+        units: size of the output.
+        w_a_initializer: initial `w_a`; by default `U(-r, r)` of `weights.nau_uniform`.
+        w_m_initializer: initial `w_m`; `U(0.25, 0.75)` by default.
+        g_initializer: initial gate matrix `g`; Glorot uniform by default.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: `sparsity`, that of NAU's weights plus that of NMU's.
+
+    Example:
+        >>> y = GatedNAUNMU(2)(keras.ops.ones((8, 3)))
+        >>> tuple(y.shape)
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, or the input has no known feature size.
+
+    Source: Madsen & Johansen 2020 (arXiv 2001.05016), the gated NAU/NMU of their comparison.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        w_a_initializer: Any = None,
+        w_m_initializer: Any = None,
+        g_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.w_a_initializer = own_initializer(w_a_initializer)
+        self.w_m_initializer = own_initializer(w_m_initializer)
+        self.g_initializer = own_initializer(g_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w_a`, `w_m` and `g`, all `[in, units]`."""
+        super().build(input_shape)
+        w_a = self.w_a_initializer or nau_uniform(self.features, self.units)
+        w_m = self.w_m_initializer or keras.initializers.RandomUniform(0.25, 0.75)
+        self.w_a = self.add_matrix("w_a", w_a, Clip(-1.0, 1.0))
+        self.w_m = self.add_matrix("w_m", w_m, Clip(0.0, 1.0))
+        self.g = self.add_matrix("g", self.g_initializer)
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        x = ops.cast(x, self.compute_dtype)
+        a = ops.matmul(x, ops.clip(self.w_a, -1.0, 1.0))
+        m = gated_product(x, ops.clip(self.w_m, 0.0, 1.0))
+        g = ops.sigmoid(ops.matmul(x, self.g))
+        return g * a + (1 - g) * m
+
+    def penalties(self) -> dict[str, Any]:
+        """`sparsity`: R_sparse of both matrices, summed."""
+        return {"sparsity": sparsity(self.w_a) + sparsity(self.w_m)}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "w_a_initializer": keras.initializers.serialize(self.w_a_initializer),
+            "w_m_initializer": keras.initializers.serialize(self.w_m_initializer),
+            "g_initializer": keras.initializers.serialize(self.g_initializer),
+        }

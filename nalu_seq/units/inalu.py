@@ -1,0 +1,134 @@
+"""INALU, the improved NALU of Schlör et al. 2020: iNALU in the paper."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.base import Unit
+from nalu_seq.units.nac import nac_weights
+from nalu_seq.units.nmu import gated_product
+from nalu_seq.units.weights import at_least_float32, log_max, one_of, positive
+
+
+@dataclass(frozen=True)
+class Reinitialization:
+    """When a model starts anew, as data: who trains applies it.
+
+    The losses since the last draw are kept. Once there are more than `history` of them, in the
+    first `window` of every `every` steps (not the first of all), split them into halves by age. All
+    of the unit's variables are drawn anew from U(low, high), and the losses forgotten, where
+
+        mean(older) <= mean(newer) + deviations * sd(newer)    and    mean(newer) > threshold
+    """
+
+    history: int = 10_000
+    every: int = 10_000
+    window: int = 1_000
+    deviations: float = 1.0
+    threshold: float = 1.0
+    low: float = -2.0
+    high: float = 2.0
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class INALU(Unit):
+    """A learned gate between adding and multiplying with signs, which does not see the input.
+
+        W_a = tanh(w_hat_a) * sigmoid(m_hat_a),    W_m = tanh(w_hat_m) * sigmoid(m_hat_m)
+        a = x W_a,    m = exp(min(log(max(|x|, eps)) W_m, omega))
+        s = clip(prod_i (sign(x_i) |W_m,i| + 1 - |W_m,i|), -1, 1)
+        y = g * a + (1 - g) * m * s,    g = sigmoid(g)
+
+    The product is cut at exp(omega), 4.9e8: beyond it and below eps it has no gradient. Finite
+    wherever a is. An input of 0 has the sign 0: with a weight of 1 the product is 0.
+
+    Args:
+        units: size of the output.
+        eps: the magnitude below which an input counts as eps.
+        omega: the largest logarithm of a product.
+        tied: one W for both paths ("shared weights"), named `w_hat`, `m_hat`; or two.
+        w_mean: mean of the normal initial `w_hat`.
+        m_mean: mean of the normal initial `m_hat`.
+        g_mean: mean of the normal initial `g`.
+        stddev: standard deviation of all three.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: `inalu`, 1 / 20 of the sum over variables of mean(max(20 - |v|, 0)): it drives the
+    raw weights away from 0. The paper applies it after 10 epochs and where the loss is below 1.
+
+    Attributes:
+        reinitialization: the paper's rule for starting anew, which the training has to apply.
+
+    Example:
+        >>> y = INALU(2)(keras.ops.ones((8, 3)))
+        >>> tuple(y.shape)
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, `eps`, `omega` or `stddev` is not positive,
+            `tied` is no boolean, or the input has no known feature size.
+
+    Source: Schlör et al. 2020 (arXiv 2003.07629), with the values of their experiments 1, 2 and 4.
+    The Primer's port (arXiv 2101.09530) draws with w_mean=0.88, m_mean=0.5, g_mean=0, stddev=0.2.
+    """
+
+    reinitialization = Reinitialization()
+
+    def __init__(
+        self,
+        units: int,
+        eps: float = 1e-7,
+        omega: float = 20.0,
+        tied: bool = False,
+        w_mean: float = 1.0,
+        m_mean: float = -1.0,
+        g_mean: float = 0.0,
+        stddev: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.eps = positive("INALU: eps", eps)
+        self.omega = positive("INALU: omega", omega)
+        self.tied = one_of("INALU: tied", tied, (True, False))
+        self.w_mean, self.m_mean, self.g_mean = w_mean, m_mean, g_mean
+        self.stddev = positive("INALU: stddev", stddev)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make `w_hat` and `m_hat` for each path, all `[in, units]`, and `g`, `[units]`."""
+        super().build(input_shape)
+
+        for path in ("",) if self.tied else ("_a", "_m"):
+            for name, mean in (("w_hat", self.w_mean), ("m_hat", self.m_mean)):
+                initializer = keras.initializers.RandomNormal(mean, self.stddev)
+                setattr(self, name + path, self.add_matrix(name + path, initializer))
+        normal = keras.initializers.RandomNormal(self.g_mean, self.stddev)
+        self.g = self.add_weight(name="g", shape=(self.units,), initializer=normal)
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        x = at_least_float32(ops.cast(x, self.compute_dtype))
+        if self.tied:
+            w_a = w_m = ops.cast(nac_weights(self.w_hat, self.m_hat), x.dtype)
+        else:
+            w_a = ops.cast(nac_weights(self.w_hat_a, self.m_hat_a), x.dtype)
+            w_m = ops.cast(nac_weights(self.w_hat_m, self.m_hat_m), x.dtype)
+        a = ops.matmul(x, w_a)
+        m = ops.exp(ops.minimum(ops.matmul(log_max(x, self.eps), w_m), self.omega))
+        s = ops.clip(gated_product(ops.sign(x), ops.abs(w_m)), -1.0, 1.0)
+        g = ops.cast(ops.sigmoid(self.g), x.dtype)
+        return ops.cast(g * a + (1 - g) * m * s, self.compute_dtype)
+
+    def penalties(self) -> dict[str, Any]:
+        """`inalu`: R of the raw weights and the gate, not conditioned on anything."""
+        t = 20.0
+        terms = [ops.mean(ops.maximum(t - ops.abs(v), 0.0)) for v in self.variables]
+        return {"inalu": sum(terms) / t}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        names = ("eps", "omega", "tied", "w_mean", "m_mean", "g_mean", "stddev")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

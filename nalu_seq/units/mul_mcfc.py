@@ -1,0 +1,87 @@
+"""MulMCFC, the mass-conserving layer in log space, with the sign variants of the Primer."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.units.mcfc import MCFC
+from nalu_seq.units.nmu import gated_product
+from nalu_seq.units.weights import at_least_float32, log_max, one_of, positive, sparsity
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class MulMCFC(MCFC):
+    """Products of powers, 0 to 1, of the magnitudes of its inputs, with or without their sign.
+
+        y = exp(sigmoid(w_o + b_o) * (log(max(|x|, eps)) R) + bias) * s,    R = softmax(r)
+        sign=None:        s = 1
+        sign="inalu":     s_j = prod_i (sign(x_i) R_ij + 1 - R_ij)
+        sign="real_npu":  s = cos(k R),    k = g * (pi if x < 0 else 0),    g in [0, 1]
+
+    Without a sign the paper's takes log(x), which is NaN for negative inputs; here their sign is
+    lost. It overflows to inf where the product does.
+
+    Args:
+        units: size of the output.
+        eps: the magnitude below which an input counts as eps (the paper has none).
+        sign: `None`, `"inalu"` or `"real_npu"`.
+        **kwargs: `r_initializer`, `w_o_initializer`, `b_o_initializer` as for `MCFC`; `name`,
+            `dtype`, `trainable`.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: `mcfc` as for `MCFC`; for `"real_npu"` also `sparsity`, the mean of min(g, 1 - g).
+
+    Example:
+        >>> y = MulMCFC(2)(keras.ops.ones((8, 3)))
+        >>> tuple(y.shape)
+        (8, 2)
+
+    Raises:
+        ValueError: `units` is no positive integer, `eps` is not positive, `sign` is unknown, or the
+            input has no known feature size.
+
+    Source: Hoedt et al. 2021 (arXiv 2101.05186); without its spare output and with the signs as in
+    the Primer (arXiv 2101.09530), their code.
+    """
+
+    def __init__(
+        self, units: int, eps: float = 1e-7, sign: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.eps = positive("MulMCFC: eps", eps)
+        self.sign = one_of("MulMCFC: sign", sign, (None, "inalu", "real_npu"))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make MCFC's weights, `bias`, `[units]`, and for `"real_npu"` `g`, `[in]`."""
+        super().build(input_shape)
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        if self.sign == "real_npu":
+            half = keras.initializers.Constant(0.5)
+            self.g = self.add_weight(name="g", shape=(self.features,), initializer=half)
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        x = at_least_float32(ops.cast(x, self.compute_dtype))
+        y = ops.exp(self.shared_out(log_max(x, self.eps)) + ops.cast(self.bias, x.dtype))
+        if self.sign is not None:
+            y = y * self.signs(x, ops.cast(self.matrix(), x.dtype))
+        return ops.cast(y, self.compute_dtype)
+
+    def signs(self, x: Any, r: Any) -> Any:
+        """s, `[..., units]`, of x `[..., in]` and R `[in, units]`."""
+        if self.sign == "inalu":
+            return gated_product(ops.sign(x), r)
+        g = ops.clip(ops.cast(self.g, x.dtype), 0.0, 1.0)
+        return ops.cos(ops.matmul(g * math.pi * ops.cast(x < 0, x.dtype), r))
+
+    def penalties(self) -> dict[str, Any]:
+        """`mcfc`: minus the mean squares of MCFC's weights; `sparsity`: R_sparse of the gate."""
+        gate = {"sparsity": sparsity(self.g, signed=False)} if self.sign == "real_npu" else {}
+        return {**super().penalties(), **gate}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "eps": self.eps, "sign": self.sign}
