@@ -1,5 +1,6 @@
 """The configuration: where `conf/` is, the value nodes' types, and what bad input is."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,23 @@ def first_line(error: BaseException) -> str:
 
 @dataclass
 class Ramp:
-    """A penalty's weight over training: `weight * clip((step - start) / (end - start), 0, 1)`."""
+    """A penalty's weight over training, by itself 0.
+
+        min(weight * growth^floor(step / every), largest)
+            * clip((step - start) / (end - start), 0, 1)
+
+    It rises between `start` and `end`, or jumps where they are equal; `growth` and `every` let it
+    grow in stages (NPU's L1: 1e-7 growing tenfold every 10,000 steps to 1e-5); it applies to a
+    member only while its loss is below `loss_below` (iNALU: 1).
+    """
 
     weight: float = 0.0
     start: int = 0
     end: int = 0
+    growth: float = 1.0
+    every: int = 1
+    largest: float = math.inf
+    loss_below: float = math.inf
 
 
 @dataclass
@@ -39,6 +52,9 @@ class Train:
     compile: str = "graph"  # or xla: pays for small feed-forward models
 
 
+PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc")  # those of the units here
+
+
 @dataclass
 class Config:
     """Every key; the groups are checked by what they instantiate."""
@@ -49,7 +65,7 @@ class Config:
     unit: Any = MISSING
     optimizer: Any = MISSING
     train: Train = field(default_factory=Train)
-    penalty: dict[str, Ramp] = field(default_factory=lambda: {"sparsity": Ramp()})
+    penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in PENALTIES})
     seeds: Any = 10  # a number, or a list of seeds
     strategy: str = "auto"
     output: str = "runs"

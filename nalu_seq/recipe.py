@@ -134,6 +134,11 @@ class Recipe:
         _instantiate("optimizer", self.cfg.optimizer, probe={"steps": self.cfg.train.steps})
         known = unit_penalties(model)
         for name, ramp in self.cfg.penalty.items():
+            if ramp.every < 1 or not ramp.growth > 0 or ramp.start < 0 or ramp.end < 0:
+                raise BadInput(
+                    f"penalty.{name}: every must be at least 1, growth above 0, start and end not "
+                    "negative"
+                )
             if ramp.weight and name not in known:
                 have = ", ".join(known) or "none"
                 raise BadInput(

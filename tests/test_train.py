@@ -274,6 +274,7 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
         (["hydra.output_subdir=null"], "a run keeps its config in .hydra"),
         (["optimizer.schedule=linear"], "schedule must be constant or cosine"),
         (["penalty.sparsity.weight=1"], "penalty.sparsity: unit=nalu"),
+        (["penalty.l1.every=0"], "every must be at least 1"),
         (["task=product", "encoder=lstm"], "use encoder=none"),
         (["task=product", "head=accumulate"], "head=readout or head=dense"),
         (["output=/dev/null/x"], "/dev/null is a file"),

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from nalu_seq.tasks.base import Criterion
 from nalu_seq.training.loop import Measurement
+
+# 80 columns hold every table whole.
+COMPACT: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
 
 
 class ProgressBar:
@@ -30,7 +34,7 @@ class ProgressBar:
         self._split, self._criterion = split, criterion
         self._steps = steps
         self._bar = Progress(
-            BarColumn(),
+            BarColumn(bar_width=8),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
@@ -54,19 +58,16 @@ class ProgressBar:
         """Show the current step."""
         task = self._bar.tasks[self._task]
         rate = (step - self._begin) / task.elapsed if task.elapsed else 0.0
-        self._bar.update(self._task, completed=step, rate=f"{rate:.0f} steps/s")
+        self._bar.update(self._task, completed=step, rate=f"{rate:.0f}/s")
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Show the newest measurements; a hook of the loop."""
         by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
         solved = int(np.sum(self._criterion.solved(by_metric[self._criterion.metric])))
         members = len(by_metric[self._criterion.metric])
-        errors = [
-            f"{metric} {_number(_median(values))}"
-            for metric, values in by_metric.items()
-            if metric in ("mae", "relative_error")
-        ]
-        text = f"{self._split}: {', '.join(errors)}, {solved}/{members} solved"
+        error = by_metric.get("relative_error", by_metric.get("mae"))
+        shown = "" if error is None else f"error {_number(_median(error))}, "
+        text = f"{self._split}: {shown}{solved}/{members} solved"
         self._bar.update(self._task, description=text)
         if not self._console.is_terminal:
             self._console.print(f"step {step}/{self._steps}  {text}", highlight=False)
@@ -75,13 +76,12 @@ class ProgressBar:
 def results_table(summary: dict[str, Any]) -> Table:
     """The closing table: split x metric, over the members."""
     several = len(summary["cases"]) > 1
-    table = Table(
-        title=f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
-    )
+    title = f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
+    table = Table(title=title, **COMPACT)
     for name in [*(["case"] if several else []), "split", "metric"]:
         table.add_column(name)
     for name in ("median", "min", "max", "solved"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in summary["results"]:
         rate = ""
         if row["success_rate"] is not None:
@@ -99,7 +99,7 @@ def results_table(summary: dict[str, Any]) -> Table:
 
 def drift_table(drift: list[dict[str, Any]]) -> Table:
     """How each member's error grows along the longest split."""
-    table = Table(title=f"along {drift[0]['split']}")
+    table = Table(title=f"along {drift[0]['split']}", **COMPACT)
     table.add_column("case")
     for name in ("seed", "error a step", "error at the end", "rounding fails at"):
         table.add_column(name, justify="right")
@@ -121,4 +121,4 @@ def _median(values: np.ndarray) -> float:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else f"{value:.3g}"

@@ -1,5 +1,6 @@
 """The training step of a population: sample, forward, loss per member, gradients, update."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -125,7 +126,10 @@ class Trainer:
             loss = self.task.loss(batch.y, prediction)  # [M]
             total = loss
             for name, ramp in self.penalty.items():
-                total += ramp_weight(ramp, self.step) * penalties[name]
+                weight = ramp_weight(ramp, self.step)
+                if math.isfinite(ramp.loss_below):
+                    weight *= tf.cast(loss < ramp.loss_below, loss.dtype)  # [M]
+                total += weight * penalties[name]
             # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
             objective = tf.reduce_sum(total)
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
@@ -140,11 +144,15 @@ class Trainer:
 
 
 def ramp_weight(ramp: Ramp, step: Any) -> Any:
-    """`weight * clip((step - start) / (end - start), 0, 1)`; a jump if end = start."""
-    progress = (tf.cast(step, tf.float32) - ramp.start) / max(ramp.end - ramp.start, 1)
+    """A penalty's weight at a step, as `Ramp` says, for any loss."""
+    step = tf.cast(step, tf.float32)
+    progress = (step - ramp.start) / max(ramp.end - ramp.start, 1)
     if ramp.end <= ramp.start:
         progress += 1.0
-    return ramp.weight * tf.clip_by_value(progress, 0.0, 1.0)
+    weight = ramp.weight
+    if ramp.growth != 1.0:
+        weight = tf.minimum(weight * ramp.growth ** tf.floor(step / ramp.every), ramp.largest)
+    return weight * tf.clip_by_value(progress, 0.0, 1.0)
 
 
 def unit_penalties(model: keras.Model) -> dict[str, Any]:

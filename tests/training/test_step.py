@@ -51,6 +51,28 @@ def test_a_constant_penalty_has_its_weight_from_step_0() -> None:
     assert float(ramp_weight(Ramp(3.0), 0)) == 3.0
 
 
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 1e-7), (9_999, 1e-7), (10_000, 1e-6), (25_000, 1e-5), (90_000, 1e-5)]
+)
+def test_a_penalty_may_grow_in_stages_up_to_its_largest(step: int, expected: float) -> None:
+    # NPU's L1 on products in the Primer.
+    ramp = Ramp(1e-7, growth=10.0, every=10_000, largest=1e-5)
+    assert float(ramp_weight(ramp, step)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_penalty_may_wait_for_each_members_loss() -> None:
+    plain, waiting = Population(nmu_model, 2), Population(nmu_model, 2)
+    for population in (plain, waiting):
+        # Member 0 multiplies already, member 1 is far from it.
+        w = tf.constant([[[0.999], [0.999]], [[0.3], [0.3]]])
+        population.trainable_variables[0].assign(w)
+    make_trainer(plain, {}).run(1)
+    make_trainer(waiting, {"sparsity": Ramp(-1e6, loss_below=1.0)}).run(1)
+    a, b = (p.trainable_variables[0].value.numpy() for p in (plain, waiting))
+    np.testing.assert_array_equal(a[1], b[1])
+    assert not np.array_equal(a[0], b[0])
+
+
 def test_a_penalty_pulls_weights_to_0_and_1_and_stays_out_of_the_recorded_loss() -> None:
     plain, pulled = Population(nmu_model, 2), Population(nmu_model, 2)
     for population in (plain, pulled):
