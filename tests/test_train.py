@@ -442,7 +442,7 @@ def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Pa
     assert directory.parent == tmp_path / experiment
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
