@@ -33,19 +33,25 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(**trackables)
 
     def save(self, step: int) -> None:
-        """Write the checkpoint of `step`, then drop all but the newest `KEPT`."""
+        """Write the checkpoint of `step`, then drop all but the newest `KEPT`.
+
+        One of the same step is replaced: an interrupted measurement leaves a checkpoint of its
+        step, and the resumed run, having measured, writes another whose mean loss starts anew.
+        """
         target, partial = self.directory / str(step), self.directory / f".{step}.partial"
-        if target.exists() and _is_sound(target):
-            return
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(target, ignore_errors=True)
+        replaced = self.directory / f".{step}.replaced"
+        for left in (partial, replaced):
+            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         self._checkpoint.write(str(partial / "state"))
         (partial / "manifest.json").write_text(json.dumps(_checksums(partial), indent=1))
         for path in (*partial.iterdir(), partial):
             _sync(path)
+        if target.exists():
+            target.rename(replaced)
         partial.rename(target)
         _sync(self.directory)
+        shutil.rmtree(replaced, ignore_errors=True)
         self.discard(self._steps()[:-KEPT])
 
     def discard(self, steps: Iterable[int]) -> None:
@@ -60,7 +66,7 @@ class Checkpoints:
             Its step, and the steps of newer ones that were damaged and passed over.
 
         Raises:
-                NoCheckpoint: there is none, every one is damaged, or it is another model's.
+            NoCheckpoint: there is none, every one is damaged, or it is another model's.
         """
         damaged: list[int] = []
         for step in reversed(self._steps()):

@@ -45,6 +45,17 @@ def test_a_damaged_one_is_passed_over(tmp_path: Path, file: str, damage: str) ->
     assert checkpoints.restore() == (20, [])
 
 
+def test_saving_a_step_again_keeps_what_is_newer(tmp_path: Path) -> None:
+    # As after an interrupted measurement: the same step, and a mean loss that starts anew.
+    variable, checkpoints = saved(tmp_path, 10)
+    variable.assign([7.0, 8.0])
+    checkpoints.save(10)
+    variable.assign([0.0, 0.0])
+    assert checkpoints.restore() == (10, [])
+    assert variable.numpy().tolist() == [7.0, 8.0]
+    assert [p.name for p in tmp_path.iterdir()] == ["10"]
+
+
 def test_an_unfinished_one_is_no_checkpoint(tmp_path: Path) -> None:
     _, checkpoints = saved(tmp_path)
     (tmp_path / ".10.partial").mkdir()
