@@ -42,6 +42,24 @@ class Ramp:
 
 
 @dataclass
+class Restart:
+    """When a member starts anew, as iNALU does; never while `history` is 0.
+
+    Once there are more than `history` errors, in the first `window` of every `every` steps, a
+    member whose newer half of errors is no better than the older one, as `training/restarts.py`
+    says, draws its weights anew: as at first, or from U(-reach, reach), and forgets its errors.
+    """
+
+    history: int = 0
+    every: int = 10_000
+    window: int = 1_000
+    deviations: float = 1.0
+    threshold: float = 1.0
+    draw: str = "initial"  # or uniform
+    reach: float = 2.0
+
+
+@dataclass
 class Train:
     """How long and in which steps a population trains."""
 
@@ -49,7 +67,9 @@ class Train:
     batch_size: int = 128
     eval_every: int = 500
     clip_norm: float | None = None  # the largest gradient norm of each member
+    clip_value: float | None = None  # the largest magnitude of each gradient's entry
     compile: str = "graph"  # or xla: pays for small feed-forward models
+    judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 
 PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc")  # those of the units here
@@ -66,6 +86,8 @@ class Config:
     optimizer: Any = MISSING
     train: Train = field(default_factory=Train)
     penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in PENALTIES})
+    restart: Restart = field(default_factory=Restart)
+    cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values
     seeds: Any = 10  # a number, or a list of seeds
     strategy: str = "auto"
     output: str = "runs"

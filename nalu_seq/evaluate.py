@@ -114,12 +114,12 @@ def _export(recipe: Any, population: Any, seed: str, file: str, case: str | None
         raise BadInput(f"--export: {path.absolute().parent} is no directory")
     if not seed.isdecimal() or int(seed) not in recipe.seeds:
         raise BadInput(f"--export: seed {seed} is not in this run; it has {recipe.seeds}")
-    cases = list(recipe.task.cases)
+    cases = [c.name for c in recipe.cases]
     if case is None and len(cases) > 1:
         raise BadInput(f"--export: this run has several cases, name one: --case {'|'.join(cases)}")
     if case is not None and case not in cases:
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
-    members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
+    members = [(c.name, seed) for c, seed in recipe.members]
     try:
         population.member(members.index((case or cases[0], int(seed)))).save(path)
     except OSError as error:

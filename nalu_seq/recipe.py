@@ -1,25 +1,34 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
 import inspect
+import itertools
 import math
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import hydra.utils
 import keras
+import numpy as np
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq import models
-from nalu_seq.config import BadInput, first_line, options
+from nalu_seq.cases import cross
+from nalu_seq.config import BadInput, Ramp, Restart, conf_dir, first_line, options, shipped
 from nalu_seq.tasks.base import Task
 from nalu_seq.training.population import Population, check_seeds
+from nalu_seq.training.restarts import DRAWS
 from nalu_seq.training.step import Trainer, unit_penalties
 
+NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 STRATEGIES = ("auto", "one_device")
 COMPILE = ("graph", "xla")
+JUDGES = ("loss", "validation")
 # What the builders give to a group's object, so that a config can't.
 GIVEN = {
     "encoder": ("unroll", "return_state"),
@@ -39,8 +48,8 @@ class Recipe:
     Attributes:
         task: the task.
         seeds: each seed once.
-        cases: each member's case; members are cases x seeds, case by case.
-        member_seeds: each member's seed.
+        cases: each case once: the task's own, crossed with those of the config.
+        members: each member's case and seed: cases x seeds, case by case.
 
     Raises:
         BadInput: something in it cannot be used.
@@ -57,20 +66,36 @@ class Recipe:
         if len(set(self.seeds)) < len(self.seeds):
             raise BadInput(f"seeds={self.seeds} names a seed twice: each may stand once")
         self.task: Task = _instantiate("task", cfg.task)
-        self.cases = [case for case in self.task.cases for _ in self.seeds]
-        self.member_seeds = [seed for _ in self.task.cases for seed in self.seeds]
-        self._encoder = _instantiate("encoder", cfg.encoder)
+        self.cases = cross(self.task.cases, _plain(cfg.cases))
+        self.members = list(itertools.product(self.cases, self.seeds))
         self._head = _instantiate("head", cfg.head)
-        self._unit = _instantiate("unit", cfg.unit)
         self._check_model()
 
-    def build(self, length: int | None = None) -> keras.Model:
-        """One member's model; unrolled for a `length`, for any length without."""
-        task = self.task
+    @property
+    def member_cases(self) -> list[str]:
+        """The name of each member's case."""
+        return [case.name for case, _ in self.members]
+
+    @property
+    def member_seeds(self) -> list[int]:
+        """Each member's seed."""
+        return [seed for _, seed in self.members]
+
+    @property
+    def task_cases(self) -> list[str]:
+        """The task's own case of each member: what its samples are drawn by."""
+        return [case.task_case for case, _ in self.members]
+
+    def build(self, length: int | None = None, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
+        """One member's model; unrolled for a `length`, for any length without.
+
+        `settings` are those of the member's case: initial values may differ.
+        """
+        task, (encoder, unit) = self.task, self._layers(settings)
         return models.build(
-            self._encoder,
+            encoder,
             self._head,
-            self._unit,
+            unit,
             features=task.features,
             units=task.units,
             sequence=task.sequence,
@@ -79,16 +104,20 @@ class Recipe:
 
     def population(self) -> Population:
         """The members, with their initial values."""
-        return Population(self.build, self.member_seeds)
+        if not any(key.startswith("unit.") for key in self.cfg.cases):
+            return Population(self.build, self.member_seeds)
+        builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
+        return Population([builders[name] for name in self.member_cases], self.member_seeds)
 
     def stream(self) -> models.StreamModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
         if not self.task.sequence:
             return None
+        encoder, unit = self._layers(NO_SETTINGS)
         return models.build_stream(
-            self._encoder,
+            encoder,
             self._head,
-            self._unit,
+            unit,
             features=self.task.features,
             units=self.task.units,
         )
@@ -99,47 +128,120 @@ class Recipe:
         return Trainer(
             population,
             self.task,
-            _instantiate("optimizer", self.cfg.optimizer)(steps=train.steps),
-            cases=self.cases,
+            self._optimizer(),
+            cases=self.task_cases,
             model=self.build(self.task.length),
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
-            penalty={name: r for name, r in self.cfg.penalty.items() if r.weight},
+            clip_value=train.clip_value,
+            penalty=self._penalties(),
+            judge=train.judge,
+            restart=Restart(**self.cfg.restart) if self.cfg.restart.history else None,
             compiled=train.compile == "xla",
             interval=train.eval_every,
         )
+
+    def _layers(self, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+        """What makes the encoder and what makes the unit."""
+        given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
+        node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
+        unit = _instantiate("unit", node)
+        node = self.cfg.encoder
+        if not isinstance(node, DictConfig) or "unit" not in node:
+            return _instantiate("encoder", node), unit
+        # A hidden layer of units: of another one by its option's name, or of the same.
+        named, inner = node.unit, unit
+        if named is not None:
+            if named not in options("unit"):
+                valid = ", ".join(options("unit"))
+                raise BadInput(f"encoder.unit={named}: no such option; valid: {valid}")
+            inner = _instantiate("unit", shipped("unit", named))
+        node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
+        return partial(_instantiate("encoder", node), unit=inner), unit
+
+    def _varying(self, key: str, default: Any) -> Any:
+        """A setting's value, or one for each member where the cases differ in it."""
+        if key not in self.cfg.cases:
+            return default
+        return [case.settings[key] for case, _ in self.members]
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        make = _instantiate("optimizer", self.cfg.optimizer)
+        given = {
+            key.partition(".")[2]: self._varying(key, None)
+            for key in self.cfg.cases
+            if key.startswith("optimizer.")
+        }
+        try:
+            return make(steps=self.cfg.train.steps, **given)
+        except (TypeError, ValueError) as error:
+            raise BadInput(first_line(error)) from error
+
+    def _penalties(self) -> dict[str, Ramp]:
+        ramps = {}
+        for name, node in self.cfg.penalty.items():
+            fields = {
+                field: _per_member(self._varying(f"penalty.{name}.{field}", value))
+                for field, value in node.items()
+            }
+            ramps[name] = Ramp(**fields)
+        return {name: ramp for name, ramp in ramps.items() if np.any(ramp.weight)}
 
     def _check_values(self) -> None:
         train = self.cfg.train
         for key in ("steps", "batch_size", "eval_every"):
             if train[key] < 1:
                 raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
-        if train.clip_norm is not None and not 0 < train.clip_norm < math.inf:
-            raise BadInput(f"train.clip_norm must be positive or null, not {train.clip_norm}")
+        for key in ("clip_norm", "clip_value"):
+            if train[key] is not None and not 0 < train[key] < math.inf:
+                raise BadInput(f"train.{key} must be positive or null, not {train[key]}")
         if self.cfg.resume is not None:
             raise BadInput("resume goes on with a run and stands alone: resume=RUN")
         if train.compile not in COMPILE:
             raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
+        if train.judge not in JUDGES:
+            raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
+        restart = self.cfg.restart
+        if restart.draw not in DRAWS:
+            raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")
+        if min(restart.history, restart.every - 1, restart.window - 1) < 0 or restart.reach <= 0:
+            raise BadInput(
+                "restart: history must not be negative, every and window at least 1, reach above 0"
+            )
+        self._check_row()
         if self.cfg.strategy not in STRATEGIES:
             raise BadInput(
                 f"strategy must be one of {', '.join(STRATEGIES)}, not {self.cfg.strategy!r}"
             )
 
+    def _check_row(self) -> None:
+        """A published protocol says its settings for each of its units, and for no others."""
+        protocol, unit = self.choices.get("protocol"), self.choices.get("unit")
+        if protocol in (None, "None", "null"):
+            return
+        valid = sorted(path.stem for path in (conf_dir() / "rows" / protocol).glob("*.yaml"))
+        if unit not in valid:
+            raise BadInput(
+                f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
+            )
+
     def _check_model(self) -> None:
         try:
-            model = self.build()
+            for case in self.cases:
+                model = self.build(settings=case.settings)
+                if not any(key.startswith("unit.") for key in case.settings):
+                    break
             self.stream()
         except Exception as error:  # whatever Keras or TensorFlow make of odd arguments
             raise BadInput(first_line(error)) from error
-        _instantiate("optimizer", self.cfg.optimizer, probe={"steps": self.cfg.train.steps})
+        self._optimizer()
         known = unit_penalties(model)
-        for name, ramp in self.cfg.penalty.items():
-            if ramp.every < 1 or not ramp.growth > 0 or ramp.start < 0 or ramp.end < 0:
-                raise BadInput(
-                    f"penalty.{name}: every must be at least 1, growth above 0, start and end not "
-                    "negative"
-                )
-            if ramp.weight and name not in known:
+        for name, ramp in self._penalties().items():
+            if np.any(ramp.every < 1) or np.any(ramp.growth <= 0):
+                raise BadInput(f"penalty.{name}: every must be at least 1, and growth above 0")
+            if np.any(ramp.start < 0) or np.any(ramp.end < 0):
+                raise BadInput(f"penalty.{name}: start and end must not be negative")
+            if name not in known:
                 have = ", ".join(known) or "none"
                 raise BadInput(
                     f"penalty.{name}: unit={self.choices.get('unit')} has no such penalty; "
@@ -170,8 +272,8 @@ def check_output(directory: Path) -> None:
         raise BadInput(f"output: {directory}: {error.strerror}: give another output=") from error
 
 
-def _instantiate(group: str, node: DictConfig, probe: dict[str, Any] | None = None) -> Any:
-    """The object that a group's node describes; `probe` tries a partial one on these arguments."""
+def _instantiate(group: str, node: DictConfig) -> Any:
+    """The object that a group's node describes."""
     target = node.get("_target_") if isinstance(node, DictConfig) else None
     if target is None:
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
@@ -183,8 +285,7 @@ def _instantiate(group: str, node: DictConfig, probe: dict[str, Any] | None = No
                 raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
         if bool(node.get("_partial_")) != (group != "task"):
             raise BadInput(f"{group}._partial_ can't change")
-        made = hydra.utils.instantiate(node, _convert_="all")
-        return made if probe is None else made(**probe)
+        return hydra.utils.instantiate(node, _convert_="all")
     except BadInput:
         raise
     except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
@@ -205,6 +306,15 @@ def _arguments(target: Any) -> list[str]:
         if owner is keras.layers.Layer or all(p.kind is not p.VAR_KEYWORD for p in parameters):
             break
     return [name for name in names if name != "self"]
+
+
+def _per_member(value: Any) -> Any:
+    """A number, or numbers of all members as `[M]`."""
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
+        raise BadInput(f"cases: a penalty's values must be numbers, not {value!r}")
+    return np.asarray(value, np.float32)
 
 
 def _plain(value: Any) -> Any:

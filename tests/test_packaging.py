@@ -35,6 +35,7 @@ def requirements(*groups: list[str]) -> list[Requirement]:
 DIRECT = requirements(
     PYPROJECT["build-system"]["requires"], PYPROJECT["project"]["dependencies"], *EXTRAS.values()
 )
+UNLOCKED = {"torch"}  # on Linux it brings gigabytes of CUDA with it
 
 
 # Dependencies and their lock
@@ -58,7 +59,7 @@ def test_pythons_are_those_of_the_project():
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("requirement", DIRECT, ids=str)
+@pytest.mark.parametrize("requirement", [r for r in DIRECT if r.name not in UNLOCKED], ids=str)
 def test_lock_pins_direct_dependency_inside_its_bounds(requirement, python):
     environment = {
         "python_version": python,

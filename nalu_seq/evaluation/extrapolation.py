@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nalu_seq.evaluation.measure import Course, Evaluator
-from nalu_seq.evaluation.summary import results
+from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.record import Row
 from nalu_seq.tasks.base import SequenceTask
@@ -40,8 +40,8 @@ class Extrapolation:
 
 def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolation:
     """Measure a population on every split of its task."""
-    evaluator = Evaluator(population, recipe.task, recipe.cases, recipe.stream())
-    members = list(zip(recipe.cases, recipe.member_seeds, strict=True))
+    evaluator = Evaluator(population, recipe.task, recipe.task_cases, recipe.stream())
+    members = [(case.name, seed) for case, seed in recipe.members]
     rows, courses = [], {}
     for split in recipe.task.splits:
         metrics, courses[split] = evaluator.measure(split)
@@ -50,17 +50,19 @@ def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolat
                 Row(step, case, seed, split, metric, float(value))
                 for (case, seed), value in zip(members, values, strict=True)
             ]
+    task_cases = {case.name: case.task_case for case in recipe.cases}
+    outcome = Outcome(rows, recipe.task.criterion, task_cases)
     groups = ("task", "encoder", "head", "unit")
     summary = {
         "schema": 1,
         "status": "done",
         **{group: recipe.choices[group] for group in groups},
         "seeds": recipe.seeds,
-        "cases": list(recipe.task.cases),
+        "cases": [case.name for case in recipe.cases],
         "steps": step,
         "wall_seconds": None,
         # One measurement says nothing of when.
-        "results": [r for r in results(rows, recipe.task.criterion) if r["metric"] != "solved_at"],
+        "results": [r for r in outcome.results() if r["metric"] != "solved_at"],
     }
     longest = max(recipe.task.splits, key=lambda split: recipe.task.splits[split].length)
     course = courses[longest]

@@ -4,16 +4,20 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.models import StreamModel
+from nalu_seq.models import StreamModel, units_of
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
 from nalu_seq.training.population import Population
-from nalu_seq.training.random import Draws, Stream
+from nalu_seq.training.random import Stream
+from nalu_seq.units.weights import sparsity_error
 
 # Sequence steps x examples x members held at once: 2^18 of them with 128 floats each are 128 MiB.
 PIECE_STEPS = 2**18
+# Inputs x examples x members held at once, without steps.
+PIECE_INPUTS = 2**24
 
 
 class Course(NamedTuple):
@@ -70,25 +74,41 @@ class Evaluator:
         metrics = self.task.metrics(y, prediction)
         return {name: value.numpy() for name, value in metrics.items()}, course
 
+    def sparsity_error(self) -> np.ndarray | None:
+        """How far the worst weight of each member is from -1, 0 and 1; None without units."""
+        if "weights" not in self._traced:
+            self._traced["weights"] = tf.function(lambda: self.population.scalars(_sparsity_error))
+        return {n: v.numpy() for n, v in self._traced["weights"]().items()}.get("sparsity_error")
+
     def _examples(self, name: str) -> tuple[Any, Any]:
         """Targets and predictions `[M, B, units]` of a task without sequences."""
-        assert isinstance(self.task, ExampleTask)
+        task = self.task
+        assert isinstance(task, ExampleTask)
         if name not in self._traced:
-            task, stream = self.task, Stream(self.population.seeds, self.cases, name)
+            stream = Stream(self.population.seeds, self.cases, name)
 
             @tf.function
-            def examples() -> tuple[Any, Any]:
-                batch = task.split_batch(name, stream.at(0, task.splits[name].examples))
+            def some(start: Any, count: Any) -> tuple[Any, Any]:
+                draws = stream.at(0, task.splits[name].examples)
+                batch = task.split_batch(name, draws.at(0, tf.range(start, start + count)))
                 return batch.y, self.population(batch.x)
 
-            self._traced[name] = examples
-        return self._traced[name]()
+            self._traced[name] = some
+        examples = task.splits[name].examples
+        size = max(1, PIECE_INPUTS // (len(self.population) * task.features))
+        pieces = []
+        for start in range(0, examples, size):
+            self.between()
+            count = min(size, examples - start)
+            pieces.append(self._traced[name](tf.constant(start), tf.constant(count)))
+        y, prediction = (tf.concat(part, axis=1) for part in zip(*pieces, strict=True))
+        return y, prediction
 
     def _pieces(self, name: str) -> Iterator[tuple[Any, Any, Course]]:
         """Piece by piece: targets and predictions `[M, B, units]` at its last step, its course."""
         assert isinstance(self.task, SequenceTask) and self.stream is not None
         split, members = self.task.splits[name], len(self.population)
-        draws = Stream(self.population.seeds, self.cases, name).at(0, split.examples)
+        stream = Stream(self.population.seeds, self.cases, name)
         # What is traced knows neither name nor length: all lengths of one range share it.
         shared = dataclasses.replace(split, length=0)
         if shared not in self._traced:
@@ -102,17 +122,18 @@ class Evaluator:
         for start in range(0, split.length, size):
             count = min(size, split.length - start)
             y, prediction, states, target_state, course = self._traced[shared](
-                draws.keys, tf.constant(start), tf.constant(count), states, target_state
+                stream.keys, tf.constant(start), tf.constant(count), states, target_state
             )
             yield y, prediction, Course(*(c.numpy() for c in course))
 
     def _trace_piece(self, split: Split) -> Any:
         task, stream = self.task, self.stream
         assert isinstance(task, SequenceTask) and stream is not None
+        members = Stream(self.population.seeds, self.cases, "")
 
         @tf.function
         def piece(keys: Any, start: Any, count: Any, states: Any, target_state: Any) -> Any:
-            draws = Draws(keys, tuple(self.cases), 0, split.examples, tf.range(split.examples))
+            draws = members.with_keys(keys).at(0, split.examples)
             batch, target_state = task.piece(split, draws, start, count, target_state)
             outputs = self.population([batch.x, *states], model=stream.model)
             prediction, *states = outputs if isinstance(outputs, list) else [outputs]
@@ -122,3 +143,10 @@ class Evaluator:
             return batch.y[:, :, -1], prediction[:, :, -1], states, target_state, course
 
         return piece
+
+
+def _sparsity_error(model: keras.Model) -> dict[str, Any]:
+    errors = [
+        sparsity_error(matrix) for unit in units_of(model) for matrix in unit.matrices().values()
+    ]
+    return {"sparsity_error": tf.reduce_max(tf.stack(errors))} if errors else {}

@@ -1,6 +1,6 @@
 """summary.json: what a run came to, from its record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,39 +9,125 @@ from nalu_seq.evaluation.intervals import wilson
 from nalu_seq.reporting.record import Row
 from nalu_seq.tasks.base import Criterion
 
+Member = tuple[str, int]  # case and seed
+NOT_JUDGED = {"success_rate": None, "success_low": None, "success_high": None}
 
-def results(rows: Iterable[Row], criterion: Criterion) -> list[dict[str, Any]]:
-    """Statistics over members for each case, split and metric, at the last measured step.
 
-    `success_rate` counts members whose criterion holds at that step, those that diverged as
-    failures; it is null for a metric without a criterion. The median, mean and ends are over the
-    finite values. Where a split has the criterion's metric there is also `solved_at`, the first
-    measured step at which a member had solved it, over the `n` members that ever had.
+class Outcome:
+    """A run's record, read by a criterion.
+
+    Each member is judged at its selected step: the last one measured, or, where the criterion
+    selects by a split, the one with the lowest finite value there, step 0 left out.
+
+    Args:
+        rows: the record.
+        criterion: when a member has solved a split.
+        task_cases: the task's own case of each case, by name.
+
+    Attributes:
+        selected: each member's selected step.
+        solved: for each judged split, whether each member has solved it.
+        solved_at: for each judged split, the first measured step at which each member had; None for
+            one that never had.
     """
-    series: dict[tuple[str, str, str], dict[int, dict[int, float]]] = {}
-    for row in rows:
-        steps = series.setdefault((row.case, row.split, row.metric), {})
-        steps.setdefault(row.step, {})[row.seed] = row.value
-    out = []
-    for (case, split, metric), steps in series.items():
-        last = list(steps[max(steps)].values())
-        line = {"case": case, "split": split, "metric": metric, **_statistics(last)}
-        if metric != criterion.metric or split == "train":
-            out.append({**line, "success_rate": None, "success_low": None, "success_high": None})
-            continue
-        solved = sum(bool(criterion.solved(value)) for value in last)
-        low, high = wilson(solved, len(last))
-        rate = {"success_rate": solved / len(last), "success_low": low, "success_high": high}
-        out.append({**line, **rate})
-        first: dict[int, int] = {}
-        for step in sorted(steps):
-            for seed, value in steps[step].items():
-                if criterion.solved(value):
-                    first.setdefault(seed, step)
-        line = {"case": case, "split": split, "metric": "solved_at"}
-        nothing = {"success_rate": None, "success_low": None, "success_high": None}
-        out.append({**line, **_statistics(list(first.values())), **nothing})
-    return out
+
+    def __init__(
+        self, rows: Iterable[Row], criterion: Criterion, task_cases: Mapping[str, str]
+    ) -> None:
+        self._criterion, self._task_cases = criterion, task_cases
+        # (split, metric) -> member -> step -> value
+        self._series: dict[tuple[str, str], dict[Member, dict[int, float]]] = {}
+        for row in rows:
+            members = self._series.setdefault((row.split, row.metric), {})
+            members.setdefault((row.case, row.seed), {})[row.step] = row.value
+        self.selected = self._select()
+        self.solved: dict[str, dict[Member, bool]] = {}
+        self.solved_at: dict[str, dict[Member, int | None]] = {}
+        for (split, metric), members in self._series.items():
+            if metric == criterion.metric and split != "train":
+                self._judge(split, members)
+
+    def results(self) -> list[dict[str, Any]]:
+        """Statistics over members for each case, split and metric, at the selected steps.
+
+        `success_rate` counts members that solved the split, those that diverged as failures; it is
+        null for what is not judged. The median, mean and ends are over the finite values. A judged
+        split also has `solved_at`, over the `n` members that ever had solved it.
+        """
+        out = []
+        for (split, metric), members in self._series.items():
+            by_case: dict[str, list[Member]] = {}
+            for member in members:
+                by_case.setdefault(member[0], []).append(member)
+            for case, group in by_case.items():
+                values = [self._at_selected(members[member], member) for member in group]
+                line = {"case": case, "split": split, "metric": metric, **_statistics(values)}
+                judged = metric == self._criterion.metric and split in self.solved
+                if not judged:
+                    out.append({**line, **NOT_JUDGED})
+                    continue
+                solved = sum(self.solved[split][member] for member in group)
+                low, high = wilson(solved, len(group))
+                rate = solved / len(group)
+                out.append({**line, "success_rate": rate, "success_low": low, "success_high": high})
+                at = [self.solved_at[split][member] for member in group]
+                found = _statistics([step for step in at if step is not None])
+                where = {"case": case, "split": split, "metric": "solved_at"}
+                out.append({**where, **found, **NOT_JUDGED})
+        return out
+
+    def members(self) -> list[dict[str, Any]]:
+        """What became of each member: what reports compute their intervals from."""
+        metric = self._criterion.metric
+        sparsity = self._series.get(("train", "sparsity_error"), {})
+        out = []
+        for member, step in self.selected.items():
+            values = {
+                split: _finite(self._at_selected(members[member], member))
+                for (split, name), members in self._series.items()
+                if name == metric and split != "train"
+            }
+            line = {"case": member[0], "seed": member[1], "selected_step": step, metric: values}
+            if member in sparsity:
+                line["sparsity_error"] = _finite(self._at_selected(sparsity[member], member))
+            line["solved"] = {split: solved[member] for split, solved in self.solved.items()}
+            line["solved_at"] = {split: at[member] for split, at in self.solved_at.items()}
+            out.append(line)
+        return out
+
+    def _select(self) -> dict[Member, int]:
+        split, metric = self._criterion.selected_by, self._criterion.metric
+        selected: dict[Member, int] = {}
+        for (where, name), members in self._series.items():
+            for member, steps in members.items():
+                selected.setdefault(member, max(steps))
+                if name != metric or where != split:
+                    continue
+                finite = {s: v for s, v in steps.items() if s > 0 and np.isfinite(v)}
+                if finite:
+                    selected[member] = min(finite, key=lambda s: finite[s])
+        return selected
+
+    def _at_selected(self, steps: Mapping[int, float], member: Member) -> float:
+        # The training loss has no row at step 0.
+        return steps.get(self.selected[member], float("nan"))
+
+    def _judge(self, split: str, members: Mapping[Member, Mapping[int, float]]) -> None:
+        solved, solved_at = {}, {}
+        for member, steps in members.items():
+            ordered = sorted(steps)
+            cases = [self._task_cases[member[0]]] * len(ordered)
+            passes = self._criterion.solved([steps[s] for s in ordered], split, cases)
+            if passes is None:
+                return
+            passed = [s for s, ok in zip(ordered, passes, strict=True) if ok]
+            solved[member] = self.selected[member] in passed
+            solved_at[member] = passed[0] if passed else None
+        self.solved[split], self.solved_at[split] = solved, solved_at
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:

@@ -2,6 +2,6 @@
 
 from nalu_seq import units  # so that one import lets Keras load any of our models
 from nalu_seq.models import encoders, heads
-from nalu_seq.models.build import StreamModel, build, build_stream
+from nalu_seq.models.build import StreamModel, build, build_stream, units_of
 
-__all__ = ["StreamModel", "build", "build_stream", "encoders", "heads", "units"]
+__all__ = ["StreamModel", "build", "build_stream", "encoders", "heads", "units", "units_of"]

@@ -90,6 +90,17 @@ def build_stream(
     return StreamModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
 
 
+def units_of(model: keras.Model) -> list[Any]:
+    """The layers with penalties, arithmetic units, in a model, its cells and heads included."""
+    found = []
+    for layer in model.layers:
+        holder = getattr(layer, "cell", layer)
+        unit = getattr(holder, "unit", holder)
+        if hasattr(unit, "penalties"):
+            found.append(unit)
+    return found
+
+
 def _initial_states(layer: Any) -> list[Any]:
     states = layer.get_initial_state(batch_size=1)
     return list(states) if isinstance(states, list | tuple) else [states]

@@ -4,7 +4,11 @@ Each returns one Keras layer. `unroll` asks for a loop written out over a known 
 `return_state` for a layer that hands on its state (evaluation in chunks).
 """
 
+from collections.abc import Callable
+
 import keras
+
+from nalu_seq.models.heads import UnitCell
 
 ACTIVATIONS = ("tanh", "relu")
 
@@ -13,6 +17,27 @@ def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """No encoder: the unit sees the raw steps."""
     del unroll, return_state
     return keras.layers.Identity(name="none")
+
+
+def hidden(
+    units: int, unit: Callable[..., keras.layers.Layer], *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """A hidden layer of arithmetic units, on each step by itself."""
+    del unroll, return_state
+    return unit(units=_positive(units), name="hidden")
+
+
+def hidden_cell(
+    units: int, unit: Callable[..., keras.layers.Layer], *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """A hidden layer of arithmetic units as a recurrent cell: what it adds up must be learned."""
+    return keras.layers.RNN(
+        UnitCell(unit(units=_positive(units), name="hidden")),
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        name="hidden_cell",
+    )
 
 
 def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:

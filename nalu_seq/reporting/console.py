@@ -25,12 +25,19 @@ class ProgressBar:
         step: where it begins.
         split: the split that is shown, the hardest.
         criterion: its metric is shown, and how many members have solved the split.
+        task_cases: each member's case of the task.
     """
 
     def __init__(
-        self, console: Console, steps: int, step: int, split: str, criterion: Criterion
+        self,
+        console: Console,
+        steps: int,
+        step: int,
+        split: str,
+        criterion: Criterion,
+        task_cases: Sequence[str],
     ) -> None:
-        self._console = console
+        self._console, self._task_cases = console, task_cases
         self._split, self._criterion = split, criterion
         self._steps = steps
         self._bar = Progress(
@@ -63,8 +70,10 @@ class ProgressBar:
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Show the newest measurements; a hook of the loop."""
         by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
-        solved = int(np.sum(self._criterion.solved(by_metric[self._criterion.metric])))
-        members = len(by_metric[self._criterion.metric])
+        values = by_metric[self._criterion.metric]
+        passed = self._criterion.solved(values, self._split, self._task_cases)
+        assert passed is not None  # a task's last split is judged
+        solved, members = int(np.sum(passed)), len(values)
         error = by_metric.get("relative_error", by_metric.get("mae"))
         shown = "" if error is None else f"error {_number(_median(error))}, "
         text = f"{self._split}: {shown}{solved}/{members} solved"

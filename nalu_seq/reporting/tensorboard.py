@@ -27,14 +27,20 @@ class TensorBoard:
         directory: where the event files go.
         population: its weights are shown as histograms.
         task: says when a member has solved a split.
+        task_cases: each member's case of the task.
         config: flat config values, for HParams.
     """
 
     def __init__(
-        self, directory: Path, population: Population, task: Task, config: dict[str, Any]
+        self,
+        directory: Path,
+        population: Population,
+        task: Task,
+        task_cases: Sequence[str],
+        config: dict[str, Any],
     ) -> None:
         self._population = population
-        self._criterion = task.criterion
+        self._criterion, self._task_cases = task.criterion, task_cases
         self._main = tf.summary.create_file_writer(str(directory))
         self._quantiles = {
             name: tf.summary.create_file_writer(str(directory / name)) for name in QUANTILES
@@ -51,10 +57,12 @@ class TensorBoard:
                 if finite.size:
                     with writer.as_default(step):
                         tf.summary.scalar(f"{metric}/{split}", np.quantile(finite, QUANTILES[name]))
-            if metric == self._criterion.metric:
+            if metric != self._criterion.metric:
+                continue
+            solved = self._criterion.solved(values, split, self._task_cases)
+            if solved is not None:
                 with self._main.as_default(step):
-                    rate = np.mean(self._criterion.solved(values))
-                    tf.summary.scalar(f"success_rate/{split}", rate)
+                    tf.summary.scalar(f"success_rate/{split}", np.mean(solved))
         with self._main.as_default(step):
             for variable in self._population.trainable_variables:
                 tf.summary.histogram(f"weights/{variable.name}", variable.value)

@@ -2,9 +2,10 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from nalu_seq.training.random import Draws
@@ -21,21 +22,37 @@ class Batch(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Criterion:
-    """When a member has solved a split: its `metric` reaches `threshold`.
+    """When a member has solved a split: its `metric` reaches a threshold.
 
     Attributes:
         metric: the metric's name.
-        threshold: the value to reach.
+        threshold: the value to reach on every split; or, by split and then by the task's case, the
+            value to reach there: other splits are not judged.
         above: at least the threshold if True, strictly below it if False. NaN never reaches.
+        selected_by: the split by whose lowest `metric` each member's step is selected, step 0 left
+            out, as early stopping would; None judges the last step.
     """
 
     metric: str
-    threshold: float
-    above: bool
+    threshold: float | Mapping[str, Mapping[str, float]]
+    above: bool = False
+    selected_by: str | None = None
 
-    def solved(self, value: Any) -> Any:
-        """Whether each value reaches the threshold."""
-        return value >= self.threshold if self.above else value < self.threshold
+    def solved(self, values: Any, split: str, cases: Sequence[str]) -> np.ndarray | None:
+        """Whether each value reaches the threshold of its case on a split; None if not judged.
+
+        Args:
+            values: a value for each of `cases`.
+            split: where they were measured.
+            cases: the task's case of each.
+        """
+        limits: Any = self.threshold
+        if isinstance(limits, Mapping):
+            if split not in limits:
+                return None
+            limits = np.asarray([limits[split][case] for case in cases])
+        values = np.asarray(values, np.float64)
+        return values >= limits if self.above else values < limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +80,8 @@ class Task(ABC):
         units: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
-        cases: parameter settings that change no shape, by name; one unnamed setting by default.
+        cases: names of the parameter settings, which change no shape, that the task itself has;
+            `Draws.cases` says which member has which.
         splits: where it is measured, by name; the first is the interpolation.
         criterion: when a member has solved a split.
     """
@@ -72,7 +90,7 @@ class Task(ABC):
     units: int
     sequence: bool = False
     length: int | None = None
-    cases: Mapping[str, Mapping[str, float]] = {"default": {}}
+    cases: Sequence[str] = ("default",)
     splits: dict[str, Split]
     criterion: Criterion
 

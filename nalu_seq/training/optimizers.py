@@ -1,10 +1,11 @@
 """Optimizers as the papers run them, and the clip that keeps members apart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -18,36 +19,63 @@ class Adam(keras.optimizers.Adam):
 
     Keras adds its epsilon (1e-7 by default) to the uncorrected root, which differs in early steps.
 
+    Args:
+        learning_rate: a number or a Keras schedule.
+        members: what differs between the members of stacked variables `[M, ...]`: `beta_1`,
+            `beta_2`, `epsilon`, or `rate`, which multiplies the learning rate; each `[M]`.
+        **kwargs: as for `keras.optimizers.Adam`.
+
     Source: Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1.
     """
+
+    def __init__(
+        self, learning_rate: Any = 0.001, members: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.members = dict(members or {})
 
     def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """One update of one variable, elementwise."""
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         dtype = variable.dtype
+
+        def own(name: str, shared: Any) -> Any:
+            """A value of each member's own, shaped to go with the variable, or the shared one."""
+            if name not in self.members:
+                return ops.cast(shared, dtype)
+            values = ops.convert_to_tensor(self.members[name], dtype)
+            return ops.reshape(values, [-1] + [1] * (len(variable.shape) - 1))
+
+        beta_1, beta_2 = own("beta_1", self.beta_1), own("beta_2", self.beta_2)
         t = ops.cast(self.iterations + 1, dtype)
         gradient = ops.cast(gradient, dtype)
-        self.assign(m, m + (1 - self.beta_1) * (gradient - m))
-        self.assign(v, v + (1 - self.beta_2) * (ops.square(gradient) - v))
-        scale = 1 / ops.sqrt(1 - ops.power(ops.cast(self.beta_2, dtype), t))
-        rate = ops.cast(learning_rate, dtype) / (1 - ops.power(ops.cast(self.beta_1, dtype), t))
-        self.assign_sub(variable, rate * m / (scale * ops.sqrt(v) + self.epsilon))
+        self.assign(m, m + (1 - beta_1) * (gradient - m))
+        self.assign(v, v + (1 - beta_2) * (ops.square(gradient) - v))
+        scale = 1 / ops.sqrt(1 - ops.power(beta_2, t))
+        rate = ops.cast(learning_rate, dtype) * own("rate", 1.0) / (1 - ops.power(beta_1, t))
+        self.assign_sub(variable, rate * m / (scale * ops.sqrt(v) + own("epsilon", self.epsilon)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        members = {name: np.asarray(v).tolist() for name, v in self.members.items()}
+        return {**super().get_config(), "members": members}
 
 
 def adam(
-    learning_rate: float,
+    learning_rate: float | Sequence[float],
     schedule: str,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
+    beta_1: float | Sequence[float],
+    beta_2: float | Sequence[float],
+    epsilon: float | Sequence[float],
     *,
     steps: int,
 ) -> keras.optimizers.Optimizer:
     """Adam for a training of `steps` steps.
 
     Args:
-        learning_rate: the rate, or where the schedule starts.
+        learning_rate: the rate, or where the schedule starts. Like the other three a number, or a
+            list with one for each member.
         schedule: "constant", or "cosine" down to 0 at `steps`.
         beta_1: decay of the first moment.
         beta_2: decay of the second.
@@ -57,18 +85,27 @@ def adam(
     Raises:
         ValueError: an unknown schedule, or a number out of its range.
     """
-    _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
-    _check_number("beta_1", beta_1, 0, 1)
-    _check_number("beta_2", beta_2, 0, 1)
-    _check_number("epsilon", epsilon, 0, math.inf)
+    given = {
+        "rate": _checked("learning_rate", learning_rate, 0, math.inf, above=True),
+        "beta_1": _checked("beta_1", beta_1, 0, 1),
+        "beta_2": _checked("beta_2", beta_2, 0, 1),
+        "epsilon": _checked("epsilon", epsilon, 0, math.inf),
+    }
     if schedule not in ("constant", "cosine"):
         raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
-    rate = (
-        keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-        if schedule == "cosine"
-        else learning_rate
-    )
-    return Adam(rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+    members = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
+    shared = {name: value for name, value in given.items() if name not in members}
+    rate = shared.pop("rate", 1.0)
+    if schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return Adam(rate, members, **shared)
+
+
+def _checked(name: str, value: Any, low: float, high: float, above: bool = False) -> Any:
+    """A number in its range as it is; a list of such as an array."""
+    for number in value if isinstance(value, list) else [value]:
+        _check_number(name, number, low, high, above)
+    return np.asarray(value, np.float32) if isinstance(value, list) else value
 
 
 def _check_number(name: str, value: Any, low: float, high: float, above: bool = False) -> None:
@@ -91,3 +128,8 @@ def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
     # A norm of 0 leaves its gradients alone; one of inf or NaN stays its own member's matter.
     scale = norm / tf.maximum(tf.sqrt(tf.add_n(squares)), norm)
     return [g * tf.reshape(scale, [-1] + [1] * (len(g.shape) - 1)) for g in gradients]
+
+
+def clip_entries(gradients: Sequence[Any], value: float) -> list[Any]:
+    """Each entry of the gradients cut to `[-value, value]`."""
+    return [tf.clip_by_value(g, -value, value) for g in gradients]

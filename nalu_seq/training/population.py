@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 MOST_SEEDS = 2**20
+BuildModel = Callable[[], keras.Model]
 
 
 class Population:
@@ -21,7 +22,8 @@ class Population:
     Args:
         build_model: makes a fresh, built `keras.Model` with one input and one output, the same
             variables in the same order each time. It is called once per distinct seed, with Keras'
-            random seed set, so that a member's initial values depend on its seed alone.
+            random seed set, so that a member's initial values depend on its seed alone. Or a list
+            with one for each member, where their initial values are drawn differently.
         seeds: how many members (seeds 0, 1, ...), or each member's seed.
 
     Attributes:
@@ -42,11 +44,15 @@ class Population:
     """
 
     def __init__(
-        self, build_model: Callable[[], keras.Model], seeds: int | Sequence[int] = 10
+        self,
+        build_model: BuildModel | Sequence[BuildModel],
+        seeds: int | Sequence[int] = 10,
     ) -> None:
         self.seeds = check_seeds(seeds)
-        self._build_model = build_model
-        self.model, values = _initial_values(build_model, self.seeds)
+        self._builders: list[BuildModel] = (
+            [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
+        )
+        self.model, values = _initial_values(self._builders, self.seeds)
         noisy = [layer.name for layer in self.model._flatten_layers() if _draws(layer)]
         if noisy:
             raise ValueError(
@@ -54,7 +60,7 @@ class Population:
                 "members: set its rate to 0, or take the noise as an input"
             )
         stacked = [
-            _stack(variable, [values[seed][i] for seed in self.seeds])
+            _stack(variable, [value[i] for value in values])
             for i, variable in enumerate(self.model.variables)
         ]
         position = {id(variable): i for i, variable in enumerate(self.model.variables)}
@@ -95,22 +101,71 @@ class Population:
             The model's outputs with a leading member axis.
         """
         model = model or self.model
+
+        def one_member(inputs: Any) -> tuple[Any, Any]:
+            outputs = model(inputs, training=training)
+            return outputs, penalties(model) if penalties else {}
+
+        outputs, scalars = self._mapped(one_member, inputs, model, trainable, keep=training)
+        return (outputs, scalars) if penalties else outputs
+
+    def gradients(
+        self,
+        objective: Callable[[keras.Model, Any], tuple[Any, Any]],
+        inputs: Any,
+        model: keras.Model | None = None,
+    ) -> tuple[Any, list[Any]]:
+        """What an objective gives for each member, and its gradients, both taken within the map.
+
+        Compiled by XLA, this is the way to go: the gradient of a mapped forward pass, taken
+        outside, passes shapes from one program to the next as values, and each call compiles again.
+
+        Args:
+            objective: `(model, one member's inputs) -> (scalar, anything)`; the gradient is the
+                scalar's.
+            inputs: tensors `[M, ...]`, in any structure.
+            model: as for a call.
+
+        Returns:
+            The objective's second value with a leading member axis, and gradients `[M, ...]` of the
+            trainable variables.
+        """
+        model = model or self.model
+
+        def one_member(inputs: Any) -> tuple[Any, Any]:
+            values = [v.value for v in model.trainable_variables]
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(values)
+                total, given = objective(model, inputs)
+            gradients = tape.gradient(total, values, unconnected_gradients="zero")
+            return given, [tf.convert_to_tensor(g) for g in gradients]
+
+        return self._mapped(one_member, inputs, model, keep=True)
+
+    def _mapped(
+        self,
+        one_member: Callable[[Any], Any],
+        inputs: Any,
+        model: keras.Model,
+        trainable: Sequence[Any] | None = None,
+        keep: bool = False,
+    ) -> Any:
+        """A function of one member's inputs for all, the model's variables being its own."""
         trainable = trainable or [v.value for v in self.trainable_variables]
         others = [v.value for v in self.non_trainable_variables]
         templates = [*model.trainable_variables, *model.non_trainable_variables]
 
-        def one_member(args: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        def scoped(args: tuple[Any, Any, Any]) -> tuple[Any, Any]:
             values, other_values, x = args
             mapping = list(zip(templates, [*values, *other_values], strict=True))
             with keras.StatelessScope(state_mapping=mapping) as scope:
-                outputs = model(x, training=training)
-                scalars = penalties(model) if penalties else {}
+                made = one_member(x)
                 updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
-            return outputs, scalars, updated
+            return made, updated
 
         try:
-            outputs, scalars, updated = tf.vectorized_map(
-                one_member, (list(trainable), others, inputs), fallback_to_while_loop=False
+            made, updated = tf.vectorized_map(
+                scoped, (list(trainable), others, inputs), fallback_to_while_loop=False
             )
         except ValueError as error:
             if "No pfor vectorization" not in str(error):
@@ -119,14 +174,38 @@ class Population:
             raise ValueError(
                 f"the model does not vectorise over members: {op} has no mapped form"
             ) from error
-        if training:
+        if keep:
             for variable, value in zip(self.non_trainable_variables, updated, strict=True):
                 variable.assign(value)
-        return (outputs, scalars) if penalties else outputs
+        return made
+
+    def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
+        """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
+        templates = self.model.variables
+
+        def one_member(values: list[Any]) -> dict[str, Any]:
+            mapping = list(zip(templates, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return of(self.model)
+
+        stacked = [v.value for v in self.variables]
+        return tf.vectorized_map(one_member, stacked, fallback_to_while_loop=False)
+
+    def redraw(self, index: int, seed: int) -> None:
+        """Give a member initial values anew, as if its seed were another."""
+        with _seeded(seed):
+            model = self._builders[index]()
+        for variable, fresh in zip(self.variables, model.variables, strict=True):
+            self.assign(variable, index, fresh.value)
+
+    def assign(self, variable: keras.Variable, index: int, value: Any) -> None:
+        """Set one member's part of a stacked variable."""
+        value = tf.cast(value, variable.dtype)
+        variable.value.scatter_nd_update([[index]], value[None])
 
     def member(self, index: int) -> keras.Model:
         """Member `index` as an ordinary Keras model with its current values."""
-        model = self._build_model()
+        model = self._builders[index]()
         for variable, stacked in zip(model.variables, self.variables, strict=True):
             variable.assign(stacked.value[index])
         return model
@@ -155,19 +234,20 @@ def check_seeds(seeds: Any) -> list[int]:
 
 
 def _initial_values(
-    build_model: Callable[[], keras.Model], seeds: Sequence[int]
-) -> tuple[keras.Model, dict[int, list[np.ndarray]]]:
-    """One model as the template, and the initial value of each of its variables for each seed."""
-    template, values = None, {}
-    for seed in dict.fromkeys(seeds):
+    builders: Sequence[BuildModel], seeds: Sequence[int]
+) -> tuple[keras.Model, list[list[np.ndarray]]]:
+    """One model as the template, and the initial value of each of its variables for each member."""
+    template, made = None, {}
+    members = list(zip(builders, seeds, strict=True))
+    for build_model, seed in dict.fromkeys(members):
         with _seeded(seed):
             model = build_model()
         if not model.built:
             raise ValueError("build_model must return a built model: give it a keras.Input")
-        values[seed] = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
+        made[build_model, seed] = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
         template = template or model
     assert template is not None
-    return template, values
+    return template, [made[member] for member in members]
 
 
 def _draws(layer: keras.layers.Layer) -> bool:

@@ -12,6 +12,7 @@ only, compiled by XLA wherever it is called from, so that the words are the same
 Changing anything here breaks every recorded result: make it faster, never different.
 """
 
+import copy
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -54,6 +55,22 @@ def threefry2x32(key0: Any, key1: Any, counter0: Any, counter1: Any) -> tuple[An
     return x0, x1
 
 
+@tf.function(jit_compile=True)
+def _words(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Any:
+    """The two words of `threefry2x32` side by side: `[..., 2]`."""
+    return tf.stack(threefry2x32(key0, key1, counter0, counter1), axis=-1)
+
+
+@tf.function(jit_compile=True)
+def _uniform(key0: Any, key1: Any, counter0: Any, counter1: Any, low: Any, width: Any) -> Any:
+    """Two numbers of U[low, low + width), from the upper 24 bits of each word: `[..., 2]`."""
+    words = _words(key0, key1, counter0, counter1)
+    unit = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.float32)
+    # The minimum keeps the product and the sum from being fused into one rounding by XLA, so that
+    # compiled and plain code give the same bits; it changes no value.
+    return low + tf.minimum(width * (unit * 2.0**-24), width)
+
+
 def _word(value: Any) -> Any:
     return tf.cast(value, tf.uint32)
 
@@ -62,30 +79,30 @@ class Draws:
     """The draws of one step: numbers for every member, every example.
 
     Attributes:
+        stream: the members' streams.
         step: the training step.
-        keys: the members' keys for their split, uint32 `[M]` twice.
         batch_size: how many examples the step has, over all replicas.
         examples: `[B]` indices of the examples that are drawn here.
-        cases: each member's case, by name.
     """
 
-    def __init__(
-        self,
-        keys: tuple[Any, Any],
-        cases: tuple[str, ...],
-        step: Any,
-        batch_size: int,
-        examples: Any,
-    ) -> None:
-        self.keys = keys
-        self.cases = cases
+    def __init__(self, stream: "Stream", step: Any, batch_size: int, examples: Any) -> None:
+        self.stream = stream
         self.step = step
         self.batch_size = batch_size
         self.examples = examples
 
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Each member's case, by name."""
+        return self.stream.cases
+
     def at(self, step: Any, examples: Any) -> "Draws":
         """The same streams at another step, for other examples: a fixed set is drawn at step 0."""
-        return Draws(self.keys, self.cases, step, self.batch_size, examples)
+        return Draws(self.stream, step, self.batch_size, examples)
+
+    def elsewhere(self, split: str) -> "Draws":
+        """One draw of each member that all its splits share, kept under a name of its own."""
+        return Stream(self.stream.seeds, self.cases, split).at(0, 1)
 
     def bits(self, count: Any, start: Any = 0, channel: int = 0) -> Any:
         """Words `start` to `start + count` of each example: uint32 `[M, B, count]`.
@@ -93,35 +110,36 @@ class Draws:
         A task that draws two things takes a `channel` for each. `count` and `start` may be tensors;
         a sequence drawn in pieces is the sequence drawn at once.
         """
-        key0, key1 = threefry2x32(*self.keys, _word(self.step), _word(channel))  # [M]
-        first = start // 2
-        pairs = (start + count + 1) // 2 - first
-        words = threefry2x32(
-            key0[:, None, None],
-            key1[:, None, None],
-            _word(self.examples)[None, :, None],
-            _word(first + tf.range(pairs))[None, None, :],
-        )
-        words = tf.stack(words, axis=-1)  # [M, B, pairs, 2]
-        shape = tf.shape(words)
-        words = tf.reshape(words, [shape[0], shape[1], 2 * shape[2]])
-        offset = start - 2 * first
-        words = words[:, :, offset : offset + count]
-        if isinstance(count, int):
-            words.set_shape([None, None, count])
-        return words
+        return self._draw(_words, count, start, channel)
 
     def uniform(self, low: Any, high: Any, count: Any, start: Any = 0, channel: int = 0) -> Any:
         """U[low, high): float32 `[M, B, count]`, on a grid of 2^24 values.
 
         `low` and `high` are numbers or `[M, 1, 1]` tensors.
         """
-        words = self.bits(count, start, channel)
-        unit = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.float32)
-        width = high - low
-        # The minimum keeps the product and the sum from being fused into one rounding by XLA, so
-        # that compiled and plain code give the same bits; it changes no value.
-        return low + tf.minimum(width * (unit * 2.0**-24), width)
+        low = tf.reshape(tf.cast(low, tf.float32), [-1, 1, 1, 1])
+        width = tf.reshape(tf.cast(high, tf.float32), [-1, 1, 1, 1]) - low
+        return self._draw(_uniform, count, start, channel, low, width)
+
+    def _draw(self, draw: Any, count: Any, start: Any, channel: int, *given: Any) -> Any:
+        """What a compiled `draw` makes of the counters of words `start` to `start + count`."""
+        key0, key1 = threefry2x32(*self.stream.keys, _word(self.step), _word(channel))  # [M]
+        first = start // 2
+        pairs = (start + count + 1) // 2 - first
+        drawn = draw(
+            key0[:, None, None],
+            key1[:, None, None],
+            _word(self.examples)[None, :, None],
+            _word(first + tf.range(pairs))[None, None, :],
+            *given,
+        )  # [M, B, pairs, 2]
+        shape = tf.shape(drawn)
+        drawn = tf.reshape(drawn, [shape[0], shape[1], 2 * shape[2]])
+        offset = start - 2 * first
+        drawn = drawn[:, :, offset : offset + count]
+        if isinstance(count, int):
+            drawn.set_shape([None, None, count])
+        return drawn
 
     def integers(self, low: int, high: int, count: Any, start: Any = 0, channel: int = 0) -> Any:
         """Uniform integers in `low .. high - 1`: int32 `[M, B, count]`."""
@@ -138,9 +156,13 @@ class Stream:
         seeds: each member's seed.
         cases: each member's case, by name.
         split: the split's name.
+
+    Attributes:
+        keys: the members' keys, uint32 `[M]` twice.
     """
 
     def __init__(self, seeds: Sequence[int], cases: Sequence[str], split: str) -> None:
+        self.seeds = tuple(seeds)
         self.cases = tuple(cases)
         self.keys = threefry2x32(
             tf.constant(list(seeds), tf.uint32),
@@ -149,6 +171,12 @@ class Stream:
             tf.constant(0, tf.uint32),
         )
 
+    def with_keys(self, keys: tuple[Any, Any]) -> "Stream":
+        """The same members under other keys, such as the traced ones of another split."""
+        stream = copy.copy(self)
+        stream.keys = keys
+        return stream
+
     def at(self, step: Any, batch_size: int) -> Draws:
         """The draws of `step` for a batch of `batch_size` examples."""
-        return Draws(self.keys, self.cases, step, batch_size, tf.range(batch_size))
+        return Draws(self, step, batch_size, tf.range(batch_size))

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from nalu_seq.config import PACKAGE, BadInput
 from nalu_seq.evaluation.measure import Evaluator
-from nalu_seq.evaluation.summary import results
+from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.files import replace
 from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.console import ProgressBar, results_table
@@ -53,31 +53,52 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
     console = Console()
     population, trainer, checkpoints = open_run(recipe, directory)
     evaluator = Evaluator(
-        population, recipe.task, recipe.cases, recipe.stream(), interruption.check
+        population, recipe.task, recipe.task_cases, recipe.stream(), interruption.check
     )
-    record = Record(directory / "metrics.csv", recipe.cases, recipe.member_seeds)
+    record = Record(directory / "metrics.csv", recipe.member_cases, recipe.member_seeds)
     steps = recipe.cfg.train.steps
     if resume:
         _restore(checkpoints, record, trainer, steps, directory, console)
         replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(recipe.cfg))
         (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
     begun = int(trainer.step.numpy())
-    tensorboard = TensorBoard(directory / "tensorboard", population, recipe.task, _flat(recipe))
+    tensorboard = TensorBoard(
+        directory / "tensorboard", population, recipe.task, recipe.task_cases, _flat(recipe)
+    )
     before = float(trainer.seconds.numpy())
 
     def measure() -> list[Measurement]:
-        return [
+        measured = [
             Measurement(split, metric, values)
             for split in recipe.task.splits
             for metric, values in evaluator.measure(split)[0].items()
         ]
+        sparsity = evaluator.sparsity_error()
+        if sparsity is not None:
+            measured.append(Measurement("train", "sparsity_error", sparsity))
+        if trainer.restarts:
+            measured.append(Measurement("train", "restarts", trainer.restarts.count.copy()))
+        return measured
+
+    def judge(_: int, measurements: Sequence[Measurement]) -> None:
+        first, metric = next(iter(recipe.task.splits)), recipe.task.criterion.metric
+        for split, name, values in measurements:
+            if (split, name) == (first, metric):
+                trainer.judged.assign(values)
 
     def checkpoint(step: int, _: Sequence[Measurement] = ()) -> None:
         trainer.seconds.assign(before + time.perf_counter() - started)
+        if trainer.restarts:
+            trainer.restarts.save()
         checkpoints.save(step)
 
     progress = ProgressBar(
-        console, steps, begun, list(recipe.task.splits)[-1], recipe.task.criterion
+        console,
+        steps,
+        begun,
+        list(recipe.task.splits)[-1],
+        recipe.task.criterion,
+        recipe.task_cases,
     )
     started, done = time.perf_counter(), False
     with progress:
@@ -89,7 +110,7 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
                 eval_every=recipe.cfg.train.eval_every,
                 measured=record.has(begun),
                 # The record comes before the checkpoint: rows after it are made again on resume.
-                hooks=[record, tensorboard, checkpoint, progress],
+                hooks=[judge, record, tensorboard, checkpoint, progress],
                 progress=progress.advance,
                 check=interruption.check,
             )
@@ -137,6 +158,8 @@ def _restore(
     if step > steps or (step == steps and record.has(step)):
         raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
     record.cut_after(step)
+    if trainer.restarts:
+        trainer.restarts.load()
 
 
 @contextlib.contextmanager
@@ -159,9 +182,12 @@ def _leave_interrupted(directory: Path, number: int) -> NoReturn:
 
 
 def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> dict[str, Any]:
-    choices, members = recipe.choices, len(recipe.member_seeds)
+    choices, members = recipe.choices, len(recipe.members)
     step, seconds = int(trainer.step.numpy()), float(trainer.seconds.numpy())
-    diverged = zip(recipe.cases, recipe.member_seeds, trainer.diverged_at.numpy(), strict=True)
+    diverged = zip(recipe.members, trainer.diverged_at.numpy(), strict=True)
+    outcome = Outcome(
+        read_record(record.path), recipe.task.criterion, {c.name: c.task_case for c in recipe.cases}
+    )
     return {
         "schema": 1,
         "status": "done" if done else "interrupted",
@@ -170,7 +196,8 @@ def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> di
         "head": choices["head"],
         "unit": choices["unit"],
         "seeds": recipe.seeds,
-        "cases": list(recipe.task.cases),
+        "experiment": choices.get("experiment"),
+        "cases": [case.name for case in recipe.cases],
         "steps": step,
         "wall_seconds": round(seconds, 3),
         "member_steps_per_second": round(members * step / seconds, 1) if seconds else None,
@@ -182,9 +209,13 @@ def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> di
         },
         "git_commit": _git_commit(),
         "diverged": [
-            {"case": case, "seed": seed, "step": int(at)} for case, seed, at in diverged if at
+            {"case": case.name, "seed": seed, "step": int(at)}
+            for (case, seed), at in diverged
+            if at
         ],
-        "results": results(read_record(record.path), recipe.task.criterion),
+        "config": _flat(recipe),
+        "results": outcome.results(),
+        "members": outcome.members(),
     }
 
 
@@ -195,16 +226,22 @@ def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
-    """Config values for HParams: numbers and strings under dotted names."""
+    """The config under dotted names, numbers and strings: for HParams, and for reports."""
     flat: dict[str, Any] = {g: recipe.choices[g] for g in ("task", "encoder", "head", "unit")}
     nodes = OmegaConf.to_container(recipe.cfg, resolve=True)
     assert isinstance(nodes, dict)
-    for group in ("task", "train", "optimizer"):
-        for key, value in nodes[group].items():
-            if not key.startswith("_"):
-                flat[f"{group}.{key}"] = (
-                    value if isinstance(value, bool | int | float) else str(value)
-                )
+    nodes["penalty"] = {n: p for n, p in nodes["penalty"].items() if p["weight"]}
+
+    def add(path: str, node: dict[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                add(f"{path}.{key}", value)
+            elif not key.startswith("_"):
+                plain = isinstance(value, bool | int | float)
+                flat[f"{path}.{key}"] = value if plain else str(value)
+
+    for group in ("task", "encoder", "train", "optimizer", "penalty"):
+        add(group, nodes[group])
     return flat
 
 

@@ -1,17 +1,19 @@
 """The training step of a population: sample, forward, loss per member, gradients, update."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from nalu_seq.config import Ramp
-from nalu_seq.tasks.base import Task
-from nalu_seq.training.optimizers import clip_each_member
+from nalu_seq.config import Ramp, Restart
+from nalu_seq.models import units_of
+from nalu_seq.tasks.base import Batch, Task
+from nalu_seq.training.optimizers import clip_each_member, clip_entries
 from nalu_seq.training.population import Population
 from nalu_seq.training.random import Stream
+from nalu_seq.training.restarts import Restarts
 
 # Steps written out in one compiled call, at most: what pays for small feed-forward models.
 UNROLLED_STEPS = 10
@@ -24,17 +26,23 @@ class Trainer:
         population: the members.
         task: what they learn.
         optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
-        cases: each member's case, by name.
+        cases: each member's case of the task, by name.
         model: the population's model as trained, such as one unrolled for the training length.
         batch_size: examples a step, for each member.
         clip_norm: the largest gradient norm of a member; None for none.
+        clip_value: the largest magnitude of a gradient's entry; None for none.
         penalty: ramps of the units' penalties, by the penalty's name.
+        judge: "loss", or "validation", if penalties' `loss_below` and restarts look at the error
+            that was last given to `judged`.
+        restart: when members start anew; None for never.
         compiled: whether XLA compiles the step.
         interval: steps between evaluations; compiled calls divide it evenly.
 
     Attributes:
         step: how many steps have been made, a variable.
         seconds: how long they took, measurements included; kept by whoever runs the loop.
+        judged: `[M]`, the last validation error; inf before there is one.
+        restarts: what starts members anew, or None.
         diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
     """
 
@@ -48,7 +56,10 @@ class Trainer:
         model: keras.Model,
         batch_size: int,
         clip_norm: float | None,
+        clip_value: float | None = None,
         penalty: Mapping[str, Ramp],
+        judge: str = "loss",
+        restart: Restart | None = None,
         compiled: bool,
         interval: int,
     ) -> None:
@@ -58,7 +69,9 @@ class Trainer:
         self.model = model
         self.batch_size = batch_size
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.penalty = penalty
+        self.compiled = compiled
         self.stream = Stream(population.seeds, cases, "train")
         members = len(population)
         self.step = tf.Variable(0, dtype=tf.int64, name="step")
@@ -66,6 +79,11 @@ class Trainer:
         self.seconds = tf.Variable(0.0, dtype=tf.float64, name="seconds")
         self.loss_sum = tf.Variable(tf.zeros([members]), name="loss_sum")
         self.loss_count = tf.Variable(0.0, name="loss_count")
+        self.judge = judge
+        self.judged = tf.Variable(tf.fill([members], np.inf), name="judged")
+        self.restarts = None if restart is None else Restarts(restart, population)
+        # How many errors restarts have not seen yet, their sum, the sum of their squares.
+        self._errors = tf.Variable(tf.zeros([3, members], tf.float64), name="errors")
         # Built before anything is traced: a lazily built Keras optimizer fails under tf.distribute.
         optimizer.build(population.trainable_variables)
         self.steps_per_call = _largest_divisor(interval, UNROLLED_STEPS) if compiled else 1
@@ -76,6 +94,12 @@ class Trainer:
     def run(self, steps: int) -> None:
         """Make `steps` steps: calls of `steps_per_call`, then single steps for what is left."""
         calls, rest = divmod(steps, self.steps_per_call)
+        if self.restarts:
+            for make in [self._calls] * calls + [self._single] * rest:
+                make(tf.constant(1))
+                self.restarts.after(int(self.step.numpy()), self._errors.numpy())
+                self._errors.assign(tf.zeros_like(self._errors))
+            return
         if calls:
             self._calls(tf.constant(calls))
         if rest:
@@ -98,41 +122,35 @@ class Trainer:
             "seconds": self.seconds,
             "loss_sum": self.loss_sum,
             "loss_count": self.loss_count,
+            "judged": self.judged,
+            **(self.restarts.trackables() if self.restarts else {}),
         }
 
     def _make_calls(self, length: int, compiled: bool) -> Callable[[Any], None]:
-        def one_call() -> None:
-            for _ in range(length):
-                self._one_step()
+        def draw() -> list[Batch]:
+            steps = [self.step + i for i in range(length)]
+            return [self.task.train_batch(self.stream.at(s, self.batch_size)) for s in steps]
 
-        call = tf.function(one_call, jit_compile=True) if compiled else one_call
+        def train(batches: list[Batch]) -> None:
+            for batch in batches:
+                self._one_step(batch)
+
+        if compiled:
+            # Two programs: in one, XLA may draw a number again for each of its uses, which made
+            # NAU's step on two inputs 700 times slower.
+            draw, train = (tf.function(part, jit_compile=True) for part in (draw, train))
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
         def calls(count: Any) -> None:
             for _ in tf.range(count):
-                call()
+                train(draw())
 
         return calls
 
-    def _one_step(self) -> None:
-        batch = self.task.train_batch(self.stream.at(self.step, self.batch_size))
-        values = [v.value for v in self.population.trainable_variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            values = [tf.convert_to_tensor(v) for v in values]
-            tape.watch(values)
-            prediction, penalties = self.population(
-                batch.x, model=self.model, trainable=values, training=True, penalties=unit_penalties
-            )
-            loss = self.task.loss(batch.y, prediction)  # [M]
-            total = loss
-            for name, ramp in self.penalty.items():
-                weight = ramp_weight(ramp, self.step)
-                if math.isfinite(ramp.loss_below):
-                    weight *= tf.cast(loss < ramp.loss_below, loss.dtype)  # [M]
-                total += weight * penalties[name]
-            # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
-            objective = tf.reduce_sum(total)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
+    def _one_step(self, batch: Batch) -> None:
+        loss, gradients = (self._within if self.compiled else self._around)(batch)
+        if self.clip_value is not None:
+            gradients = clip_entries(gradients, self.clip_value)
         if self.clip_norm is not None:
             gradients = clip_each_member(gradients, self.clip_norm)
         self.optimizer.apply(gradients, self.population.trainable_variables)
@@ -141,29 +159,78 @@ class Trainer:
         self.diverged_at.assign(tf.where(newly, self.step, self.diverged_at))
         self.loss_sum.assign_add(loss)
         self.loss_count.assign_add(1.0)
+        if self.restarts:
+            error = tf.cast(loss if self.judge == "loss" else self.judged, tf.float64)
+            self._errors.assign_add(tf.stack([tf.ones_like(error), error, error * error]))
+
+    def _around(self, batch: Batch) -> tuple[Any, list[Any]]:
+        """Each member's loss and gradients, by a tape around the map: the faster in a graph."""
+        values = [v.value for v in self.population.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            values = [tf.convert_to_tensor(v) for v in values]
+            tape.watch(values)
+            prediction, penalties = self.population(
+                batch.x, model=self.model, trainable=values, training=True, penalties=self._active
+            )
+            loss = self.task.loss(batch.y, prediction)  # [M]
+            # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
+            objective = tf.reduce_sum(self._total(loss, penalties, self._weights()))
+        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
+
+    def _within(self, batch: Batch) -> tuple[Any, list[Any]]:
+        """The same by a tape within the map: see `Population.gradients`."""
+
+        def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
+            x, y, weights = inputs
+            loss = self.task.loss(y[None], model(x, training=True)[None])[0]
+            return self._total(loss, self._active(model), weights), loss
+
+        return self.population.gradients(objective, (batch.x, batch.y, self._weights()), self.model)
+
+    def _active(self, model: keras.Model) -> dict[str, Any]:
+        """The penalties that have a weight; others are not computed."""
+        return {n: p for n, p in unit_penalties(model).items() if n in self.penalty}
+
+    def _weights(self) -> dict[str, Any]:
+        """Each penalty's weight at this step, the loss below which it applies, what is judged."""
+        members = [len(self.population)]
+        return {
+            name: {
+                "weight": tf.broadcast_to(ramp_weight(ramp, self.step), members),
+                "below": tf.broadcast_to(tf.cast(ramp.loss_below, tf.float32), members),
+                "judged": tf.convert_to_tensor(self.judged),
+            }
+            for name, ramp in self.penalty.items()
+        }
+
+    def _total(self, loss: Any, penalties: dict[str, Any], weights: dict[str, Any]) -> Any:
+        """The loss and the weighted penalties, of one member or of all."""
+        total = loss
+        for name, given in weights.items():
+            judged = loss if self.judge == "loss" else given["judged"]
+            # Not `<`: a penalty without a condition also applies where nothing was judged yet.
+            weight = tf.where(judged >= given["below"], 0.0, given["weight"])
+            total += tf.where(given["below"] == np.inf, given["weight"], weight) * penalties[name]
+        return total
 
 
 def ramp_weight(ramp: Ramp, step: Any) -> Any:
-    """A penalty's weight at a step, as `Ramp` says, for any loss."""
+    """A penalty's weight at a step, as `Ramp` says, for any loss; its fields may be `[M]`."""
     step = tf.cast(step, tf.float32)
-    progress = (step - ramp.start) / max(ramp.end - ramp.start, 1)
-    if ramp.end <= ramp.start:
-        progress += 1.0
-    weight = ramp.weight
-    if ramp.growth != 1.0:
-        weight = tf.minimum(weight * ramp.growth ** tf.floor(step / ramp.every), ramp.largest)
+    progress = (step - ramp.start) / np.maximum(ramp.end - ramp.start, 1)
+    progress += np.asarray(ramp.end <= ramp.start, np.float32)
+    weight = ramp.weight * tf.pow(tf.cast(ramp.growth, tf.float32), tf.floor(step / ramp.every))
+    # A weight that does not grow has no ceiling.
+    weight = tf.where(np.asarray(ramp.growth) == 1.0, ramp.weight, tf.minimum(weight, ramp.largest))
     return weight * tf.clip_by_value(progress, 0.0, 1.0)
 
 
 def unit_penalties(model: keras.Model) -> dict[str, Any]:
     """The penalties of a model's units by name, each summed over the units that have it."""
     total: dict[str, Any] = {}
-    for layer in model.layers:
-        holder = getattr(layer, "cell", layer)
-        unit = getattr(holder, "unit", holder)
-        if hasattr(unit, "penalties"):
-            for name, value in unit.penalties().items():
-                total[name] = total.get(name, 0.0) + value
+    for unit in units_of(model):
+        for name, value in unit.penalties().items():
+            total[name] = total.get(name, 0.0) + value
     return total
 
 

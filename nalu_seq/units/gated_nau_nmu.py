@@ -64,11 +64,15 @@ class GatedNAUNMU(Unit):
         self.w_m = self.add_matrix("w_m", w_m, Clip(0.0, 1.0))
         self.g = self.add_matrix("g", self.g_initializer)
 
+    def matrices(self) -> dict[str, Any]:
+        """`W_a` and `W_m`, clamped."""
+        return {"W_a": ops.clip(self.w_a, -1.0, 1.0), "W_m": ops.clip(self.w_m, 0.0, 1.0)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
-        a = ops.matmul(x, ops.clip(self.w_a, -1.0, 1.0))
-        m = gated_product(x, ops.clip(self.w_m, 0.0, 1.0))
+        w = self.matrices()
+        a, m = ops.matmul(x, w["W_a"]), gated_product(x, w["W_m"])
         g = ops.sigmoid(ops.matmul(x, self.g))
         return g * a + (1 - g) * m
 

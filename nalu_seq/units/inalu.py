@@ -108,14 +108,22 @@ class INALU(Unit):
         normal = keras.initializers.RandomNormal(self.g_mean, self.stddev)
         self.g = self.add_weight(name="g", shape=(self.units,), initializer=normal)
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, or untied `W_a` and `W_m`."""
+        if self.tied:
+            return {"W": nac_weights(self.w_hat, self.m_hat)}
+        return {
+            "W_a": nac_weights(self.w_hat_a, self.m_hat_a),
+            "W_m": nac_weights(self.w_hat_m, self.m_hat_m),
+        }
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
         if self.tied:
-            w_a = w_m = ops.cast(nac_weights(self.w_hat, self.m_hat), x.dtype)
+            w_a = w_m = ops.cast(self.matrices()["W"], x.dtype)
         else:
-            w_a = ops.cast(nac_weights(self.w_hat_a, self.m_hat_a), x.dtype)
-            w_m = ops.cast(nac_weights(self.w_hat_m, self.m_hat_m), x.dtype)
+            w_a, w_m = (ops.cast(w, x.dtype) for w in self.matrices().values())
         a = ops.matmul(x, w_a)
         m = ops.exp(ops.minimum(ops.matmul(log_max(x, self.eps), w_m), self.omega))
         s = ops.clip(gated_product(ops.sign(x), ops.abs(w_m)), -1.0, 1.0)

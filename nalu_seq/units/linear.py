@@ -37,6 +37,10 @@ class Linear(Unit):
         self.w = self.add_matrix("w", "glorot_uniform")
         self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`."""
+        return {"W": ops.convert_to_tensor(self.w)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, self.w) + self.b
+        return ops.matmul(x, self.matrices()["W"]) + self.b

@@ -76,13 +76,13 @@ class MCFC(Unit):
     def shared_out(self, x: Any) -> Any:
         """The gated sums, in the precision of x."""
         gate = ops.sigmoid(ops.cast(self.w_o[0] + self.b_o, x.dtype))
-        return gate * ops.matmul(x, ops.cast(self.matrix(), x.dtype))
+        return gate * ops.matmul(x, ops.cast(self.matrices()["R"], x.dtype))
 
-    def matrix(self) -> Any:
-        """R, whose rows sum to 1, `[in, units]`."""
+    def matrices(self) -> dict[str, Any]:
+        """`R`, whose rows sum to 1."""
         # Not ops.softmax, which warns where there is one output.
         powers = ops.exp(self.r - ops.stop_gradient(ops.max(self.r, axis=-1, keepdims=True)))
-        return powers / ops.sum(powers, axis=-1, keepdims=True)
+        return {"R": powers / ops.sum(powers, axis=-1, keepdims=True)}
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of the weights."""

@@ -62,20 +62,25 @@ class MulMCFC(MCFC):
             half = keras.initializers.Constant(0.5)
             self.g = self.add_weight(name="g", shape=(self.features,), initializer=half)
 
+    def matrices(self) -> dict[str, Any]:
+        """`R`, and for `"real_npu"` `g`, clamped, `[in]`."""
+        gate = {"g": ops.clip(self.g, 0.0, 1.0)} if self.sign == "real_npu" else {}
+        return {**super().matrices(), **gate}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
         y = ops.exp(self.shared_out(log_max(x, self.eps)) + ops.cast(self.bias, x.dtype))
         if self.sign is not None:
-            y = y * self.signs(x, ops.cast(self.matrix(), x.dtype))
+            y = y * self.signs(x)
         return ops.cast(y, self.compute_dtype)
 
-    def signs(self, x: Any, r: Any) -> Any:
-        """s, `[..., units]`, of x `[..., in]` and R `[in, units]`."""
+    def signs(self, x: Any) -> Any:
+        """s, `[..., units]`, of x, `[..., in]`."""
+        w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
         if self.sign == "inalu":
-            return gated_product(ops.sign(x), r)
-        g = ops.clip(ops.cast(self.g, x.dtype), 0.0, 1.0)
-        return ops.cos(ops.matmul(g * math.pi * ops.cast(x < 0, x.dtype), r))
+            return gated_product(ops.sign(x), w["R"])
+        return ops.cos(ops.matmul(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of MCFC's weights; `sparsity`: R_sparse of the gate."""

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import nac_uniform, own_initializer
+from nalu_seq.units.weights import nac_uniform, own_initializer, r_z
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
@@ -29,6 +29,8 @@ class NAC(Unit):
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Penalties: of the input `r_z`, with z the mean input the mean of (1 - |W|) z^2.
 
     Example:
         >>> y = NAC(2)(keras.ops.ones((8, 3)))
@@ -59,9 +61,17 @@ class NAC(Unit):
         self.w_hat = self.add_matrix("w_hat", self.w_hat_initializer or nac_uniform(*fans))
         self.m_hat = self.add_matrix("m_hat", self.m_hat_initializer or nac_uniform(*fans))
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`."""
+        return {"W": nac_weights(self.w_hat, self.m_hat)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, nac_weights(self.w_hat, self.m_hat))
+        return ops.matmul(x, self.matrices()["W"])
+
+    def input_penalties(self, mean_input: Any) -> dict[str, Any]:
+        """`r_z`: R_z of the weights."""
+        return {"r_z": r_z(1 - ops.abs(self.matrices()["W"]), mean_input, neutral=0.0)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

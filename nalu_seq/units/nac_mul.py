@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.nac import NAC, nac_weights
-from nalu_seq.units.weights import Clip, log_abs, one_of, own_initializer, positive, sparsity
+from nalu_seq.units.nac import NAC
+from nalu_seq.units.weights import Clip, log_abs, one_of, own_initializer, positive, r_z, sparsity
 
 
 def log_product(x: Any, w: Any, eps: float) -> Any:
@@ -45,7 +45,9 @@ class NACMul(NAC):
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
-    Penalties: `sparsity`, the mean of min(W, 1 - W), for `"nmu"` only.
+    Penalties, for `"nmu"` only: `sparsity`, the mean of min(W, 1 - W); of the input `r_z`, with z
+    the mean of log(|x| + eps) the mean of (1 - W) (1 - z)^2. That is NMU's form on the logarithms,
+    as in the code behind the published figures, although what is neutral to them is 0.
 
     Example:
         >>> y = NACMul(1)(keras.ops.convert_to_tensor([[2.0, -3.0]]))
@@ -86,22 +88,32 @@ class NACMul(NAC):
             initializer = self.w_initializer or keras.initializers.RandomUniform(0.25, 0.75)
             self.w = self.add_matrix("w", initializer, Clip(0.0, 1.0))
 
-    def matrix(self) -> Any:
-        """The effective W, `[in, units]`."""
+    def matrices(self) -> dict[str, Any]:
+        """`W` of the variant."""
         if self.variant == "nac":
-            return nac_weights(self.w_hat, self.m_hat)
+            return super().matrices()
         if self.variant == "sigmoid":
-            return ops.sigmoid(self.w_hat)
-        return ops.clip(self.w, 0.0, 1.0)
+            return {"W": ops.sigmoid(self.w_hat)}
+        return {"W": ops.clip(self.w, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
-        return ops.cast(log_product(x, self.matrix(), self.eps), self.compute_dtype)
+        return ops.cast(log_product(x, self.matrices()["W"], self.eps), self.compute_dtype)
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights, where they are clamped and not squashed."""
         return {"sparsity": sparsity(self.w)} if self.variant == "nmu" else {}
+
+    def observed(self, x: Any) -> Any:
+        """The logarithms, which the weights are powers of."""
+        return log_abs(x, self.eps)
+
+    def input_penalties(self, mean_input: Any) -> dict[str, Any]:
+        """`r_z`: R_z of the weights, where they are clamped and not squashed."""
+        if self.variant != "nmu":
+            return {}
+        return {"r_z": r_z(1 - self.matrices()["W"], mean_input, neutral=1.0)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -98,16 +98,25 @@ class NALU(NAC):
             self.w_hat_m = self.add_matrix("w_hat_m", w_hat or nac_uniform(*fans))
             self.m_hat_m = self.add_matrix("m_hat_m", m_hat or nac_uniform(*fans))
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, or untied `W_a` and `W_m`; those of another unit inside end in `_m` too."""
+        w = self.matrix(self.w_hat, self.m_hat)
+        if self.tied:
+            return {"W": w}
+        if isinstance(self.multiplier, Unit):
+            inside = self.multiplier.matrices().items()
+            return {"W_a": w, **{f"{name}_m": matrix for name, matrix in inside}}
+        return {"W_a": w, "W_m": self.matrix(self.w_hat_m, self.m_hat_m)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
-        w = self.matrix(self.w_hat, self.m_hat)
-        a = ops.matmul(x, w)
+        w = self.matrices()
+        a = ops.matmul(x, w["W"] if self.tied else w["W_a"])
         if isinstance(self.multiplier, Unit):
             m = self.multiplier(x)
         else:
-            w_m = w if self.tied else self.matrix(self.w_hat_m, self.m_hat_m)
-            m = log_product(x, w_m, self.eps)
+            m = log_product(x, w["W"] if self.tied else w["W_m"], self.eps)
         m = ops.cast(m, a.dtype)
         g = self.squash(ops.matmul(x, self.g) if self.gate == "input" else self.g)
         return g * a + (1 - g) * m
@@ -115,6 +124,11 @@ class NALU(NAC):
     def penalties(self) -> dict[str, Any]:
         """Those of another unit inside."""
         return self.multiplier.penalties() if isinstance(self.multiplier, Unit) else {}
+
+    def input_penalties(self, mean_input: Any) -> dict[str, Any]:
+        """None, though NAC has one: another unit inside is seen, and has its own."""
+        del mean_input
+        return {}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -12,6 +12,7 @@ from nalu_seq.units.weights import (
     one_of,
     out_of_bounds,
     own_initializer,
+    r_z,
     sparsity,
 )
 
@@ -35,7 +36,8 @@ class NAU(Unit):
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
     Penalties: `sparsity`, the mean of min(|W|, |1 - |W||); without `clip` also `out_of_bounds`, the
-    mean distance of the raw weights from [-1, 1].
+    mean distance of the raw weights from [-1, 1]. Of the input: `r_z`, with z the mean input the
+    mean of (1 - |W|) z^2.
 
     Example:
         >>> y = NAU(2)(keras.ops.ones((8, 3)))
@@ -62,9 +64,13 @@ class NAU(Unit):
         initializer = self.w_initializer or nau_uniform(self.features, self.units)
         self.w = self.add_matrix("w", initializer, Clip(-1.0, 1.0) if self.clip else None)
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, clamped."""
+        return {"W": ops.clip(self.w, -1.0, 1.0)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, ops.clip(self.w, -1.0, 1.0))
+        return ops.matmul(x, self.matrices()["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""
@@ -72,6 +78,10 @@ class NAU(Unit):
         if not self.clip:
             scalars["out_of_bounds"] = out_of_bounds(self.w, -1.0, 1.0)
         return scalars
+
+    def input_penalties(self, mean_input: Any) -> dict[str, Any]:
+        """`r_z`: R_z of the weights."""
+        return {"r_z": r_z(1 - ops.abs(self.matrices()["W"]), mean_input, neutral=0.0)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -67,10 +67,14 @@ class NMRU(Unit):
             constraint=Clip(0.0, 1.0),
         )
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, clamped, `[2 in, units]`."""
+        return {"W": ops.clip(self.w, 0.0, 1.0)}
+
     def call(self, x: Any, training: bool = False) -> Any:
         """`[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
-        w = ops.cast(ops.clip(self.w, 0.0, 1.0), x.dtype)
+        w = ops.cast(self.matrices()["W"], x.dtype)
         inverted = x + self.eps if training else x
         size = ops.abs(inverted) if training else ops.maximum(ops.abs(x), self.eps)
         u = ops.concatenate([ops.abs(x), 1 / size], axis=-1)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import Clip, one_of, out_of_bounds, own_initializer, sparsity
+from nalu_seq.units.weights import Clip, one_of, out_of_bounds, own_initializer, r_z, sparsity
 
 
 def gated_product(x: Any, w: Any) -> Any:
@@ -55,7 +55,8 @@ class NMU(Unit):
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
     Penalties: `sparsity`, the mean of min(W, 1 - W); without `clip` also `out_of_bounds`, the
-    mean distance of the raw weights from [0, 1].
+    mean distance of the raw weights from [0, 1]. Of the input: `r_z`, with z the mean input the
+    mean of (1 - W) (1 - z)^2.
 
     Example:
         >>> y = NMU(2)(keras.ops.ones((8, 3)))
@@ -82,9 +83,13 @@ class NMU(Unit):
         initializer = self.w_initializer or keras.initializers.RandomUniform(0.25, 0.75)
         self.w = self.add_matrix("w", initializer, Clip(0.0, 1.0) if self.clip else None)
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, clamped."""
+        return {"W": ops.clip(self.w, 0.0, 1.0)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return gated_product(ops.cast(x, self.compute_dtype), ops.clip(self.w, 0.0, 1.0))
+        return gated_product(ops.cast(x, self.compute_dtype), self.matrices()["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""
@@ -92,6 +97,10 @@ class NMU(Unit):
         if not self.clip:
             scalars["out_of_bounds"] = out_of_bounds(self.w, 0.0, 1.0)
         return scalars
+
+    def input_penalties(self, mean_input: Any) -> dict[str, Any]:
+        """`r_z`: R_z of the weights."""
+        return {"r_z": r_z(1 - self.matrices()["W"], mean_input, neutral=1.0)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

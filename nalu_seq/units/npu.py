@@ -52,10 +52,15 @@ class NPU(RealNPU):
         super().build(input_shape)
         self.w_i = self.add_matrix("w_i", self.w_i_initializer, self.bound)
 
+    def matrices(self) -> dict[str, Any]:
+        """`W_r`, `W_i`, and `g`, clamped, `[in]`."""
+        return {**super().matrices(), "W_i": ops.convert_to_tensor(self.w_i)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        logs, k = log_and_phase(ops.cast(x, self.compute_dtype), self.g, self.eps)
-        w_r, w_i = ops.cast(self.w_r, logs.dtype), ops.cast(self.w_i, logs.dtype)
+        w = self.matrices()
+        logs, k = log_and_phase(ops.cast(x, self.compute_dtype), w["g"], self.eps)
+        w_r, w_i = (ops.cast(w[name], logs.dtype) for name in ("W_r", "W_i"))
         size = ops.exp(ops.matmul(logs, w_r) - ops.matmul(k, w_i))
         phase = ops.matmul(k, w_r) + ops.matmul(logs, w_i)
         return ops.cast(size * ops.cos(phase), self.compute_dtype)

@@ -80,9 +80,13 @@ class NRU(Unit):
         initializer = self.w_initializer or nau_uniform(self.features, self.units)
         self.w = self.add_matrix("w", initializer, Clip(-1.0, 1.0))
 
+    def matrices(self) -> dict[str, Any]:
+        """`W`, clamped."""
+        return {"W": ops.clip(self.w, -1.0, 1.0)}
+
     def call(self, x: Any, training: bool = False) -> Any:
         """`[..., in] -> [..., units]`."""
-        w = ops.clip(self.w, -1.0, 1.0)
+        w = self.matrices()["W"]
         a = ops.square(ops.tanh(1000.0 * w)) if training else ops.abs(w)
         y = reciprocal_product(ops.cast(x, self.compute_dtype), w, a, self.eps)
         return ops.cast(y, self.compute_dtype)

@@ -13,15 +13,15 @@ from nalu_seq.units.weights import Clip, at_least_float32, one_of, own_initializ
 def log_and_phase(x: Any, g: Any, eps: float) -> tuple[Any, Any]:
     """`log r` and `k`, both `[..., in]`, of the gated input, in float32 at least.
 
-        r = g * (|x| + eps) + 1 - g,    k = g * (pi if x < 0 else 0),    g clamped to [0, 1]
+        r = g * (|x| + eps) + 1 - g,    k = g * (pi if x < 0 else 0)
 
     Args:
         x: `[..., in]`.
-        g: `[in]`.
+        g: `[in]`, in [0, 1].
         eps: what keeps the logarithm finite at 0.
     """
     x = at_least_float32(x)
-    g = ops.clip(ops.cast(g, x.dtype), 0.0, 1.0)
+    g = ops.cast(g, x.dtype)
     return ops.log(g * (ops.abs(x) + eps) + (1 - g)), g * math.pi * ops.cast(x < 0, x.dtype)
 
 
@@ -91,10 +91,15 @@ class RealNPU(Unit):
         """What clamps a weight matrix after each update, if `clip`."""
         return Clip(-1.0, 1.0) if self.clip else None
 
+    def matrices(self) -> dict[str, Any]:
+        """`W_r`, and `g`, clamped, `[in]`."""
+        return {"W_r": ops.convert_to_tensor(self.w_r), "g": ops.clip(self.g, 0.0, 1.0)}
+
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        logs, k = log_and_phase(ops.cast(x, self.compute_dtype), self.g, self.eps)
-        w_r = ops.cast(self.w_r, logs.dtype)
+        w = self.matrices()
+        logs, k = log_and_phase(ops.cast(x, self.compute_dtype), w["g"], self.eps)
+        w_r = ops.cast(w["W_r"], logs.dtype)
         y = ops.exp(ops.matmul(logs, w_r)) * ops.cos(ops.matmul(k, w_r))
         return ops.cast(y, self.compute_dtype)
 

@@ -71,12 +71,36 @@ def sparsity(w: Any, signed: bool = True) -> Any:
     return ops.mean(ops.minimum(magnitude, ops.abs(1 - (magnitude if signed else w))))
 
 
+def sparsity_error(w: Any) -> Any:
+    """`max(min(|w|, |1 - |w||))`: how far the worst weight is from -1, 0 and 1.
+
+    In [0, 1/2] for weights in [-1, 1]. Source: Madsen & Johansen 2020 (arXiv 2001.05016).
+    """
+    magnitude = ops.abs(w)
+    return ops.max(ops.minimum(magnitude, ops.abs(1 - magnitude)))
+
+
 def out_of_bounds(w: Any, low: float, high: float) -> Any:
     """R_oob, the mean of what of the weights is above high or below low.
 
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), their code, linear form.
     """
     return ops.mean(ops.relu(w - high) + ops.relu(low - w))
+
+
+def r_z(ignored: Any, mean_input: Any, neutral: float) -> Any:
+    """R_z, `mean(ignored_ij (z_i - neutral)^2)`: an input that is ignored should be neutral.
+
+    Args:
+        ignored: how far each weight ignores its input, `[in, units]`: 1 - W for W in [0, 1], or
+            1 - |W|, which has no gradient where W is 0.
+        mean_input: z, `[in]`.
+        neutral: the input that makes no difference, 0 for a sum and 1 for a product.
+
+    Source: Madsen & Johansen 2020 (arXiv 2001.05016), their code.
+    """
+    distance = ops.expand_dims(ops.square(mean_input - neutral), -1)
+    return ops.mean(ops.multiply(ignored, distance))  # which may be of different precision
 
 
 def at_least_float32(x: Any) -> Any:

@@ -1,11 +1,17 @@
 """Statistics over members from the rows of a record."""
 
-from nalu_seq.evaluation.summary import results
+from typing import Any
+
+from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.reporting.record import Row
 from nalu_seq.tasks.base import Criterion
 
 BELOW = Criterion("error", 0.5, above=False)
 NAN = float("nan")
+
+
+def results(record: list[Row], criterion: Criterion) -> list[dict[str, Any]]:
+    return Outcome(record, criterion, {"default": "default"}).results()
 
 
 def rows(values: dict[int, list[float]], metric: str = "error", split: str = "far") -> list[Row]:

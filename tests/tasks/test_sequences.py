@@ -106,14 +106,19 @@ def test_count_is_solved_when_every_count_rounds_to_the_truth() -> None:
     metrics = task.metrics(y, near)
     assert metrics["exact"].numpy().tolist() == [1.0, 0.5]
     np.testing.assert_allclose(metrics["mae"], [(0.4 + 0.4 + 0.49 + 0.2) / 4, 0.15], rtol=1e-5)
-    assert task.criterion.solved(metrics["exact"].numpy()).tolist() == [True, False]
+    assert task.criterion.solved(metrics["exact"], "length_10", ["default"] * 2).tolist() == [
+        True,
+        False,
+    ]
 
 
 def test_running_sums_error_is_relative() -> None:
     task = RunningSum()
     metrics = task.metrics(tf.constant([[[10.0], [-30.0]]]), tf.constant([[[10.01], [-30.01]]]))
     np.testing.assert_allclose(metrics["relative_error"], [0.01 / 20], rtol=1e-3)
-    assert task.criterion.solved(metrics["relative_error"].numpy()).tolist() == [True]
+    assert task.criterion.solved(metrics["relative_error"], "length_10", ["default"]).tolist() == [
+        True
+    ]
 
 
 @pytest.mark.parametrize(

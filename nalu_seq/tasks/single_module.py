@@ -1,0 +1,50 @@
+"""One module, two relevant inputs, nine ranges: what a unit can learn by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nalu_seq.evaluation.thresholds import single_module
+from nalu_seq.tasks.arithmetic import Arithmetic
+from nalu_seq.tasks.ranges import Ranges
+
+
+class SingleModule(Arithmetic):
+    """`x_1 op x_2` from two inputs, or from more of which two neighbours are relevant.
+
+    Each range pair is a case, so that nine ranges and 25 seeds are one population of 225. Which
+    neighbours are relevant is drawn once by each seed. Splits and success are as for `Arithmetic`,
+    with the threshold of one module.
+
+    Args:
+        operation: add, sub, mul or div.
+        inputs: how many inputs, at least two.
+        ranges: `[[low, high], [low, high]]`: trained, and tested; two tested ones make a union.
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+
+    Source: the Primer (Mistry et al. 2022, JMLR 23(185), arXiv 2101.09530), section 5.
+    """
+
+    operations = ("add", "sub", "mul", "div")
+
+    def __init__(
+        self, operation: str = "add", inputs: int = 2, ranges: list[Any] | None = None
+    ) -> None:
+        if isinstance(inputs, int) and inputs < 2:
+            raise ValueError(f"inputs must be at least 2, not {inputs}")
+        super().__init__(operation, inputs, subset=1 / inputs, overlap=0.0, ranges=ranges)
+
+    def _check_range(self, case: Ranges) -> None:
+        if self.operation == "div" and any(low <= 0 <= high for low, high in case.test):
+            raise ValueError(
+                f"ranges: {case.name} is tested where the divisor can be 0; for div a tested range "
+                "must not hold 0"
+            )
+
+    def _thresholds(self, published: bool) -> Mapping[str, float]:
+        del published
+        return {
+            name: single_module(self.operation, case.test, self.features)
+            for name, case in self.ranges.items()
+        }

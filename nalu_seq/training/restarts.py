@@ -1,0 +1,105 @@
+"""Members that start anew when they get nowhere, as iNALU does.
+
+    mean(older) <= mean(newer) + deviations * sd(newer)    and    mean(newer) > threshold
+
+`older` and `newer` are the halves, by age, of the errors since the member began.
+"""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.config import Restart
+from nalu_seq.training.population import Population
+
+DRAWS = ("initial", "uniform")
+
+
+class Restarts:
+    """Watches the members' errors, and draws the weights of those that get nowhere anew.
+
+    The errors are kept as sums over each call of the training step, which is what may be looked at.
+    The optimizer's moments stay, as in the source.
+
+    Args:
+        rule: when, and from what the weights are drawn.
+        population: the members.
+
+    Attributes:
+        count: `[M]`, how often each member has started anew.
+
+    Source: Schlör et al. 2020 (arXiv 2003.07629), section 4.
+    """
+
+    def __init__(self, rule: Restart, population: Population) -> None:
+        self.rule, self.population = rule, population
+        members = len(population)
+        self.count = np.zeros(members, np.int64)
+        self._begun = np.zeros(members, np.int64)  # the block that each member's history begins at
+        # Running totals before each block: how many errors, their sum, the sum of their squares.
+        self._totals: list[np.ndarray] = [np.zeros([3, members])]
+        anything = tf.TensorShape([None, 3, members])
+        self._saved = tf.Variable(np.stack(self._totals), shape=anything, name="restart_totals")
+        self._saved_counts = tf.Variable(np.stack([self.count, self._begun]), name="restart_counts")
+
+    def trackables(self) -> dict[str, Any]:
+        """What a checkpoint must hold, by name; `save` brings it up to date, `load` takes it."""
+        return {"restart_totals": self._saved, "restart_counts": self._saved_counts}
+
+    def save(self) -> None:
+        """Bring what is checkpointed up to date."""
+        self._saved.assign(np.stack(self._totals))
+        self._saved_counts.assign(np.stack([self.count, self._begun]))
+
+    def load(self) -> None:
+        """Take over what a checkpoint held."""
+        self._totals = list(self._saved.numpy())
+        self.count, self._begun = self._saved_counts.numpy()
+
+    def after(self, step: int, errors: np.ndarray) -> None:
+        """Note the errors of a call, and start members anew where the rule says so.
+
+        Args:
+            step: how many steps have been made.
+            errors: `[3, M]`: how many errors the call had, their sum, the sum of their squares.
+        """
+        self._totals.append(self._totals[-1] + np.nan_to_num(errors, nan=np.inf))
+        if step < self.rule.every or (step - 1) % self.rule.every >= self.rule.window:
+            return
+        for member in np.flatnonzero(self._stuck()):
+            self._draw(int(member))
+            self.count[member] += 1
+            self._begun[member] = len(self._totals) - 1
+
+    def _stuck(self) -> np.ndarray:
+        """Whether each member gets nowhere."""
+        last = len(self._totals) - 1
+        stuck = np.zeros(len(self.count), bool)
+        for begun in np.unique(self._begun):
+            members = self._begun == begun
+            first, middle, newest = (
+                self._totals[block][:, members] for block in (begun, (begun + last) // 2, last)
+            )
+            (n, older, _), (k, newer, squares) = middle - first, newest - middle
+            with np.errstate(all="ignore"):
+                older, newer, squares = older / n, newer / k, squares / k
+                deviation = np.sqrt(np.maximum(squares - newer**2, 0))
+                worse = older <= newer + self.rule.deviations * deviation
+                # An error that is not finite is no progress either.
+                hopeless = ~np.isfinite(newer) | (worse & (newer > self.rule.threshold))
+            stuck[members] = hopeless & (n + k > self.rule.history)
+        return stuck
+
+    def _draw(self, member: int) -> None:
+        """New weights for one member, a function of its seed and of how often it has begun."""
+        seed = zlib.crc32(f"{self.population.seeds[member]} {self.count[member] + 1}".encode())
+        if self.rule.draw == "initial":
+            self.population.redraw(member, seed)
+            return
+        generator = np.random.default_rng(seed)
+        for variable in self.population.trainable_variables:
+            shape = variable.shape[1:]
+            drawn = generator.uniform(-self.rule.reach, self.rule.reach, shape)
+            self.population.assign(variable, member, drawn)
