@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import shlex
@@ -237,7 +238,7 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
             if isinstance(value, dict):
                 add(f"{path}.{key}", value)
             elif not key.startswith("_"):
-                plain = isinstance(value, bool | int | float)
+                plain = isinstance(value, bool | int | float) and math.isfinite(value)
                 flat[f"{path}.{key}"] = value if plain else str(value)
 
     for group in ("task", "encoder", "train", "optimizer", "penalty"):
