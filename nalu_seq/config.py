@@ -60,6 +60,18 @@ class Restart:
 
 
 @dataclass
+class Alternate:
+    """Gates and weights in turn, as iNALU trains; all at once while `period` is 0.
+
+    Of every `period` steps the last `gates` update the gates (variables named g), the others all
+    else. The penalties then are an update of their own after each step.
+    """
+
+    period: int = 0
+    gates: int = 0
+
+
+@dataclass
 class Train:
     """How long and in which steps a population trains."""
 
@@ -86,6 +98,7 @@ class Config:
     optimizer: Any = MISSING
     train: Train = field(default_factory=Train)
     penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in PENALTIES})
+    alternate: Alternate = field(default_factory=Alternate)
     restart: Restart = field(default_factory=Restart)
     cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values
     seeds: Any = 10  # a number, or a list of seeds

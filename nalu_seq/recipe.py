@@ -19,7 +19,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq import models
 from nalu_seq.cases import cross
-from nalu_seq.config import BadInput, Ramp, Restart, conf_dir, first_line, options, shipped
+from nalu_seq.config import (
+    Alternate,
+    BadInput,
+    Ramp,
+    Restart,
+    conf_dir,
+    first_line,
+    options,
+    shipped,
+)
 from nalu_seq.tasks.base import Task
 from nalu_seq.training.population import Population, check_seeds
 from nalu_seq.training.restarts import DRAWS
@@ -137,6 +146,7 @@ class Recipe:
             penalty=self._penalties(),
             judge=train.judge,
             restart=Restart(**self.cfg.restart) if self.cfg.restart.history else None,
+            alternate=Alternate(**self.cfg.alternate) if self.cfg.alternate.period else None,
             compiled=train.compile == "xla",
             interval=train.eval_every,
         )
@@ -208,6 +218,11 @@ class Recipe:
             raise BadInput(
                 "restart: history must not be negative, every and window at least 1, reach above 0"
             )
+        alternate = self.cfg.alternate
+        if not 0 <= alternate.gates <= alternate.period:
+            raise BadInput("alternate.gates must be from 0 to alternate.period")
+        if alternate.period and self.choices.get("optimizer") != "rmsprop":
+            raise BadInput("alternate needs optimizer=rmsprop, the one that can leave weights out")
         self._check_row()
         if self.cfg.strategy not in STRATEGIES:
             raise BadInput(

@@ -62,6 +62,84 @@ class Adam(keras.optimizers.Adam):
         return {**super().get_config(), "members": members}
 
 
+@keras.saving.register_keras_serializable("nalu_seq")
+class RMSProp(keras.optimizers.Optimizer):
+    """RMSProp as TensorFlow 1 ran it: mean squares that begin at 1, epsilon inside the root.
+
+        v <- decay v + (1 - decay) g^2
+        w <- w - lr * g / sqrt(v + epsilon)
+
+    Args:
+        learning_rate: a number or a Keras schedule.
+        decay: of the mean squares.
+        epsilon: added to them under the root.
+        **kwargs: as for any Keras optimizer.
+
+    Attributes:
+        updated: by the index of a variable, which of its entries (a mask that broadcasts to it) the
+            next update shall touch, its mean squares included; all of them without a mask.
+
+    Source: `tf.compat.v1.train.RMSPropOptimizer`, as in the code of Schlör et al. 2020.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        decay: float = 0.9,
+        epsilon: float = 1e-10,
+        name: str = "rmsprop",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.decay, self.epsilon = decay, epsilon
+        self.updated: dict[int, Any] = {}
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Make the mean squares."""
+        if self.built:
+            return
+        super().build(variables)
+        self._squares = [
+            self.add_variable_from_reference(v, name="mean_square", initializer="ones")
+            for v in variables
+        ]
+
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+        """One update of one variable, elementwise."""
+        index = self._get_variable_index(variable)
+        squares, mask = self._squares[index], self.updated.get(index)
+        rate, gradient = (ops.cast(x, variable.dtype) for x in (learning_rate, gradient))
+        new = self.decay * squares + (1 - self.decay) * ops.square(gradient)
+        moved = variable - rate * gradient / ops.sqrt(new + self.epsilon)
+        self.assign(squares, new if mask is None else ops.where(mask, new, squares))
+        self.assign(variable, moved if mask is None else ops.where(mask, moved, variable))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "decay": self.decay, "epsilon": self.epsilon}
+
+
+def rmsprop(
+    learning_rate: float, decay: float, epsilon: float, *, steps: int
+) -> keras.optimizers.Optimizer:
+    """TensorFlow 1's RMSProp.
+
+    Args:
+        learning_rate: the rate.
+        decay: of the mean squares.
+        epsilon: added to them under the root.
+        steps: the length of the training, which it does not depend on.
+
+    Raises:
+        ValueError: a number out of its range.
+    """
+    del steps
+    _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
+    _check_number("decay", decay, 0, 1)
+    _check_number("epsilon", epsilon, 0, math.inf)
+    return RMSProp(learning_rate, decay, epsilon)
+
+
 def adam(
     learning_rate: float | Sequence[float],
     schedule: str,

@@ -1,13 +1,13 @@
 """The training step of a population: sample, forward, loss per member, gradients, update."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.config import Ramp, Restart
+from nalu_seq.config import Alternate, Ramp, Restart
 from nalu_seq.models import units_of
 from nalu_seq.tasks.base import Batch, Task
 from nalu_seq.training.optimizers import clip_each_member, clip_entries
@@ -35,6 +35,7 @@ class Trainer:
         judge: "loss", or "validation", if penalties' `loss_below` and restarts look at the error
             that was last given to `judged`.
         restart: when members start anew; None for never.
+        alternate: whether gates and weights are updated in turn; None for all at once.
         compiled: whether XLA compiles the step.
         interval: steps between evaluations; compiled calls divide it evenly.
 
@@ -60,6 +61,7 @@ class Trainer:
         penalty: Mapping[str, Ramp],
         judge: str = "loss",
         restart: Restart | None = None,
+        alternate: Alternate | None = None,
         compiled: bool,
         interval: int,
     ) -> None:
@@ -80,6 +82,8 @@ class Trainer:
         self.loss_sum = tf.Variable(tf.zeros([members]), name="loss_sum")
         self.loss_count = tf.Variable(0.0, name="loss_count")
         self.judge = judge
+        self.alternate = alternate
+        self._gates = [v.name.split("_")[-1] == "g" for v in population.trainable_variables]
         self.judged = tf.Variable(tf.fill([members], np.inf), name="judged")
         self.restarts = None if restart is None else Restarts(restart, population)
         # How many errors restarts have not seen yet, their sum, the sum of their squares.
@@ -149,11 +153,11 @@ class Trainer:
 
     def _one_step(self, batch: Batch) -> None:
         loss, gradients = (self._within if self.compiled else self._around)(batch)
-        if self.clip_value is not None:
-            gradients = clip_entries(gradients, self.clip_value)
-        if self.clip_norm is not None:
-            gradients = clip_each_member(gradients, self.clip_norm)
-        self.optimizer.apply(gradients, self.population.trainable_variables)
+        if self.alternate:
+            self._update(gradients, self._turns(self.alternate))
+            self._update_by_penalties(loss)
+        else:
+            self._update(gradients)
         self.step.assign_add(1)
         newly = (self.diverged_at == 0) & ~tf.math.is_finite(loss)
         self.diverged_at.assign(tf.where(newly, self.step, self.diverged_at))
@@ -162,6 +166,44 @@ class Trainer:
         if self.restarts:
             error = tf.cast(loss if self.judge == "loss" else self.judged, tf.float64)
             self._errors.assign_add(tf.stack([tf.ones_like(error), error, error * error]))
+
+    def _update(self, gradients: list[Any], masks: Sequence[Any] = ()) -> None:
+        """Clip the gradients and update the variables, or what the masks leave of them."""
+        if self.clip_value is not None:
+            gradients = clip_entries(gradients, self.clip_value)
+        if self.clip_norm is not None:
+            gradients = clip_each_member(gradients, self.clip_norm)
+        if masks:
+            self.optimizer.updated = dict(enumerate(masks))
+        self.optimizer.apply(gradients, self.population.trainable_variables)
+
+    def _turns(self, alternate: Alternate) -> list[Any]:
+        """Which variables have their turn at this step."""
+        place = self.step % alternate.period
+        gates = place >= alternate.period - alternate.gates
+        return [gates == is_gate for is_gate in self._gates]
+
+    def _update_by_penalties(self, loss: Any) -> None:
+        """An update by the penalties alone, of the members that they apply to."""
+        if not self.penalty:
+            return
+        weights = self._weights()
+        applied = {
+            name: tf.where(self._judged(loss, given) < given["below"], given["weight"], 0.0)
+            for name, given in weights.items()
+        }
+
+        def objective(model: keras.Model, applied: dict[str, Any]) -> tuple[Any, Any]:
+            total = sum(applied[n] * p for n, p in self._active(model).items())
+            return total, total
+
+        _, gradients = self.population.gradients(objective, applied, self.model)
+        members = tf.reduce_any(tf.stack(list(applied.values())) > 0, axis=0)  # [M]
+        ranks = [len(v.shape) for v in self.population.trainable_variables]
+        self._update(gradients, [tf.reshape(members, [-1] + [1] * (rank - 1)) for rank in ranks])
+
+    def _judged(self, loss: Any, given: dict[str, Any]) -> Any:
+        return loss if self.judge == "loss" else given["judged"]
 
     def _around(self, batch: Batch) -> tuple[Any, list[Any]]:
         """Each member's loss and gradients, by a tape around the map: the faster in a graph."""
@@ -206,8 +248,10 @@ class Trainer:
     def _total(self, loss: Any, penalties: dict[str, Any], weights: dict[str, Any]) -> Any:
         """The loss and the weighted penalties, of one member or of all."""
         total = loss
+        if self.alternate:
+            return total  # penalties are an update of their own
         for name, given in weights.items():
-            judged = loss if self.judge == "loss" else given["judged"]
+            judged = self._judged(loss, given)
             # Not `<`: a penalty without a condition also applies where nothing was judged yet.
             weight = tf.where(judged >= given["below"], 0.0, given["weight"])
             total += tf.where(given["below"] == np.inf, given["weight"], weight) * penalties[name]

@@ -9,7 +9,7 @@ from keras import ops
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import nac_weights
 from nalu_seq.units.nmu import gated_product
-from nalu_seq.units.weights import at_least_float32, log_max, one_of, positive
+from nalu_seq.units.weights import at_least_float32, log_max, near_zero, one_of, positive
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,7 @@ class INALU(Unit):
 
     def penalties(self) -> dict[str, Any]:
         """`inalu`: R of the raw weights and the gate, not conditioned on anything."""
-        t = 20.0
-        terms = [ops.mean(ops.maximum(t - ops.abs(v), 0.0)) for v in self.variables]
-        return {"inalu": sum(terms) / t}
+        return {"inalu": near_zero(self.variables)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -8,7 +8,7 @@ from keras import ops
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import NAC, nac_weights
 from nalu_seq.units.nac_mul import log_product
-from nalu_seq.units.weights import nac_uniform, one_of, own_initializer, positive
+from nalu_seq.units.weights import nac_uniform, near_zero, one_of, own_initializer, positive
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -122,8 +122,9 @@ class NALU(NAC):
         return g * a + (1 - g) * m
 
     def penalties(self) -> dict[str, Any]:
-        """Those of another unit inside."""
-        return self.multiplier.penalties() if isinstance(self.multiplier, Unit) else {}
+        """`inalu`: iNALU's R, as its authors ran NALU; those of another unit inside."""
+        inside = self.multiplier.penalties() if isinstance(self.multiplier, Unit) else {}
+        return {"inalu": near_zero(self.variables), **inside}
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:
         """None, though NAC has one: another unit inside is seen, and has its own."""

@@ -1,5 +1,6 @@
 """Initial values, clips and penalties that several units share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -78,6 +79,14 @@ def sparsity_error(w: Any) -> Any:
     """
     magnitude = ops.abs(w)
     return ops.max(ops.minimum(magnitude, ops.abs(1 - magnitude)))
+
+
+def near_zero(variables: Iterable[Any], t: float = 20.0) -> Any:
+    """The R of iNALU, `(1/t) sum_v mean(max(t - |v|, 0))` over raw weights: what keeps them from 0.
+
+    Source: Schlör et al. 2020 (arXiv 2003.07629), section 4.
+    """
+    return sum(ops.mean(ops.maximum(t - ops.abs(v), 0.0)) for v in variables) / t
 
 
 def out_of_bounds(w: Any, low: float, high: float) -> Any:

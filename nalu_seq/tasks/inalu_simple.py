@@ -1,0 +1,170 @@
+"""iNALU's experiments: fixed sets of inputs from normal, uniform and exponential distributions."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import ndtr
+
+from nalu_seq.evaluation.thresholds import OPERATIONS
+from nalu_seq.tasks.base import (
+    Batch,
+    Criterion,
+    ExampleTask,
+    Split,
+    check_positive,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+SHAPES = ("normal", "uniform", "exponential")
+LIMIT = 1e-5
+Range = tuple[float, float] | float
+
+
+class Distribution(NamedTuple):
+    """A case: the shape of a distribution, where it is trained, and where it is tested.
+
+    Attributes:
+        shape: normal, truncated to a range 6 standard deviations wide; uniform; or exponential.
+        train: the range, or the scale of an exponential.
+        test: the range or the scale of the extrapolation.
+    """
+
+    shape: str
+    train: Range
+    test: Range
+
+    @property
+    def name(self) -> str:
+        """The case's name, as in the published results: `normal (-3, 3)`, `exponential 0.8`."""
+        if isinstance(self.train, tuple):
+            return f"{self.shape} ({self.train[0]:g}, {self.train[1]:g})"
+        return f"{self.shape} {self.train:g}"
+
+
+class InaluSimple(ExampleTask):
+    """`a op b` on a fixed set of examples, gone through in order, epoch by epoch.
+
+    With two inputs these are a and b (experiments 1 and 2). With more, each seed assigns every
+    input to a with probability 1/2, to b with 1/4, or to neither, and a and b are sums
+    (experiment 4). Each distribution is a case, each member has sets of its own: one to train on,
+    `validation` from the same distribution, `extrapolation` from another range. A member has solved
+    a split when its mse at the last step is below 1e-5.
+
+    Args:
+        operation: add, sub, mul or div.
+        inputs: how many inputs.
+        examples: how many examples each of the three sets holds.
+        distributions: each `[normal, [-3, 3], [8, 10]]`, `[uniform, ...]` with two ranges, or
+            `[exponential, 0.8, 0.5]` with two scales: what is trained, and what is tested.
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+
+    Source: Schlör et al. 2020 (arXiv 2003.07629), experiments 1, 2 and 4.
+    """
+
+    units = 1
+    operations = ("add", "sub", "mul", "div")
+    criterion = Criterion("mse", LIMIT)
+
+    def __init__(
+        self,
+        operation: str = "add",
+        inputs: int = 2,
+        examples: int = 64_000,
+        distributions: list[Any] | None = None,
+    ) -> None:
+        if operation not in self.operations:
+            raise ValueError(
+                f"operation must be one of {', '.join(self.operations)}, not {operation!r}"
+            )
+        self.operation = operation
+        self.features = check_positive("inputs", inputs)
+        if inputs < 2:
+            raise ValueError(f"inputs must be at least 2, not {inputs}")
+        self.examples = check_positive("examples", examples)
+        self.distributions = _parse(distributions or [["normal", [-3, 3], [8, 10]]])
+        self.cases = tuple(self.distributions)
+        self.splits = {"validation": Split(examples), "extrapolation": Split(examples)}
+
+    def train_batch(self, draws: Draws) -> Batch:
+        """The next examples of the training set; it starts again when it is through."""
+        step, examples = tf.cast(draws.step, tf.int64), tf.cast(draws.examples, tf.int64)
+        place = (step * draws.batch_size + examples) % self.examples
+        return self._batch(draws.at(0, place), draws, test=False)
+
+    def split_batch(self, split: str, draws: Draws) -> Batch:
+        """The fixed examples of a split."""
+        return self._batch(draws, draws, test=split == "extrapolation")
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """The mean squared error."""
+        return mean_per_member(tf.square(prediction - y))
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mse` and `mae`."""
+        error = prediction - y
+        return {"mse": mean_per_member(tf.square(error)), "mae": mean_per_member(tf.abs(error))}
+
+    def _batch(self, where: Draws, draws: Draws, test: bool) -> Batch:
+        chosen = [self.distributions[case] for case in draws.cases]
+        x = _transform(where.uniform(0.0, 1.0, self.features), chosen, test)
+        return Batch(x, OPERATIONS[self.operation](*self._sums(x, draws)))
+
+    def _sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
+        if self.features == 2:
+            return x[:, :, :1], x[:, :, 1:]
+        fate = draws.elsewhere("assignment").integers(0, 4, self.features)  # [M, 1, inputs]
+        masks = [tf.cast(fate < 2, x.dtype), tf.cast(fate == 2, x.dtype)]
+        return tuple(tf.reduce_sum(x * mask, axis=2, keepdims=True) for mask in masks)
+
+
+def _transform(unit: Any, chosen: list[Distribution], test: bool) -> Any:
+    """U[0, 1) as each member's distribution: `[M, B, inputs]` both."""
+    shapes = np.asarray([d.shape for d in chosen])[:, None, None]
+    ranges = [d.test if test else d.train for d in chosen]
+    low, high = np.asarray([r if isinstance(r, tuple) else (0.0, r) for r in ranges], np.float32).T
+    low, width = low[:, None, None], (high - low)[:, None, None]
+    # The minimum keeps XLA from fusing product and sum into one rounding: see random.py.
+    x = low + tf.minimum(width * unit, width)
+    if np.any(shapes == "normal"):
+        inside = float(ndtr(3.0) - ndtr(-3.0))
+        deviations = tf.math.ndtri(float(ndtr(-3.0)) + inside * unit)
+        x = tf.where(shapes == "normal", low + width * (0.5 + deviations / 6.0), x)
+    if np.any(shapes == "exponential"):
+        x = tf.where(shapes == "exponential", -width * tf.math.log1p(-unit), x)
+    return x
+
+
+def _parse(distributions: Any) -> dict[str, Distribution]:
+    if not isinstance(distributions, list):
+        raise ValueError(f"distributions must be a list, not {distributions!r}")
+    cases: dict[str, Distribution] = {}
+    for given in distributions:
+        if not isinstance(given, list) or len(given) != 3 or given[0] not in SHAPES:
+            raise ValueError(
+                "distributions must hold [shape, trained, tested], with a shape of "
+                f"{', '.join(SHAPES)}, not {given!r}"
+            )
+        shape = given[0]
+        train, test = (_parse_range(shape, value) for value in given[1:])
+        case = Distribution(shape, train, test)
+        if case.name in cases:
+            raise ValueError(f"distributions names {case.name} twice: each may stand once")
+        cases[case.name] = case
+    return cases
+
+
+def _parse_range(shape: str, value: Any) -> Range:
+    if shape == "exponential":
+        if type(value) not in (int, float) or not 0 < value < np.inf:
+            raise ValueError(
+                f"distributions: the scale of an exponential must be above 0, not {value!r}"
+            )
+        return float(value)
+    numbers = isinstance(value, list) and len(value) == 2
+    if not numbers or not all(type(v) in (int, float) for v in value) or not value[0] < value[1]:
+        raise ValueError(f"distributions: a range must be [low, high], not {value!r}")
+    return float(value[0]), float(value[1])
