@@ -48,14 +48,14 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
             )
         if not isinstance(values, list) or not values:
             raise BadInput(f"cases: {key} must have a list of values, not {values!r}")
-        if len({repr(value) for value in values}) < len(values):
+        if len({_told(value) for value in values}) < len(values):
             raise BadInput(f"cases: {key} names a value twice: each may stand once")
     cases = []
     for task_case in task_cases:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
-            told = [f"{key}={_told(value)}" for key, value in settings.items()]
-            own = [] if told and task_case == "default" else [task_case]
+            told = [f"{key.partition('.')[2]}={_told(v)}" for key, v in settings.items()]
+            own = [task_case] if len(task_cases) > 1 or not told else []
             cases.append(Case(" ".join([*own, *told]), task_case, settings))
     return cases
 
@@ -70,4 +70,7 @@ def _may_vary(key: str) -> bool:
 
 
 def _told(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

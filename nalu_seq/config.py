@@ -84,7 +84,7 @@ class Train:
     judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 
-PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc")  # those of the units here
+PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z")  # those of the units here
 
 
 @dataclass

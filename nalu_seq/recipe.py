@@ -14,7 +14,7 @@ import hydra.utils
 import keras
 import numpy as np
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq import models
@@ -154,7 +154,8 @@ class Recipe:
     def _layers(self, settings: Mapping[str, Any]) -> tuple[Any, Any]:
         """What makes the encoder and what makes the unit."""
         given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
-        node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
+        with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
+            node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
         unit = _instantiate("unit", node)
         node = self.cfg.encoder
         if not isinstance(node, DictConfig) or "unit" not in node:
@@ -223,21 +224,15 @@ class Recipe:
             raise BadInput("alternate.gates must be from 0 to alternate.period")
         if alternate.period and self.choices.get("optimizer") != "rmsprop":
             raise BadInput("alternate needs optimizer=rmsprop, the one that can leave weights out")
-        self._check_row()
+        for key in self.cfg.cases:
+            group, _, rest = str(key).partition(".")
+            if group == "penalty" and rest.partition(".")[0] not in self.cfg.penalty:
+                valid = ", ".join(map(str, self.cfg.penalty))
+                raise BadInput(f"cases: {key}: no such penalty; valid: {valid}")
+        check_row(self.choices.get("protocol"), self.choices.get("unit"))
         if self.cfg.strategy not in STRATEGIES:
             raise BadInput(
                 f"strategy must be one of {', '.join(STRATEGIES)}, not {self.cfg.strategy!r}"
-            )
-
-    def _check_row(self) -> None:
-        """A published protocol says its settings for each of its units, and for no others."""
-        protocol, unit = self.choices.get("protocol"), self.choices.get("unit")
-        if protocol in (None, "None", "null"):
-            return
-        valid = sorted(path.stem for path in (conf_dir() / "rows" / protocol).glob("*.yaml"))
-        if unit not in valid:
-            raise BadInput(
-                f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
             )
 
     def _check_model(self) -> None:
@@ -250,7 +245,12 @@ class Recipe:
         except Exception as error:  # whatever Keras or TensorFlow make of odd arguments
             raise BadInput(first_line(error)) from error
         self._optimizer()
-        known = unit_penalties(model)
+        means = {
+            u: np.zeros(u.features, np.float32)
+            for u in models.units_of(model)
+            if hasattr(u, "input_penalties")
+        }
+        known = unit_penalties(model, means)
         for name, ramp in self._penalties().items():
             if np.any(ramp.every < 1) or np.any(ramp.growth <= 0):
                 raise BadInput(f"penalty.{name}: every must be at least 1, and growth above 0")
@@ -262,6 +262,21 @@ class Recipe:
                     f"penalty.{name}: unit={self.choices.get('unit')} has no such penalty; "
                     f"it has: {have}"
                 )
+
+
+def check_row(protocol: str | None, unit: str | None) -> None:
+    """A published protocol says its settings for each of its units, and for no others.
+
+    Raises:
+        BadInput: the unit is another one.
+    """
+    if protocol in (None, "None", "null"):
+        return
+    valid = sorted(path.stem for path in (conf_dir() / "rows" / protocol).glob("*.yaml"))
+    if unit not in valid:
+        raise BadInput(
+            f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
+        )
 
 
 def check_output(directory: Path) -> None:

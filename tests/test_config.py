@@ -1,6 +1,7 @@
 """The config knows what the units declare."""
 
 import hydra.utils
+import numpy as np
 
 from nalu_seq.config import PENALTIES, options, shipped
 from nalu_seq.units import NAU
@@ -14,4 +15,5 @@ def test_every_penalty_of_every_unit_has_a_ramp() -> None:
         unit = hydra.utils.instantiate(shipped("unit", option), _convert_="all")(units=2)
         unit.build((None, 3))
         declared |= set(unit.penalties())
+        declared |= set(unit.input_penalties(np.zeros(3, np.float32)))
     assert declared == set(PENALTIES)

@@ -88,6 +88,12 @@ class Outcome:
                 if name == metric and split != "train"
             }
             line = {"case": member[0], "seed": member[1], "selected_step": step, metric: values}
+            # Trask et al. give errors as a share of those before training.
+            line["initial"] = {
+                split: _finite(members[member].get(0, float("nan")))
+                for (split, name), members in self._series.items()
+                if name == metric and split != "train"
+            }
             if member in sparsity:
                 line["sparsity_error"] = _finite(self._at_selected(sparsity[member], member))
             line["solved"] = {split: solved[member] for split, solved in self.solved.items()}

@@ -20,7 +20,7 @@ OPERATIONS: dict[str, Callable] = {
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
     "square": lambda a, b: a * a,
-    "root": lambda a, b: np.sqrt(a),
+    "root": lambda a, b: a**0.5,
 }
 
 

@@ -11,6 +11,10 @@ import keras
 from nalu_seq.models.heads import UnitCell
 
 ACTIVATIONS = ("tanh", "relu")
+MLP_ACTIVATIONS = (
+    "tanh", "sigmoid", "relu", "relu6", "prelu", "leaky_relu", "elu", "selu", "softplus",
+    "softsign", "hard_sigmoid", "hard_tanh", "linear",
+)  # fmt: skip
 
 
 def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -38,6 +42,23 @@ def hidden_cell(
         return_state=return_state,
         name="hidden_cell",
     )
+
+
+def mlp(
+    units: int, layers: int, activation: str, *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """Dense layers with one of Keras' activations; PReLU has slopes of its own."""
+    del unroll, return_state
+    if activation not in MLP_ACTIVATIONS:
+        raise ValueError(
+            f"encoder.activation must be one of {', '.join(MLP_ACTIVATIONS)}, not {activation!r}"
+        )
+    stack: list[keras.layers.Layer] = []
+    for _ in range(_positive(layers, "layers")):
+        stack.append(keras.layers.Dense(_positive(units)))
+        learned = activation == "prelu"
+        stack.append(keras.layers.PReLU() if learned else keras.layers.Activation(activation))
+    return keras.Sequential(stack, name="mlp")
 
 
 def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -78,7 +99,7 @@ def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> ker
     )
 
 
-def _positive(units: int) -> int:
-    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise ValueError(f"encoder.units must be a positive integer, not {units!r}")
-    return units
+def _positive(value: int, name: str = "units") -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"encoder.{name} must be a positive integer, not {value!r}")
+    return value

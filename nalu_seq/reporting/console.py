@@ -83,27 +83,48 @@ class ProgressBar:
 
 
 def results_table(summary: dict[str, Any]) -> Table:
-    """The closing table: split x metric, over the members."""
-    several = len(summary["cases"]) > 1
+    """The closing table: split x metric, over the members; with several cases, what is judged."""
     title = f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
     table = Table(title=title, **COMPACT)
-    for name in [*(["case"] if several else []), "split", "metric"]:
+    if len(summary["cases"]) > 1:
+        return _cases_table(table, summary["results"])
+    for name in ("split", "metric"):
         table.add_column(name)
     for name in ("median", "min", "max", "solved"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in summary["results"]:
-        rate = ""
-        if row["success_rate"] is not None:
-            low, high = row["success_low"], row["success_high"]
-            rate = f"{row['success_rate']:.0%} [{low:.0%}, {high:.0%}]"
-        table.add_row(
-            *([row["case"]] if several else []),
-            row["split"],
-            row["metric"],
-            *(_number(row[k]) for k in ("median", "min", "max")),
-            rate,
-        )
+        values = (_number(row[k]) for k in ("median", "min", "max"))
+        table.add_row(row["split"], row["metric"], *values, _rate(row))
     return table
+
+
+def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
+    """A row for each case and judged split: its error, who solved it, and when."""
+    judged = [row for row in results if row["success_rate"] is not None]
+    several = len({row["split"] for row in judged}) > 1
+    columns = ["case", *(["split"] if several else [])]
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    metric = f"{judged[0]['split']} {judged[0]['metric']}" if not several else judged[0]["metric"]
+    for name in (metric, "min", "max", "solved", "solved at"):
+        table.add_column(name, justify="right", no_wrap=name != metric)
+    at = {
+        (row["case"], row["split"]): row["median"]
+        for row in results
+        if row["metric"] == "solved_at"
+    }
+    for row in judged:
+        where = (row["case"], row["split"])
+        values = (_number(row[k]) for k in ("median", "min", "max"))
+        table.add_row(*where[: len(columns)], *values, _rate(row), _number(at.get(where)))
+    return table
+
+
+def _rate(row: dict[str, Any]) -> str:
+    if row["success_rate"] is None:
+        return ""
+    low, high = row["success_low"], row["success_high"]
+    return f"{row['success_rate']:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def drift_table(drift: list[dict[str, Any]]) -> Table:

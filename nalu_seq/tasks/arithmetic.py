@@ -16,7 +16,7 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
-from nalu_seq.tasks.ranges import Interval, Ranges, parse_ranges, scale
+from nalu_seq.tasks.ranges import Ranges, parse_ranges, scale
 from nalu_seq.training.random import Draws, Stream
 
 EXAMPLES = 10_000
@@ -75,7 +75,7 @@ class Arithmetic(ExampleTask):
             raise ValueError(f"threshold must be published or exact, not {threshold!r}")
         self.operation = operation
         self.features = check_positive("inputs", inputs)
-        self.subsets = _Subsets(self.features, subset, overlap, nested)
+        self.subsets = Subsets(self.features, subset, overlap, nested)
         self.ranges = parse_ranges(ranges if ranges is not None else [[[1, 2], [2, 6]]])
         for case in self.ranges.values():
             self._check_range(case)
@@ -89,15 +89,14 @@ class Arithmetic(ExampleTask):
 
     def train_batch(self, draws: Draws) -> Batch:
         """Fresh inputs from each member's range of training."""
-        unit = draws.uniform(0.0, 1.0, self.features)
-        return self._batch(scale(unit, self._trained(draws)), draws)
+        return self._trained(draws.uniform(0.0, 1.0, self.features), draws)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed inputs of a split, the same for every member of a case."""
         shared = Stream([0], ["shared"], split).at(0, EXAMPLES).at(0, draws.examples)
         unit = shared.uniform(0.0, 1.0, self.features)  # [1, B, inputs]
         if split == "validation":
-            return self._batch(scale(unit, self._trained(draws)), draws)
+            return self._trained(unit, draws)
         intervals = [self.ranges[case].test for case in draws.cases]
         coin = shared.uniform(0.0, 1.0, self.features, channel=1)
         return self._batch(scale(unit, intervals, coin), draws)
@@ -111,13 +110,17 @@ class Arithmetic(ExampleTask):
         error = prediction - y
         return {"mse": mean_per_member(tf.square(error)), "mae": mean_per_member(tf.abs(error))}
 
-    def _trained(self, draws: Draws) -> list[tuple[Interval, ...]]:
-        return [(self.ranges[case].train,) for case in draws.cases]
+    def _trained(self, unit: Any, draws: Draws) -> Batch:
+        intervals = [(self.ranges[case].train,) for case in draws.cases]
+        x = scale(unit, intervals)
+        if self.operation == "div":
+            # Of 2^24 numbers between -2 and 2 one is 0, which a continuous range never gives:
+            # over a whole training a third of the members would meet an infinite target.
+            x = tf.where(x == 0, 2.0**-25, x)
+        return self._batch(x, draws)
 
     def _batch(self, x: Any, draws: Draws) -> Batch:
         a, b = self.subsets.sums(x, draws)  # [M, B, 1]
-        if self.operation == "root":
-            return Batch(x, tf.sqrt(a))
         return Batch(x, OPERATIONS[self.operation](a, b))
 
     def _check_range(self, case: Ranges) -> None:
@@ -137,7 +140,7 @@ class Arithmetic(ExampleTask):
         }
 
 
-class _Subsets:
+class Subsets:
     """Which inputs make up a and b."""
 
     def __init__(self, inputs: int, subset: float, overlap: float, nested: bool) -> None:
@@ -150,7 +153,9 @@ class _Subsets:
         self.size = inputs if nested else math.floor(subset * inputs * (1 + 1e-12))
         self.shared = inputs // 2 if nested else math.floor(overlap * self.size * (1 + 1e-12))
         self.used = inputs if nested else 2 * self.size - self.shared
-        if self.size < 1 or (nested and inputs < 2):
+        if nested and inputs < 2:
+            raise ValueError(f"nested needs at least 2 inputs, not {inputs}")
+        if self.size < 1:
             raise ValueError(f"subset={subset} of {inputs} inputs is none: give a larger share")
         if self.used > inputs:
             raise ValueError(
@@ -180,7 +185,7 @@ class _Subsets:
             return self.size - self.shared, self.shared, 0, 0
         more = int(inclusive)
         alone, both = self.size - self.shared, self.shared + more
-        return alone, both, alone, self.inputs - 2 * alone - both
+        return alone, both, alone, max(self.inputs - 2 * alone - both, 0)
 
 
 def _check_share(name: str, value: Any, zero: bool = False) -> None:

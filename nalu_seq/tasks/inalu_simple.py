@@ -131,11 +131,23 @@ def _transform(unit: Any, chosen: list[Distribution], test: bool) -> Any:
     x = low + tf.minimum(width * unit, width)
     if np.any(shapes == "normal"):
         inside = float(ndtr(3.0) - ndtr(-3.0))
-        deviations = tf.math.ndtri(float(ndtr(-3.0)) + inside * unit)
+        deviations = _normal(float(ndtr(-3.0)) + inside * unit)
         x = tf.where(shapes == "normal", low + width * (0.5 + deviations / 6.0), x)
     if np.any(shapes == "exponential"):
-        x = tf.where(shapes == "exponential", -width * tf.math.log1p(-unit), x)
+        x = tf.where(shapes == "exponential", width * _exponential(unit), x)
     return x
+
+
+# Always compiled, as a number may not depend on where it stands in its batch: TensorFlow's own
+# kernels round the last few entries of an array differently.
+@tf.function(jit_compile=True)
+def _normal(quantile: Any) -> Any:
+    return tf.math.ndtri(quantile)
+
+
+@tf.function(jit_compile=True)
+def _exponential(unit: Any) -> Any:
+    return -tf.math.log1p(-unit)
 
 
 def _parse(distributions: Any) -> dict[str, Distribution]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from nalu_seq.evaluation.thresholds import single_module
 from nalu_seq.tasks.arithmetic import Arithmetic
+from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.ranges import Ranges
 
 
@@ -31,7 +32,7 @@ class SingleModule(Arithmetic):
     def __init__(
         self, operation: str = "add", inputs: int = 2, ranges: list[Any] | None = None
     ) -> None:
-        if isinstance(inputs, int) and inputs < 2:
+        if check_positive("inputs", inputs) < 2:
             raise ValueError(f"inputs must be at least 2, not {inputs}")
         super().__init__(operation, inputs, subset=1 / inputs, overlap=0.0, ranges=ranges)
 

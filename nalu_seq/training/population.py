@@ -83,7 +83,7 @@ class Population:
         model: keras.Model | None = None,
         trainable: Sequence[Any] | None = None,
         training: bool = False,
-        penalties: Callable[[keras.Model], dict[str, Any]] | None = None,
+        forward: Callable[[keras.Model, Any], Any] | None = None,
     ) -> Any:
         """Every member on its own inputs.
 
@@ -95,19 +95,17 @@ class Population:
                 gradient tape watches; the current ones by default.
             training: what the model's layers are told, and whether updates that they make to
                 non-trainable variables are kept.
-            penalties: scalars of a model's weights; if given, `(outputs, {name: [M]})` is returned.
+            forward: what shall be made of a member's model and inputs; its outputs by default.
 
         Returns:
-            The model's outputs with a leading member axis.
+            The model's outputs, or what `forward` gives, with a leading member axis.
         """
         model = model or self.model
 
-        def one_member(inputs: Any) -> tuple[Any, Any]:
-            outputs = model(inputs, training=training)
-            return outputs, penalties(model) if penalties else {}
+        def one_member(inputs: Any) -> Any:
+            return forward(model, inputs) if forward else model(inputs, training=training)
 
-        outputs, scalars = self._mapped(one_member, inputs, model, trainable, keep=training)
-        return (outputs, scalars) if penalties else outputs
+        return self._mapped(one_member, inputs, model, trainable, keep=training)
 
     def gradients(
         self,

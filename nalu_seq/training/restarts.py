@@ -38,9 +38,10 @@ class Restarts:
         members = len(population)
         self.count = np.zeros(members, np.int64)
         self._begun = np.zeros(members, np.int64)  # the block that each member's history begins at
-        # Running totals before each block: how many errors, their sum, the sum of their squares.
-        self._totals: list[np.ndarray] = [np.zeros([3, members])]
-        anything = tf.TensorShape([None, 3, members])
+        # Running totals before each block since a member began: how many errors, their sum, the sum
+        # of their squares, and in how many blocks they were not finite, which no sum would forget.
+        self._totals: list[np.ndarray] = [np.zeros([4, members])]
+        anything = tf.TensorShape([None, 4, members])
         self._saved = tf.Variable(np.stack(self._totals), shape=anything, name="restart_totals")
         self._saved_counts = tf.Variable(np.stack([self.count, self._begun]), name="restart_counts")
 
@@ -65,13 +66,17 @@ class Restarts:
             step: how many steps have been made.
             errors: `[3, M]`: how many errors the call had, their sum, the sum of their squares.
         """
-        self._totals.append(self._totals[-1] + np.nan_to_num(errors, nan=np.inf))
+        finite = np.isfinite(errors).all(axis=0)
+        added = np.vstack([errors, ~finite])
+        added[1:3, ~finite] = 0
+        self._totals.append(self._totals[-1] + added)
         if step < self.rule.every or (step - 1) % self.rule.every >= self.rule.window:
             return
         for member in np.flatnonzero(self._stuck()):
             self._draw(int(member))
             self.count[member] += 1
             self._begun[member] = len(self._totals) - 1
+            self._totals[-1][:, member] = 0  # large errors would drown small ones that come after
 
     def _stuck(self) -> np.ndarray:
         """Whether each member gets nowhere."""
@@ -82,13 +87,13 @@ class Restarts:
             first, middle, newest = (
                 self._totals[block][:, members] for block in (begun, (begun + last) // 2, last)
             )
-            (n, older, _), (k, newer, squares) = middle - first, newest - middle
+            (n, older, _, before), (k, newer, squares, since) = middle - first, newest - middle
             with np.errstate(all="ignore"):
                 older, newer, squares = older / n, newer / k, squares / k
                 deviation = np.sqrt(np.maximum(squares - newer**2, 0))
-                worse = older <= newer + self.rule.deviations * deviation
+                worse = (before == 0) & (older <= newer + self.rule.deviations * deviation)
                 # An error that is not finite is no progress either.
-                hopeless = ~np.isfinite(newer) | (worse & (newer > self.rule.threshold))
+                hopeless = (since > 0) | (worse & (newer > self.rule.threshold))
             stuck[members] = hopeless & (n + k > self.rule.history)
         return stuck
 

@@ -1,6 +1,7 @@
 """The training step of a population: sample, forward, loss per member, gradients, update."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -14,9 +15,11 @@ from nalu_seq.training.optimizers import clip_each_member, clip_entries
 from nalu_seq.training.population import Population
 from nalu_seq.training.random import Stream
 from nalu_seq.training.restarts import Restarts
+from nalu_seq.units.base import observing_inputs
 
 # Steps written out in one compiled call, at most: what pays for small feed-forward models.
 UNROLLED_STEPS = 10
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Trainer:
@@ -212,7 +215,7 @@ class Trainer:
             values = [tf.convert_to_tensor(v) for v in values]
             tape.watch(values)
             prediction, penalties = self.population(
-                batch.x, model=self.model, trainable=values, training=True, penalties=self._active
+                batch.x, model=self.model, trainable=values, training=True, forward=self._forward
             )
             loss = self.task.loss(batch.y, prediction)  # [M]
             # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
@@ -224,14 +227,22 @@ class Trainer:
 
         def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
             x, y, weights = inputs
-            loss = self.task.loss(y[None], model(x, training=True)[None])[0]
-            return self._total(loss, self._active(model), weights), loss
+            prediction, penalties = self._forward(model, x)
+            loss = self.task.loss(y[None], prediction[None])[0]
+            return self._total(loss, penalties, weights), loss
 
         return self.population.gradients(objective, (batch.x, batch.y, self._weights()), self.model)
 
-    def _active(self, model: keras.Model) -> dict[str, Any]:
-        """The penalties that have a weight; others are not computed."""
-        return {n: p for n, p in unit_penalties(model).items() if n in self.penalty}
+    def _forward(self, model: keras.Model, x: Any) -> tuple[Any, dict[str, Any]]:
+        """One member's outputs, and its penalties that have a weight."""
+        if "r_z" not in self.penalty:  # others need no look at the units' inputs
+            return model(x, training=True), self._active(model)
+        with observing_inputs() as seen:
+            prediction = model(x, training=True)
+        return prediction, self._active(model, seen)
+
+    def _active(self, model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
+        return {n: p for n, p in unit_penalties(model, seen).items() if n in self.penalty}
 
     def _weights(self) -> dict[str, Any]:
         """Each penalty's weight at this step, the loss below which it applies, what is judged."""
@@ -269,11 +280,20 @@ def ramp_weight(ramp: Ramp, step: Any) -> Any:
     return weight * tf.clip_by_value(progress, 0.0, 1.0)
 
 
-def unit_penalties(model: keras.Model) -> dict[str, Any]:
-    """The penalties of a model's units by name, each summed over the units that have it."""
+def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
+    """The penalties of a model's units by name, each summed over the units that have it.
+
+    Args:
+        model: the model.
+        seen: the mean inputs of units, as `observing_inputs` gives them; those that depend on the
+            input are left out without.
+    """
     total: dict[str, Any] = {}
     for unit in units_of(model):
-        for name, value in unit.penalties().items():
+        own = dict(unit.penalties())
+        if unit in seen:
+            own |= unit.input_penalties(seen[unit])
+        for name, value in own.items():
             total[name] = total.get(name, 0.0) + value
     return total
 

@@ -40,6 +40,8 @@ class GNALU(NALU):
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
+    Penalties: `inalu`, as for `INALU`.
+
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), GNALU(1)])
         >>> model.compile(optimizer="adam", loss="mse")

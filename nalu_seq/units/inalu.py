@@ -1,6 +1,5 @@
 """INALU, the improved NALU of Schlör et al. 2020: iNALU in the paper."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,26 +9,6 @@ from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import nac_weights
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import at_least_float32, log_max, near_zero, one_of, positive
-
-
-@dataclass(frozen=True)
-class Reinitialization:
-    """When a model starts anew, as data: who trains applies it.
-
-    The losses since the last draw are kept. Once there are more than `history` of them, in the
-    first `window` of every `every` steps (not the first of all), split them into halves by age. All
-    of the unit's variables are drawn anew from U(low, high), and the losses forgotten, where
-
-        mean(older) <= mean(newer) + deviations * sd(newer)    and    mean(newer) > threshold
-    """
-
-    history: int = 10_000
-    every: int = 10_000
-    window: int = 1_000
-    deviations: float = 1.0
-    threshold: float = 1.0
-    low: float = -2.0
-    high: float = 2.0
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -60,8 +39,7 @@ class INALU(Unit):
     Penalties: `inalu`, 1 / 20 of the sum over variables of mean(max(20 - |v|, 0)): it drives the
     raw weights away from 0. The paper applies it after 10 epochs and where the loss is below 1.
 
-    Attributes:
-        reinitialization: the paper's rule for starting anew, which the training has to apply.
+    The paper also starts anew where training gets nowhere: the config's `restart` does that.
 
     Example:
         >>> y = INALU(2)(keras.ops.ones((8, 3)))
@@ -75,8 +53,6 @@ class INALU(Unit):
     Source: Schlör et al. 2020 (arXiv 2003.07629), with the values of their experiments 1, 2 and 4.
     The Primer's port (arXiv 2101.09530) draws with w_mean=0.88, m_mean=0.5, g_mean=0, stddev=0.2.
     """
-
-    reinitialization = Reinitialization()
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ class NALU(NAC):
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
+    Penalties: `inalu`, as for `INALU`; those of another unit inside.
+
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), NALU(1)])
         >>> model.compile(optimizer="adam", loss="mse")

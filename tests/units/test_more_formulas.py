@@ -1,6 +1,5 @@
 """The successors of NALU against their papers' equations, written out here once more in NumPy."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -101,7 +100,7 @@ def test_nalu_with_another_multiplier(config, tmp_path):
     g = sigmoid(X @ W3)
     y = g * (X @ nac(W1, W2)) + (1 - g) * gated(X, IN_0_1)
     assert_outputs(layer, y)
-    assert set(layer.penalties()) == {"sparsity", *(["out_of_bounds"] if config else [])}
+    assert set(layer.penalties()) == {"inalu", "sparsity", *(["out_of_bounds"] if config else [])}
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     model = keras.Sequential([keras.Input((2,), dtype=PRECISE), layer])
@@ -180,11 +179,11 @@ def test_inalu_s_penalty():
     assert array(layer.penalties()["inalu"]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_inalu_declares_when_it_starts_anew():
-    rule = units.INALU.reinitialization
-    assert (rule.history, rule.threshold, rule.low, rule.high) == (10_000, 1, -2, 2)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        rule.history = 1
+def test_nalu_has_inalu_s_penalty_too():
+    layer = units.NALU(2)
+    built(layer, w_hat=W1, m_hat=W2, g=W3)
+    expected = 0.05 * sum(np.mean(20 - np.abs(w)) for w in (W1, W2, W3))
+    assert array(layer.penalties()["inalu"]) == pytest.approx(expected, rel=1e-6)
 
 
 # Powers and reciprocals

@@ -1,0 +1,80 @@
+"""The identity: what an MLP learns inside its range of training, and what becomes of it outside."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.tasks.base import (
+    Batch,
+    Criterion,
+    ExampleTask,
+    Split,
+    check_positive,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+EXAMPLES = 1000
+TOLERANCE = 0.1
+
+
+class IdentityAutoencoder(ExampleTask):
+    """A number comes in, and the same number shall come out.
+
+    `validation` has 1,000 numbers from the range that is trained on; `at_<x>` is one point of a
+    grid over the range that is tested. A member has solved a split when its mae is below 0.1.
+
+    Args:
+        range: the range that is trained on, `[low, high]`.
+        tested: the range that is tested, `[low, high]`.
+        points: how many points the grid has, both ends included.
+
+    Raises:
+        ValueError: one of these is out of its range; says which and what is valid.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), figure 1.
+    """
+
+    features = units = 1
+    criterion = Criterion("mae", TOLERANCE)
+
+    def __init__(
+        self,
+        range: list[float] | None = None,
+        tested: list[float] | None = None,
+        points: int = 33,
+    ) -> None:
+        self.low, self.high = _check_range("range", [-5, 5] if range is None else range)
+        low, high = _check_range("tested", [-20, 20] if tested is None else tested)
+        check_positive("points", points)
+        grid = np.linspace(low, high, points)
+        self.splits = {"validation": Split(EXAMPLES, low=self.low, high=self.high)}
+        self.splits |= {f"at_{x:g}": Split(1, low=float(x), high=float(x)) for x in grid}
+
+    def train_batch(self, draws: Draws) -> Batch:
+        """Fresh numbers from the range of training."""
+        x = draws.uniform(self.low, self.high, 1)
+        return Batch(x, x)
+
+    def split_batch(self, split: str, draws: Draws) -> Batch:
+        """The fixed numbers of a split."""
+        where = self.splits[split]
+        x = draws.uniform(where.low, where.high, 1)
+        return Batch(x, x)
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """The mean squared error."""
+        return mean_per_member(tf.square(prediction - y))
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mse` and `mae`."""
+        error = tf.abs(prediction - y)
+        return {"mse": mean_per_member(tf.square(error)), "mae": mean_per_member(error)}
+
+
+def _check_range(name: str, value: Any) -> tuple[float, float]:
+    numbers = isinstance(value, list) and all(type(v) in (int, float) for v in value)
+    if not numbers or len(value) != 2 or not -np.inf < value[0] < value[1] < np.inf:
+        raise ValueError(f"{name} must be [low, high] with low < high, not {value!r}")
+    return float(value[0]), float(value[1])
