@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nalu_seq.config import BadInput, first_line
+from nalu_seq.config import BadInput, first_line, options
 from nalu_seq.files import replace
 
 
@@ -42,7 +44,12 @@ class CheckBeforeRun(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check what all jobs of a sweep share; each job checks itself again."""
         with _refusing():
+            _refuse_sweeps_of_sweeps(config)
             recipe = _start(config)
+            choices = config.hydra.runtime.choices
+            protocol = None if _swept(config, "protocol", []) else choices["protocol"]
+            for unit in _swept(config, "unit", options("unit")) or [choices["unit"]]:
+                recipe.check_row(protocol, unit)
             directory = str(config.hydra.sweep.dir)
             recipe.check_output(Path(directory))
         # Each job would make the folder's name from its own options: all shall have this one.
@@ -76,6 +83,30 @@ def _refusing() -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(1) from error
+
+
+def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
+    """Of an experiment that is a sweep, another sweep would run one job alone (hydra#2807)."""
+    sources = [s.path for s in config.hydra.runtime.config_sources if s.schema == "file"]
+    known = {p.stem: p for s in reversed(sources) for p in Path(s).glob("experiment/*.yaml")}
+    for name in _swept(config, "experiment", list(known)):
+        node = OmegaConf.load(known[name]) if name in known else OmegaConf.create()
+        if OmegaConf.select(node, "hydra.mode") == RunMode.MULTIRUN.name:
+            raise BadInput(
+                f"experiment={name} is a sweep by itself, which can't be one job of another: "
+                "give it a command of its own"
+            )
+
+
+def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
+    """The options of a group that a sweep goes through; none if it stays with one."""
+    params = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
+    given = [*params, *config.hydra.overrides.task]
+    parsed = [o for o in OverridesParser.create().parse_overrides(given) if o.key_or_group == key]
+    if not parsed or not parsed[-1].is_sweep_override():
+        return []
+    value = parsed[-1].value()
+    return value.filter(known) if isinstance(value, Glob) else [*parsed[-1].sweep_string_iterator()]
 
 
 def _start(config: DictConfig) -> Any:

@@ -2,41 +2,102 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nalu_seq.checks import refuse
+from nalu_seq.config import BadInput
+
+if TYPE_CHECKING:
+    from nalu_seq.reporting.summaries import Run
+
+FORMATS = ("text", "md", "tex", "csv", "html")
+TOLD = 3  # lines about runs that are left out, where none is left
 
 
 def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
+    arguments = _arguments()
+    try:
+        _report(arguments)
+    except BadInput as error:
+        refuse(error)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m nalu_seq.report", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="run directories or sweeps' folders")
-    parser.add_argument("--format", choices=("text", "md"), default="text")
-    arguments = parser.parse_args()
-    from nalu_seq.reporting.tables import compare, find_runs, markdown
+    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument(
+        "--published", metavar="SOURCE", help="beside these figures: Madsen2020, iNALU2020 ..."
+    )
+    parser.add_argument(
+        "--pairs", action="store_true", help="every two rows: who is first, seeds needed, restarts"
+    )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw what share solved it by step (PNG ...)"
+    )
+    parser.add_argument(
+        "--against", metavar="KEY", help="with --figure: the outcome by this key, or by case"
+    )
+    return parser.parse_args()
 
-    runs = []
-    for directory in arguments.runs:
+
+def _report(arguments: argparse.Namespace) -> None:
+    if arguments.against and not arguments.figure:
+        raise BadInput("--against says what a figure is drawn against: give --figure FILE too")
+    from nalu_seq.reporting.beside import beside
+    from nalu_seq.reporting.formats import FORMATS as formats
+    from nalu_seq.reporting.pairs import pairs
+    from nalu_seq.reporting.published import check_source
+    from nalu_seq.reporting.summaries import protocols
+    from nalu_seq.reporting.tables import tables
+
+    if arguments.published:
+        check_source(arguments.published)
+    runs = _find(arguments.runs)
+    groups = protocols(runs)
+    if len(groups) > 1:
+        _tell(f"these runs follow {len(groups)} protocols: each has tables of its own")
+    shown = tables(groups)
+    if arguments.published:
+        shown += [t for group in groups for t in beside(group, groups, arguments.published)]
+    if arguments.pairs:
+        shown += [t for group in groups for t in pairs(group, groups)]
+    print(formats[arguments.format](shown))
+    if arguments.figure:
+        from nalu_seq.reporting.plots import plot_against, plot_survival
+
+        if arguments.against:
+            plot_against(runs, arguments.against, arguments.figure)
+        else:
+            plot_survival(groups, arguments.figure)
+
+
+def _find(directories: Sequence[Path]) -> "list[Run]":
+    """All finished runs in these, each once; says which are left out."""
+    from nalu_seq.reporting.summaries import find_runs
+
+    runs: dict[Path, Run] = {}
+    left_out: list[str] = []
+    for directory in directories:
         try:
             found, unfinished = find_runs(directory)
-        except ValueError as error:
-            refuse(error)
-        runs += found
-        for line in unfinished:
-            print(f"nalu_seq: {line}", file=sys.stderr)
+        except (OSError, ValueError) as error:
+            found, unfinished = [], [str(error)]
+        runs |= {run.place: run for run in found}
+        left_out += unfinished
     if not runs:
-        refuse("none of these is a finished run")
-    rows = compare(runs)
-    if arguments.format == "md":
-        print(markdown(rows))
-        return
-    from rich.console import Console
-    from rich.table import Table
+        more = f"; and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
+        raise BadInput(f"none of these is a finished run: {'; '.join(left_out[:TOLD])}{more}")
+    for line in left_out:
+        _tell(line)
+    return list(runs.values())
 
-    table = Table(*rows[0])
-    for row in rows[1:]:
-        table.add_row(*row)
-    Console().print(table)
+
+def _tell(line: str) -> None:
+    print(f"nalu_seq: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

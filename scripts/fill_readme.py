@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from nalu_seq.reporting.tables import compare, find_runs, markdown
+from nalu_seq.reporting.formats import markdown
+from nalu_seq.reporting.summaries import find_runs, protocols
+from nalu_seq.reporting.tables import tables
 
 ROOT = Path(__file__).parent.parent
 MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
@@ -11,7 +13,7 @@ MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
 
 def _table(match: re.Match[str]) -> str:
     runs = [run for place in match[1].split() for run in find_runs(ROOT / place)[0]]
-    return f"<!-- {match[1]} -->\n{markdown(compare(runs))}\n<!-- end -->"
+    return f"<!-- {match[1]} -->\n{markdown(tables(protocols(runs)), notes=False)}\n<!-- end -->"
 
 
 readme = ROOT / "README.md"

@@ -15,7 +15,12 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from nalu_seq.reporting.tables import compare, describe_seeds, find_runs, markdown
+from nalu_seq.reporting.formats import markdown
+from nalu_seq.reporting.summaries import describe_seeds, find_runs, protocols
+from nalu_seq.reporting.tables import tables
+
+LARGE = 100_000  # bytes; what is more is written a line a member
+ROWS = ("results", "members")
 
 
 def main() -> None:
@@ -36,7 +41,7 @@ def main() -> None:
     for summary in sorted(arguments.run.rglob("summary.json")):
         target = arguments.results / summary.relative_to(arguments.run)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(summary, target)
+        target.write_text(_compact(summary.read_text()))
     if (arguments.run / "sweep.json").exists():
         jobs = {job: _kept(overrides) for job, overrides in _jobs(arguments.run).items()}
         (arguments.results / "sweep.json").write_text(json.dumps(jobs, indent=1) + "\n")
@@ -58,12 +63,23 @@ def _page(run: Path, results: Path, runs: list) -> str:
             f"- versions: {', '.join(f'{k} {v}' for k, v in first['versions'].items())}",
             f"- seeds: {describe_seeds(first['seeds'])}",
             "",
-            "Each cell: median over the seeds [smallest, largest], seeds that solved the split.",
-            "",
-            markdown(compare(runs)),
+            markdown(tables(protocols(runs))),
             "",
         ]
     )
+
+
+def _compact(text: str) -> str:
+    """A summary as it is, or if it is large with each result and member on one line."""
+    if len(text) <= LARGE:
+        return text
+    summary = json.loads(text)
+    rows = {key: summary.pop(key) for key in ROWS if key in summary}
+    parts = [json.dumps(summary, indent=1).removesuffix("\n}")]
+    for key, values in rows.items():
+        lines = ",\n".join(json.dumps(value, separators=(",", ":")) for value in values)
+        parts.append(f' "{key}": [\n{lines}\n ]')
+    return ",\n".join(parts) + "\n}\n"
 
 
 def _first_summary(run: Path) -> Path:

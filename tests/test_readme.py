@@ -8,7 +8,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from nalu_seq.config import conf_dir, register
-from nalu_seq.reporting.tables import compare, find_runs, markdown
+from nalu_seq.reporting.formats import markdown
+from nalu_seq.reporting.summaries import find_runs, protocols
+from nalu_seq.reporting.tables import tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -41,7 +43,7 @@ def test_its_tables_are_made_from_results(places: str, table: str) -> None:
         found, unfinished = find_runs(ROOT / place)
         assert not unfinished
         runs += found
-    assert table == markdown(compare(runs))
+    assert table == markdown(tables(protocols(runs)), notes=False)
 
 
 def test_its_links_and_pictures_exist() -> None:

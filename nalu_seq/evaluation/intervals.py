@@ -176,7 +176,8 @@ def gamma_mean(
             return likelihood(shift, 2 * (log(mean / x.std(ddof=1)) + shift))
         return _highest(partial(likelihood, shift))
 
-    peak = _argmax(profile, -20.0, 20.0) if hold_variance else 0.0
+    # Near the values' mean: at a fixed variance there is another peak, where k is next to 0.
+    peak = _argmax(profile, -2.0, 2.0) if hold_variance else 0.0
     low, high = _likelihood_interval(profile, peak, confidence)
     return Estimate(*(mean * exp(shift) for shift in (peak, low, high)))
 

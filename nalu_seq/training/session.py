@@ -241,7 +241,16 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
                 plain = isinstance(value, bool | int | float) and math.isfinite(value)
                 flat[f"{path}.{key}"] = value if plain else str(value)
 
-    for group in ("task", "encoder", "train", "optimizer", "penalty"):
+    for group in (
+        "task",
+        "encoder",
+        "unit",
+        "train",
+        "optimizer",
+        "penalty",
+        "alternate",
+        "restart",
+    ):
         add(group, nodes[group])
     return flat
 

@@ -366,3 +366,11 @@ def test_what_cannot_be_is_refused_in_one_line(call: Callable[[], object], messa
 
 def test_the_examples_are_true() -> None:
     assert doctest.testmod(intervals, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+@pytest.mark.parametrize("deviation", [0.001, 0.05, 0.12])
+def test_gamma_at_a_held_variance_stays_with_values_that_lie_close(deviation: float) -> None:
+    values = 1.2e6 * (1 + deviation * np.random.default_rng(0).standard_normal(95))
+    estimate = gamma_mean(values, hold_variance=True)
+    assert estimate.value == pytest.approx(values.mean(), rel=3e-3)
+    assert estimate.low < values.mean() < estimate.high

@@ -1,0 +1,224 @@
+"""Finished runs as their summaries tell of them: found, put into protocols, named."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
+
+GROUPS = ("encoder", "head", "unit")
+NEEDED = {"status", "task", *GROUPS, "seeds", "steps", "wall_seconds", "results"}
+OF_A_RESULT = {"case", "split", "metric", "median", "min", "max", "n", "success_rate"}
+OF_A_MEMBER = {"case", "seed", "selected_step", "solved", "solved_at"}
+# What a sweep says of its jobs besides settings of theirs.
+NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
+# What tells protocols apart besides the task's own settings. How long runs were is a column.
+TRAINED = ("train.batch_size",)
+# Lengths are where a run is measured, and columns of its table.
+MEASURED = ("task.lengths",)
+_SETTING = re.compile(r"(?:^| )([a-z]\w*(?:\.\w+)+)=(\S+)")
+
+Member = dict[str, Any]
+
+
+class Run(NamedTuple):
+    """A finished run as its summary tells it.
+
+    Attributes:
+        summary: its summary.json.
+        overrides: what a sweep set for it, by key; empty for a single run.
+        place: where it is.
+    """
+
+    summary: dict[str, Any]
+    overrides: dict[str, str]
+    place: Path = Path()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its config under dotted names; empty for runs from before summaries had it."""
+        return self.summary.get("config") or {}
+
+    @property
+    def members(self) -> list[Member]:
+        """What became of each member; empty for runs from before summaries told."""
+        return self.summary.get("members") or []
+
+    @property
+    def cases(self) -> list[str]:
+        """The names of its cases."""
+        return list(dict.fromkeys(member["case"] for member in self.members))
+
+    @property
+    def judged(self) -> list[str]:
+        """The splits that its members are judged on, the hardest last."""
+        return list(self.members[0]["solved"]) if self.members else []
+
+    @property
+    def metric(self) -> str:
+        """What its members are judged by."""
+        known = {*OF_A_MEMBER, "sparsity_error"}
+        return next(key for key in self.members[0] if key not in known)
+
+    def of_case(self, case: str | None) -> list[Member]:
+        """The members of a case, or all of them."""
+        return [m for m in self.members if case is None or m["case"] == case]
+
+    def value(self, key: str, case: str = "") -> Any:
+        """What a key is in this run, in a case of it; None if nothing tells."""
+        settings = case_settings(case)
+        if key in settings:
+            return settings[key]
+        if key in self.overrides:
+            return self.overrides[key]
+        return self.config[key] if key in self.config else self.summary.get(key)
+
+
+def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
+    """The finished runs in a run's directory or a sweep's folder, and a line for each that is not.
+
+    Raises:
+        ValueError: the directory is neither.
+    """
+    sweep = directory / "sweep.json"
+    if sweep.is_file():
+        places = [(directory / job, overrides) for job, overrides in _jobs(sweep).items()]
+    elif (directory / "metrics.csv").is_file() or (directory / "summary.json").is_file():
+        places = [(directory, {})]
+    else:
+        raise ValueError(f"{directory} is neither a run nor a sweep")
+    runs, left_out = [], []
+    for place, overrides in places:
+        try:
+            summary = json.loads((place / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            left_out.append(f"{place}: left out, it has no summary")
+            continue
+        if reason := _unusable(summary):
+            left_out.append(f"{place}: left out, {reason}")
+        else:
+            runs.append(Run(summary, overrides, place.resolve()))
+    return runs, left_out
+
+
+def protocols(runs: Sequence[Run], apart: Iterable[str] = ()) -> list[list[Run]]:
+    """The runs of each protocol: of one task with the same settings of it.
+
+    What a sweep set for its jobs, and the keys in `apart`, may differ within a protocol.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        same_task = [r for r in runs if r.summary["task"] == run.summary["task"]]
+        free = {*apart, *MEASURED, *(key for r in same_task for key in r.overrides)}
+        keys = (k for k in run.config if k.startswith("task.") or k in TRAINED)
+        told = {key: run.config[key] for key in keys if key not in free}
+        groups.setdefault(json.dumps([run.summary["task"], told], sort_keys=True), []).append(run)
+    return list(groups.values())
+
+
+def label_keys(runs: Sequence[Run]) -> list[str]:
+    """What names a run among others: its parts, what sweeps set, what tells namesakes apart."""
+    inner = ["encoder.unit"] if any("encoder.unit" in r.config for r in runs) else []
+    named = ["task", *GROUPS, *inner]
+    settings = [k for r in runs for k in r.overrides if not k.startswith("hydra.")]
+    keys = list(dict.fromkeys([*named, *(k for k in settings if k not in NOT_SETTINGS)]))
+    namesakes: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        namesakes.setdefault(tuple(labels(run, keys)), []).append(run)
+    return [*keys, *dict.fromkeys(k for same in namesakes.values() for k in _differing(same))]
+
+
+def labels(run: Run, keys: Sequence[str]) -> list[str]:
+    """A run's values of `keys`, empty where nothing tells."""
+    values = (run.value(key) for key in keys)
+    return ["" if value is None else str(value) for value in values]
+
+
+def case_settings(case: str) -> dict[str, str]:
+    """The config's settings in a case's name: `U[1,2] penalty.sparsity.weight=0.1`."""
+    return dict(_SETTING.findall(case))
+
+
+def task_case(case: str) -> str:
+    """A case's name without the config's settings: the task's own."""
+    return _SETTING.sub("", case).strip()
+
+
+def setting_keys(cases: Iterable[str]) -> list[str]:
+    """The config's keys that cases set."""
+    return list(dict.fromkeys(key for case in cases for key in case_settings(case)))
+
+
+def case_labels(case: str, keys: Sequence[str]) -> list[str]:
+    """A case in columns: the task's own case, and the config's settings by key."""
+    settings = case_settings(case)
+    return [task_case(case), *(settings.get(key, "") for key in keys)]
+
+
+def describe_seeds(seeds: list[int]) -> str:
+    """`0 to 9`, or all of them if they are not consecutive."""
+    consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
+
+
+def success_rate(members: Sequence[Member], split: str) -> Estimate:
+    """The share of members that solved a split, with Wilson's interval."""
+    solved = sum(m["solved"][split] for m in members)
+    return Estimate(solved / len(members), *wilson(solved, len(members)))
+
+
+def solved_at(members: Sequence[Member], split: str) -> list[int]:
+    """When the members that solved a split first had."""
+    # A member may have it solved by its initial values, and a Gamma distribution has no 0.
+    return [max(m["solved_at"][split], 1) for m in members if m["solved"][split]]
+
+
+def solved_at_mean(
+    members: Sequence[Member], split: str, hold_variance: bool = False
+) -> Estimate | None:
+    """The Gamma mean of that; None if no member solved the split."""
+    steps = solved_at(members, split)
+    return gamma_mean(steps, hold_variance=hold_variance) if steps else None
+
+
+def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
+    """The Beta mean of their sparsity errors over the members that solved a split, if any has."""
+    errors = [m.get("sparsity_error") for m in members if m["solved"][split]]
+    # Weights beyond 1.5 are further than 0.5 from 0 and 1; the published statistic cuts there.
+    known = [min(error, 0.5) for error in errors if error is not None]
+    return beta_mean(known) if known else None
+
+
+def _jobs(sweep: Path) -> dict[str, dict[str, str]]:
+    try:
+        jobs = json.loads(sweep.read_text(encoding="utf-8"))
+    except ValueError:
+        jobs = None
+    if not isinstance(jobs, dict) or not all(isinstance(o, list) for o in jobs.values()):
+        raise ValueError(f"{sweep} is none of ours")
+    return {job: dict(str(o).partition("=")[::2] for o in jobs[job]) for job in jobs}
+
+
+def _unusable(summary: Any) -> str | None:
+    """Why a summary cannot be reported on, if it can't."""
+    if not isinstance(summary, dict) or not summary.keys() >= NEEDED:
+        return "its summary.json is none of ours"
+    if summary["status"] != "done":
+        return f"it is {summary['status']}"
+    results, members = summary["results"], summary.get("members") or []
+    if not results or not summary["seeds"]:
+        return "it has no measurements"
+    for rows, needed in ((results, OF_A_RESULT), (members, OF_A_MEMBER)):
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and row.keys() >= needed for row in rows
+        ):
+            return "its summary.json is none of ours"
+    return None
+
+
+def _differing(runs: Sequence[Run]) -> list[str]:
+    configs = [{"experiment": run.summary.get("experiment"), **run.config} for run in runs]
+    keys = dict.fromkeys(key for config in configs for key in config if key != "train.steps")
+    return [key for key in keys if len({repr(config.get(key)) for config in configs}) > 1]

@@ -1,0 +1,111 @@
+"""iNALU's way to train: RMSProp of TensorFlow 1, gates and weights in turn, R as its own update."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nalu_seq.config import Alternate, Ramp
+from nalu_seq.tasks.inalu_simple import InaluSimple
+from nalu_seq.training.optimizers import RMSProp, rmsprop
+from nalu_seq.training.population import Population
+from nalu_seq.training.step import Trainer
+from nalu_seq.units import INALU
+
+CASE = "normal (-3, 3)"
+
+
+def build_model() -> keras.Model:
+    return keras.Sequential([keras.Input((2,)), INALU(1, name="unit")])
+
+
+def trainer(compiled: bool = False, **changes: Any) -> Trainer:
+    population = Population(build_model, seeds=3)
+    given: dict[str, Any] = {
+        "cases": [CASE] * 3,
+        "model": population.model,
+        "batch_size": 16,
+        "clip_norm": None,
+        "clip_value": 0.1,
+        "penalty": {},
+        "alternate": Alternate(period=10, gates=2),
+        "compiled": compiled,
+        "interval": 10,
+    }
+    task = InaluSimple("mul", examples=160)
+    return Trainer(population, task, RMSProp(0.01), **{**given, **changes})
+
+
+def values(trained: Trainer) -> dict[str, np.ndarray]:
+    return {v.name.partition("unit_")[2]: v.numpy() for v in trained.population.trainable_variables}
+
+
+def test_rmsprop_is_tensorflow_1_s() -> None:
+    variable = keras.Variable([1.0, -2.0])
+    ours = RMSProp(0.1)
+    ours.build([variable])
+    theirs = tf.Variable([1.0, -2.0])
+    reference = tf.compat.v1.train.RMSPropOptimizer(0.1)
+    for gradient in ([0.5, -0.01], [0.2, 3.0], [-1.0, 0.0]):
+        ours.apply([tf.constant(gradient)], [variable])
+        reference.apply_gradients([(tf.constant(gradient), theirs)])
+        np.testing.assert_allclose(variable.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+def test_rmsprop_names_bad_numbers() -> None:
+    with pytest.raises(ValueError, match=r"optimizer\.decay must be a number"):
+        rmsprop(0.01, 1.5, 1e-10, steps=1)
+    config = RMSProp(0.1, decay=0.8).get_config()
+    assert RMSProp.from_config(config).decay == 0.8
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_weights_have_eight_steps_and_gates_two(compiled: bool) -> None:
+    trained = trainer(compiled)
+    moved = []
+    for _ in range(10):
+        before = values(trained)
+        trained._single(tf.constant(1))
+        after = values(trained)
+        moved.append({name for name in before if np.any(before[name] != after[name])})
+    gates = {"g"}
+    assert all(names and not names & gates for names in moved[:8])
+    assert all(names == gates for names in moved[8:])
+
+
+def test_the_penalty_is_an_update_of_its_own_where_it_applies() -> None:
+    """The gates have no turn at step 0: what moves them there is R."""
+    free, bound = trainer(), trainer(penalty={"inalu": Ramp(weight=1.0, loss_below=1e9)})
+    none = trainer(penalty={"inalu": Ramp(weight=1.0, loss_below=-1.0)})
+    for trained in (free, bound, none):
+        trained._single(tf.constant(1))
+    free_g, bound_g, none_g = (values(t)["g"] for t in (free, bound, none))
+    np.testing.assert_array_equal(free_g, none_g)
+    # A first step from mean squares of 1, of a gradient of 1 / 20 toward larger magnitudes.
+    step = 0.01 * 0.05 / np.sqrt(0.9 + 0.1 * 0.05**2)
+    np.testing.assert_allclose(bound_g - free_g, np.sign(free_g) * step, rtol=1e-3)
+
+
+def test_members_do_not_depend_on_company() -> None:
+    penalty = {"inalu": Ramp(weight=1.0, loss_below=1.0)}
+    together = trainer(penalty=penalty)
+    together.run(30)
+    alone = Trainer(
+        Population(build_model, seeds=[1]),
+        InaluSimple("mul", examples=160),
+        RMSProp(0.01),
+        cases=[CASE],
+        model=build_model(),
+        batch_size=16,
+        clip_norm=None,
+        clip_value=0.1,
+        penalty=penalty,
+        alternate=Alternate(period=10, gates=2),
+        compiled=False,
+        interval=10,
+    )
+    alone.run(30)
+    for name, value in values(alone).items():
+        np.testing.assert_allclose(values(together)[name][1], value[0], rtol=1e-4, atol=1e-6)
