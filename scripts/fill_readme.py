@@ -13,7 +13,7 @@ MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
 
 def _table(match: re.Match[str]) -> str:
     runs = [run for place in match[1].split() for run in find_runs(ROOT / place)[0]]
-    return f"<!-- {match[1]} -->\n{markdown(tables(protocols(runs)), notes=False)}\n<!-- end -->"
+    return f"<!-- {match[1]} -->\n{markdown([tables([group])[0] for group in protocols(runs)], notes=False)}\n<!-- end -->"
 
 
 readme = ROOT / "README.md"
