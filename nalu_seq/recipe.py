@@ -195,7 +195,11 @@ class Recipe:
                 field: _per_member(self._varying(f"penalty.{name}.{field}", value))
                 for field, value in node.items()
             }
-            ramps[name] = Ramp(**fields)
+            ramps[name] = ramp = Ramp(**fields)
+            if np.any(ramp.every < 1) or np.any(ramp.growth <= 0):
+                raise BadInput(f"penalty.{name}: every must be at least 1, and growth above 0")
+            if np.any(ramp.start < 0) or np.any(ramp.end < 0):
+                raise BadInput(f"penalty.{name}: start and end must not be negative")
         return {name: ramp for name, ramp in ramps.items() if np.any(ramp.weight)}
 
     def _check_values(self) -> None:
@@ -251,11 +255,7 @@ class Recipe:
             if hasattr(u, "input_penalties")
         }
         known = unit_penalties(model, means)
-        for name, ramp in self._penalties().items():
-            if np.any(ramp.every < 1) or np.any(ramp.growth <= 0):
-                raise BadInput(f"penalty.{name}: every must be at least 1, and growth above 0")
-            if np.any(ramp.start < 0) or np.any(ramp.end < 0):
-                raise BadInput(f"penalty.{name}: start and end must not be negative")
+        for name in self._penalties():
             if name not in known:
                 have = ", ".join(known) or "none"
                 raise BadInput(

@@ -67,10 +67,12 @@ def _report(arguments: argparse.Namespace) -> None:
         shown += [t for group in groups for t in pairs(group, groups)]
     print(formats[arguments.format](shown))
     if arguments.figure:
-        from nalu_seq.reporting.plots import plot_against, plot_survival
+        from nalu_seq.reporting.plots import plot_against, plot_points, plot_survival, points_of
 
         if arguments.against:
             plot_against(runs, arguments.against, arguments.figure)
+        elif all(points_of(run) for run in runs):
+            plot_points(runs, arguments.figure)
         else:
             plot_survival(groups, arguments.figure)
 

@@ -95,6 +95,40 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     _save(figure, path, "--figure")
 
 
+def plot_points(runs: Sequence[Run], path: Path) -> None:
+    """Draw the error at each point of a grid, median and quartiles over the members, a line a run.
+
+    For tasks that measure at points (splits `at_<x>`), such as identity_autoencoder.
+
+    Raises:
+        BadInput: matplotlib is missing, or the file can't be written.
+    """
+    Figure = _figure_class("--figure")
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
+        points = sorted((float(split.partition("_")[2]), split) for split in points_of(run))
+        errors = [[m[run.metric][split] for m in run.members] for _, split in points]
+        # A member that diverged stands above all that have a value.
+        low, median, high = (
+            np.quantile([[np.inf if e is None else e for e in at] for at in errors], q, axis=1)
+            for q in (0.25, 0.5, 0.75)
+        )
+        x = [at for at, _ in points]
+        axes.plot(x, median, label=name, **_style(i))
+        axes.fill_between(x, low, high, color=f"C{i % 10}", alpha=0.12, linewidth=0)
+    axes.grid(alpha=0.25)
+    axes.set(xlabel="input", ylabel=f"{runs[0].metric}: median, quartiles")
+    axes.set_title(describe(runs, [runs]), fontsize=10)
+    _legend(figure, [axes])
+    _save(figure, path, "--figure")
+
+
+def points_of(run: Run) -> list[str]:
+    """The splits that are points of a grid."""
+    return [split for split in run.judged if split.startswith("at_")]
+
+
 def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     """Draw success, solved at and sparsity error against a key or `case`, a line a model.
 

@@ -43,7 +43,7 @@ class IdentityAutoencoder(ExampleTask):
         self,
         range: list[float] | None = None,
         tested: list[float] | None = None,
-        points: int = 33,
+        points: int = 9,
     ) -> None:
         self.low, self.high = _check_range("range", [-5, 5] if range is None else range)
         low, high = _check_range("tested", [-20, 20] if tested is None else tested)
