@@ -14,15 +14,17 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import hydra
 import keras
 import pytest
-from omegaconf import OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import nalu_seq.evaluate
 import nalu_seq.models  # its layers are what load_model looks for
 import nalu_seq.train
-from nalu_seq.config import conf_dir, options
+from nalu_seq.config import conf_dir, options, register
 
 TINY = ["task.lengths=[10,20]", "encoder.units=4", "seeds=2", "train.batch_size=4"]
 
@@ -67,9 +69,9 @@ def test_a_run_leaves_what_the_design_says(run: Path) -> None:
     assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["30", "40"]
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
-        "schema", "status", "task", "encoder", "head", "unit", "seeds", "cases", "steps",
-        "wall_seconds", "member_steps_per_second", "strategy", "devices", "versions",
-        "git_commit", "diverged", "results",
+        "schema", "status", "task", "encoder", "head", "unit", "seeds", "experiment", "cases",
+        "steps", "wall_seconds", "member_steps_per_second", "strategy", "devices", "versions",
+        "git_commit", "diverged", "config", "results", "members",
     }  # fmt: skip
     assert summary["schema"] == 1 and summary["status"] == "done" and summary["steps"] == 40
     assert (summary["task"], summary["encoder"], summary["head"]) == ("count", "lstm", "accumulate")
@@ -79,10 +81,14 @@ def test_a_run_leaves_what_the_design_says(run: Path) -> None:
     }  # fmt: skip
     found = {(r["split"], r["metric"]) for r in summary["results"]}
     assert {("length_10", "mae"), ("length_20", "exact"), ("train", "loss")} <= found
+    assert ("train", "sparsity_error") in found
+    assert [(m["case"], m["seed"]) for m in summary["members"]] == [("default", 0), ("default", 1)]
+    assert summary["experiment"] is None
+    assert summary["config"]["unit"] == "nalu" and summary["config"]["train.steps"] == 40
     lines = (run / "metrics.csv").read_text().splitlines()
     assert lines[0] == "step,case,seed,split,metric,value"
-    # 2 seeds x (2 splits x 2 metrics at 5 steps, and the training loss at 4).
-    assert len(lines) == 1 + 2 * (4 * 5 + 4)
+    # 2 seeds x (2 splits x 2 metrics and the sparsity error at 5 steps, the training loss at 4).
+    assert len(lines) == 1 + 2 * (5 * 5 + 4)
 
 
 def test_tensorboard_can_read_it(run: Path) -> None:
@@ -223,12 +229,15 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
     assert keras.models.load_model(file)(keras.ops.ones((2, 37, 10))).shape == (2, 37, 10)
 
 
+ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["task=cuont"], "task=cuont: no such option; valid: count, product, running_sum"),
+        (["task=cuont"], "task=cuont: no such option; valid: arithmetic, "),
         (["unit=nope"], "unit=nope: no such option; valid: "),
-        (["encoder=nope"], "encoder=nope: no such option; valid: gru, lstm, none, rnn"),
+        (["encoder=nope"], "encoder=nope: no such option; valid: gru, "),
         (["experiment=nope"], "experiment=nope"),
         (["trian.steps=3"], "trian: no such key; valid here: task, "),
         (["train.setps=3"], "train.setps: no such key; valid here: steps, "),
@@ -256,7 +265,7 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
         (["unit.eps=x"], "eps must be positive"),
         (["+unit.dtype=float16"], "unit.dtype: no such key"),
         (["+task._partial_=true"], "task._partial_ can't change"),
-        (["task=null"], "task=null: no such option; valid: count"),
+        (["task=null"], "task=null: no such option; valid: arithmetic, "),
         (["unit=[]"], "unit"),
         (["train.clip_norm=inf"], "train.clip_norm must be positive"),
         (["optimizer.learning_rate=abc"], "optimizer.learning_rate must be a number above 0"),
@@ -281,6 +290,24 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
         (["resume=/nonexistent"], "/nonexistent is no run"),
         (["task=count", "task=product", "+task=count"], "task"),
         (["nonsense"], "nonsense"),
+        (["task=arithmetic", "encoder.unit=nope"], "encoder.unit=nope: no such option; valid: "),
+        (["task=single_module", "task.operation=root"], "operation must be one of add, sub, mul"),
+        (["task=single_module", "task.ranges=[[1,2]]"], "ranges must hold the range"),
+        (["+cases={train.steps:[1,2]}"], "cases: train.steps can't differ within one program"),
+        (["restart.draw=normal"], "restart.draw must be initial or uniform"),
+        (["restart.window=0"], "restart: history must not be negative"),
+        (["train.judge=test"], "train.judge must be loss or validation"),
+        (["train.clip_value=0"], "train.clip_value must be positive or null"),
+        (["protocol=nope"], "protocol=nope: no such option; valid: "),
+        (["experiment=primer_mul", "unit=relu"], ROW),
+        (["experiment=primer_mul", "unit=nmu,relu"], ROW),
+        (["experiment=primer_mul", "hydra.mode=RUN", "unit=relu"], ROW),
+        (["-m", "experiment=primer_add,primer_sub"], "experiment=primer_add is a sweep by itself"),
+        (
+            ["experiment=choice(primer_sub,nope)", "-m"],
+            "experiment=primer_sub is a sweep by itself",
+        ),
+        (["-m", "experiment=glob(primer_a*)"], "experiment=primer_add is a sweep by itself"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -435,11 +462,116 @@ def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None
 def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Path) -> None:
     opening = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text().splitlines()[1]
     assert opening == f"# python -m nalu_seq.train experiment={experiment}"
+    # As a graph: compiling takes seconds, and is tested with the step.
     small = ["hydra.mode=RUN", "seeds=2", "train.steps=2", "train.eval_every=2"]
+    small += ["train.compile=graph", *(f"{key}={o[0]}" for key, o in swept(experiment).items())]
     code, out, err = main(f"experiment={experiment}", f"output={tmp_path}", *small)
     assert code == 0, err
     directory = Path(out.splitlines()[-1].removeprefix("run: "))
     assert directory.parent == tmp_path / experiment
+
+
+def swept(experiment: str) -> dict[str, list[str]]:
+    """What an experiment goes through by itself: options by key."""
+    node = OmegaConf.load(conf_dir() / "experiment" / f"{experiment}.yaml")
+    params = OmegaConf.select(node, "hydra.sweeper.params", default={})
+    parsed = OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in params.items()])
+    return {
+        o.key_or_group: [*o.sweep_string_iterator()]
+        if o.is_sweep_override()
+        else [o.get_value_string()]
+        for o in parsed
+    }
+
+
+PRIMER = [name for name in options("experiment") if name.startswith("primer_")]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "unit"),
+    [
+        pytest.param(name, unit, marks=() if i == 0 else pytest.mark.slow)
+        for name in PRIMER
+        for i, unit in enumerate(swept(name)["unit"])
+    ],
+)
+def test_an_experiments_row_runs_quickly(main, experiment: str, unit: str, tmp_path: Path) -> None:
+    quick = ["variant=quick", "hydra.mode=RUN", "train.compile=graph", f"unit={unit}"]
+    code, out, err = main(f"experiment={experiment}", f"output={tmp_path}", *quick)
+    assert code == 0, err
+    directory = Path(out.splitlines()[-1].removeprefix("run: "))
+    summary = json.loads((directory / "summary.json").read_text())
+    assert (summary["experiment"], summary["unit"]) == (experiment, unit)
+    assert (summary["steps"], summary["seeds"], len(summary["cases"])) == (20, [0, 1], 9)
+    assert len(summary["members"]) == 18
+    rows = [line.split(",")[0] for line in (directory / "metrics.csv").read_text().splitlines()[1:]]
+    assert set(rows) == {"0", "10", "20"}
+
+
+def composed(*overrides: str) -> DictConfig:
+    register()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose("config", ["task=single_module", *overrides])
+
+
+def test_a_protocol_says_a_units_settings_and_the_command_line_has_the_last_word() -> None:
+    plain, row = composed("unit=inalu"), composed("unit=inalu", "protocol=primer")
+    assert plain.train.clip_value is None and plain.restart.history == 0
+    assert (row.train.clip_value, row.train.judge, row.unit.w_mean) == (0.1, "validation", 0.88)
+    assert (row.penalty.inalu.start, row.penalty.inalu.loss_below) == (10_000, 1.0)
+    assert (row.restart.history, row.restart.every, row.restart.draw) == (5000, 10, "initial")
+    own = composed(
+        "unit=inalu", "protocol=primer", "train.clip_value=0.7", "unit.w_mean=1", "restart.every=3"
+    )
+    assert (own.train.clip_value, own.unit.w_mean, own.restart.every) == (0.7, 1, 3)
+    assert own.train.judge == "validation"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "unit", "expected"),
+    [
+        ("primer", "nau", {"penalty.sparsity.weight": 0.01, "optimizer.learning_rate": 0.001}),
+        ("primer", "nmu", {"penalty.sparsity.weight": 10.0, "penalty.sparsity.end": 35000}),
+        ("primer", "npu", {"penalty.l1.largest": 1e-5, "optimizer.learning_rate": 0.005}),
+        ("primer_div", "npu", {"penalty.l1.weight": 1e-9, "penalty.l1.largest": 1e-7}),
+        ("primer", "mcfc", {"penalty.mcfc.weight": 10.0, "penalty.sparsity.weight": 0.0}),
+    ],
+)
+def test_the_rows_are_the_published_ones(
+    protocol: str, unit: str, expected: dict[str, float]
+) -> None:
+    cfg = composed(f"unit={unit}", f"protocol={protocol}")
+    assert {key: OmegaConf.select(cfg, key) for key in expected} == expected
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One's own experiments: two plain ones and a sweep."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    small = "task: {pairs: 10}\nseeds: 1\ntrain: {steps: 1, eval_every: 1}\n"
+    head = f"# @package _global_\ndefaults: [override /task: product]\n{small}"
+    (folder / "one.yaml").write_text(head)
+    (folder / "two.yaml").write_text(head)
+    sweep = "hydra: {mode: MULTIRUN, sweeper: {params: {unit: 'nau,nmu'}}}\n"
+    (folder / "sweep.yaml").write_text(head + sweep)
+    return folder
+
+
+def test_ones_own_sweeping_experiment_is_no_job_of_another(main, mine: Path) -> None:
+    code, out, err = main("--config-dir", "mine", "-m", "experiment=one,sweep")
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1, err
+    assert "experiment=sweep is a sweep by itself" in err
+    assert [p.name for p in mine.parent.parent.iterdir()] == ["mine"]
+
+
+def test_plain_experiments_may_be_jobs_of_a_sweep(main, mine: Path) -> None:
+    code, out, err = main("--config-dir", "mine", "-m", "experiment=one,two")
+    assert code == 0, err
+    sweep = Path(out.splitlines()[-1].removeprefix("run: "))
+    jobs = json.loads((sweep / "sweep.json").read_text())
+    assert jobs == {"0": ["experiment=one"], "1": ["experiment=two"]}
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:

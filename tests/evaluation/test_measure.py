@@ -10,9 +10,10 @@ from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.models import build, build_stream, encoders, heads
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.product import Product
+from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.population import Population
 from nalu_seq.training.random import Stream
-from nalu_seq.units import NALU, NAU
+from nalu_seq.units import NALU, NAU, NMU
 
 CASES = ["default"] * 3
 
@@ -86,3 +87,79 @@ def test_memory_does_not_grow_with_length() -> None:
     assert course is not None and course.mae.shape == (3, 50_000)
     assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= measure.PIECE_STEPS
     assert tf.reduce_all(tf.math.is_finite(course.mae))
+
+
+def hidden(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    return encoders.hidden(2, NAU, unroll=unroll, return_state=return_state)
+
+
+def test_examples_in_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranges = [[[1, 2], [2, 6]], [[-2, 2], [-6, -2], [2, 6]]]
+    task = SingleModule("mul", inputs=3, ranges=ranges)
+    population = Population(
+        lambda: build(hidden, heads.readout, NMU, features=3, units=1, sequence=False), 3
+    )
+    cases = ["U[1,2]", "U[-2,2]", "U[1,2]"]
+    between: list[None] = []
+
+    def measured() -> dict[str, np.ndarray]:
+        between.clear()
+        evaluator = Evaluator(population, task, cases, between=lambda: between.append(None))
+        return evaluator.measure("extrapolation")[0]
+
+    whole = measured()
+    assert len(between) == 1
+    # 10,000 examples of 3 members with 3 inputs in pieces of 3,000, the last one shorter.
+    monkeypatch.setattr(measure, "PIECE_INPUTS", 3 * 3 * 3000)
+    pieces = measured()
+    assert len(between) == 4
+    assert list(whole) == list(pieces) == ["mse", "mae"]
+    for name in whole:
+        np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-5)
+    batch = task.split_batch(
+        "extrapolation", Stream([0, 1, 2], cases, "extrapolation").at(0, 10_000)
+    )
+    for i in range(3):
+        error = population.member(i)(batch.x[i]) - batch.y[i]
+        np.testing.assert_allclose(whole["mse"][i], np.mean(np.square(error)), rtol=1e-4)
+
+
+def worst(w: np.ndarray) -> float:
+    return float(np.max(np.minimum(np.abs(w), np.abs(1 - np.abs(w)))))
+
+
+def test_the_sparsity_error_is_the_worst_weights() -> None:
+    population = Population(
+        lambda: build(encoders.none, heads.readout, NAU, features=4, units=1, sequence=False), 3
+    )
+    (w,) = population.trainable_variables
+    values = np.float32([[1, 0, -1, 1], [0.9, -0.3, 0, 1], [-0.6, 0.05, 0.99, -1]])[..., None]
+    w.assign(values)
+    found = Evaluator(population, Product(), CASES).sparsity_error()
+    assert found is not None
+    np.testing.assert_allclose(found, [0.0, 0.3, 0.4], atol=1e-6)
+    np.testing.assert_allclose(found, [worst(v) for v in values], atol=1e-6)
+
+
+def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
+    population = Population(
+        lambda: build(hidden, heads.readout, NMU, features=5, units=1, sequence=False), 6
+    )
+    found = Evaluator(population, Product(), CASES * 2).sparsity_error()
+    assert found is not None and found.shape == (6,)
+    layers = [v.numpy() for v in population.trainable_variables]
+    each = np.array([[worst(w[i]) for w in layers] for i in range(6)])
+    np.testing.assert_allclose(found, each.max(axis=1), rtol=1e-6)
+    assert len(set(each.argmax(axis=1))) == 2  # it is not always the same layer
+    # It follows the weights.
+    for variable in population.trainable_variables:
+        variable.assign(tf.ones_like(variable.value))
+    again = Evaluator(population, Product(), CASES * 2).sparsity_error()
+    np.testing.assert_array_equal(again, np.zeros(6))
+
+
+def test_a_model_without_units_has_no_sparsity_error() -> None:
+    population = Population(
+        lambda: build(encoders.none, heads.dense, NAU, features=2, units=1, sequence=False), 3
+    )
+    assert Evaluator(population, Product(), CASES).sparsity_error() is None

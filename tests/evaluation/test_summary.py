@@ -57,3 +57,119 @@ def test_a_criterion_may_ask_for_at_least() -> None:
     exact = Criterion("exact", 1.0, above=True)
     out = results(rows({0: [1.0, 0.99, NAN]}, metric="exact"), exact)
     assert out[0]["success_rate"] == 1 / 3
+
+
+# By validation: two cases of the task, "near" is what selects and "far" what is judged.
+SELECTED = Criterion("mse", {"far": {"low": 0.1, "high": 10.0}}, selected_by="near")
+TASK_CASES = {"low rate=1": "low", "low rate=2": "low", "high rate=1": "high"}
+
+
+def judged(
+    near: dict[int, float], far: dict[int, float], case: str = "low rate=1", seed: int = 0
+) -> list[Row]:
+    return [
+        Row(step, case, seed, split, "mse", value)
+        for split, series in (("near", near), ("far", far))
+        for step, value in series.items()
+    ]
+
+
+def test_the_step_is_selected_by_validation() -> None:
+    # Not the last, not the best of what is judged, not step 0.
+    record = judged(
+        near={0: 1e-9, 10: 0.5, 20: 0.2, 30: 0.3}, far={0: 0.0, 10: 0.01, 20: 0.2, 30: 0.02}
+    )
+    outcome = Outcome(record, SELECTED, TASK_CASES)
+    member = ("low rate=1", 0)
+    assert outcome.selected == {member: 20}
+    assert outcome.solved == {"far": {member: False}}
+    # The first step at which what is judged is solved, step 0 included, wherever it is selected.
+    assert outcome.solved_at == {"far": {member: 0}}
+    far = next(r for r in outcome.results() if (r["split"], r["metric"]) == ("far", "mse"))
+    assert far["median"] == 0.2 and far["success_rate"] == 0.0
+
+
+def test_solved_at_and_the_selected_step_are_different_things() -> None:
+    record = judged(
+        near={0: 9.0, 10: 0.5, 20: 0.4, 30: 0.3}, far={0: 9.0, 10: 0.01, 20: 9.0, 30: 0.02}
+    )
+    (line,) = Outcome(record, SELECTED, TASK_CASES).members()
+    assert (line["selected_step"], line["solved"], line["solved_at"]) == (
+        30,
+        {"far": True},
+        {"far": 10},
+    )
+
+
+def test_what_is_not_finite_is_never_selected() -> None:
+    record = judged(near={0: 1.0, 10: NAN, 20: 0.5, 30: float("inf")}, far={20: 0.05, 30: 0.05})
+    record += judged(near={0: 1.0, 10: NAN}, far={0: 0.0, 10: NAN}, seed=1)
+    outcome = Outcome(record, SELECTED, TASK_CASES)
+    first, lost = ("low rate=1", 0), ("low rate=1", 1)
+    # Without any finite value it is the last step that counts, and it fails.
+    assert outcome.selected == {first: 20, lost: 10}
+    assert outcome.solved["far"] == {first: True, lost: False}
+
+
+def test_ties_go_to_the_first_step() -> None:
+    record = judged(near={0: 0.0, 10: 0.5, 20: 0.5}, far={10: 0.05, 20: 9.0})
+    assert Outcome(record, SELECTED, TASK_CASES).selected == {("low rate=1", 0): 10}
+
+
+def test_each_case_has_the_threshold_of_its_case_of_the_task() -> None:
+    record = [
+        row
+        for case in TASK_CASES
+        for seed, far in enumerate([1.0, 0.05])
+        for row in judged({10: 0.5}, {10: far}, case, seed)
+    ]
+    out = Outcome(record, SELECTED, TASK_CASES).results()
+    rates = {
+        r["case"]: r["success_rate"] for r in out if (r["split"], r["metric"]) == ("far", "mse")
+    }
+    assert rates == {"low rate=1": 0.5, "low rate=2": 0.5, "high rate=1": 1.0}
+    counts = {r["case"]: r["n"] for r in out if r["metric"] == "solved_at"}
+    assert counts == {"low rate=1": 1, "low rate=2": 1, "high rate=1": 2}
+
+
+def test_a_split_without_a_threshold_is_not_judged() -> None:
+    outcome = Outcome(judged({10: 0.0}, {10: 0.0}), SELECTED, TASK_CASES)
+    assert list(outcome.solved) == list(outcome.solved_at) == ["far"]
+    near = [r for r in outcome.results() if r["split"] == "near"]
+    assert [(r["metric"], r["success_rate"]) for r in near] == [("mse", None)]
+
+
+def test_other_metrics_are_taken_at_the_selected_step() -> None:
+    record = judged(near={0: 1.0, 10: 0.2, 20: 0.3}, far={0: 9.0, 10: 0.05, 20: 0.2})
+    record += [Row(s, "low rate=1", 0, "train", "loss", float(s)) for s in (10, 20)]
+    record += [Row(s, "low rate=1", 0, "train", "sparsity_error", s / 100) for s in (0, 10, 20)]
+    outcome = Outcome(record, SELECTED, TASK_CASES)
+    found = {r["metric"]: r["median"] for r in outcome.results() if r["split"] == "train"}
+    assert found == {"loss": 10.0, "sparsity_error": 0.1}
+    (line,) = outcome.members()
+    assert line["sparsity_error"] == 0.1
+
+
+def test_members_say_what_became_of_each() -> None:
+    record = judged(near={0: 1.0, 10: 0.2}, far={0: 9.0, 10: 0.05})
+    record += judged(near={0: 1.0, 10: NAN}, far={0: 9.0, 10: NAN}, case="high rate=1", seed=7)
+    solved, lost = Outcome(record, SELECTED, TASK_CASES).members()
+    assert (
+        solved.items()
+        >= {
+            "case": "low rate=1",
+            "seed": 0,
+            "selected_step": 10,
+            "mse": {"near": 0.2, "far": 0.05},
+            "solved": {"far": True},
+            "solved_at": {"far": 10},
+        }.items()
+    )
+    # 9 is below the other case's threshold, at step 0.
+    assert (lost["case"], lost["seed"], lost["mse"]) == (
+        "high rate=1",
+        7,
+        {"near": None, "far": None},
+    )
+    assert (lost["solved"], lost["solved_at"]) == ({"far": False}, {"far": 0})
+    assert "sparsity_error" not in solved

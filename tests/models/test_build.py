@@ -27,6 +27,8 @@ def option(group: str, name: str) -> Callable[..., keras.layers.Layer]:
     node = shipped(group, name)
     if group == "encoder" and "units" in node:
         node.units = 4  # small is fast
+    if "unit" in node:
+        node.unit = shipped("unit", "nau")  # as the recipe fills it in
     return hydra.utils.instantiate(node, _convert_="all")
 
 

@@ -63,3 +63,45 @@ def test_the_clip_is_each_members_own() -> None:
 
 def test_a_zero_gradient_stays_zero() -> None:
     np.testing.assert_array_equal(clip_each_member([tf.zeros([2, 3])], 0.1)[0], np.zeros([2, 3]))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_members_may_have_settings_of_their_own(schedule: str) -> None:
+    settings = [(0.1, 0.9, 0.999, 1e-8), (0.01, 0.5, 0.9, 1e-3), (0.3, 0.0, 0.99, 0.1)]
+    rng = np.random.default_rng(0)
+    shapes = [(2, 3), (4,)]
+    gradients = [[rng.normal(size=(3, *shape)) for shape in shapes] for _ in range(8)]
+    rates, beta_1, beta_2, epsilon = (list(values) for values in zip(*settings, strict=True))
+    together = adam(rates, schedule, beta_1, beta_2, epsilon, steps=10)
+    stacked = [keras.Variable(np.ones((3, *shape), np.float32)) for shape in shapes]
+    for step in gradients:
+        together.apply([tf.constant(g, tf.float32) for g in step], stacked)
+    for member, (rate, *others) in enumerate(settings):
+        alone = adam(rate, schedule, *others, steps=10)
+        own = [keras.Variable(np.ones(shape, np.float32)) for shape in shapes]
+        for step in gradients:
+            alone.apply([tf.constant(g[member], tf.float32) for g in step], own)
+        for ours, lone in zip(stacked, own, strict=True):
+            np.testing.assert_allclose(ours.value[member], lone.value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "beta_1", "beta_2", "epsilon"])
+def test_each_setting_may_be_the_members_own_by_itself(name: str) -> None:
+    shared = {"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3}
+    others = {**shared, name: shared[name] / 2}
+    together = adam(**{**shared, name: [shared[name], others[name]]}, schedule="constant", steps=9)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(together))
+    alone = [adam(**given, schedule="constant", steps=9) for given in (shared, others)]
+    stacked, loaded, *own = (keras.Variable(np.ones((2, 1), np.float32)) for _ in range(4))
+    for gradient in (1.0, -0.2, 0.5):
+        for optimizer, w in zip([together, again, *alone], [stacked, loaded, *own], strict=True):
+            optimizer.apply([tf.fill([2, 1], gradient)], [w])
+    expected = [own[0].numpy()[0], own[1].numpy()[1]]
+    np.testing.assert_allclose(stacked, expected, rtol=1e-6)
+    np.testing.assert_array_equal(stacked, loaded)
+    assert not np.allclose(expected[0], expected[1], rtol=1e-5)
+
+
+def test_each_members_setting_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"optimizer\.beta_2 must be a number from 0 and below 1"):
+        adam(0.1, "constant", 0.9, [0.9, 1.0], 1e-8, steps=10)

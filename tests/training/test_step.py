@@ -1,17 +1,22 @@
 """What the step adds to loss and gradient: penalties on their ramps, means, whole calls."""
 
+import time
+from collections.abc import Callable
+
+import hydra.utils
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config import Ramp
+from nalu_seq.config import Ramp, options, shipped
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.tasks.product import Product
+from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
 from nalu_seq.training.population import Population
 from nalu_seq.training.step import Trainer, ramp_weight, unit_penalties
-from nalu_seq.units import NALU, NMU
+from nalu_seq.units import INALU, NALU, NAU, NMU
 
 
 def nmu_model() -> keras.Model:
@@ -105,9 +110,9 @@ def test_compiled_calls_divide_the_interval() -> None:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_it_makes_every_step_it_is_asked_for(compiled: bool) -> None:
     whole, parts = Population(nmu_model, 2), Population(nmu_model, 2)
-    trainers = [make_trainer(p, {}, compiled, interval=10) for p in (whole, parts)]
+    trainers = [make_trainer(p, {}, compiled, interval=3) for p in (whole, parts)]
     trainers[0].run(25)
-    for steps in (10, 10, 5):
+    for steps in (9, 12, 4):
         trainers[1].run(steps)
     assert [int(t.step.numpy()) for t in trainers] == [25, 25]
     for a, b in zip(whole.variables, parts.variables, strict=True):
@@ -120,3 +125,87 @@ def test_the_mean_loss_starts_anew_when_it_is_read() -> None:
     assert trainer.mean_loss().shape == (2,)
     assert np.isnan(trainer.mean_loss()).all()
     assert int(trainer.step.numpy()) == 3
+
+
+def single_trainer(
+    unit: Callable[..., keras.layers.Layer],
+    operation: str,
+    penalty: dict[str, Ramp],
+    compiled: bool,
+    judge: str = "loss",
+) -> Trainer:
+    def model() -> keras.Model:
+        return build(encoders.none, heads.readout, unit, features=2, units=1, sequence=False)
+
+    population = Population(model, [0, 0, 0])
+    return Trainer(
+        population,
+        SingleModule(operation),
+        Adam(1e-3),
+        cases=["U[1,2]"] * 3,
+        model=model(),
+        batch_size=16,
+        clip_norm=None,
+        clip_value=100.0,
+        penalty=penalty,
+        judge=judge,
+        compiled=compiled,
+        interval=1,
+    )
+
+
+# Member 1 is never pulled: by its own weight, its own limit, or its own validation error.
+OWN_WEIGHT = Ramp(np.float32([0.5, 0.0, 0.5]), 10, 40)  # type: ignore[arg-type]
+OWN_LIMIT = Ramp(2.0, 10, 10, loss_below=np.float32([1.2, 0.0, 1.2]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("unit", "operation", "penalty", "judge"),
+    [
+        (NAU, "add", {"sparsity": OWN_WEIGHT}, "loss"),
+        (INALU, "mul", {"inalu": OWN_LIMIT}, "loss"),
+        (INALU, "mul", {"inalu": Ramp(2.0, 10, 10, loss_below=1.2)}, "validation"),
+    ],
+    ids=["nau", "inalu by loss", "inalu by validation"],
+)
+def test_compiled_with_gradients_within_the_map_is_the_graph_with_them_around(
+    unit: type[keras.layers.Layer], operation: str, penalty: dict[str, Ramp], judge: str
+) -> None:
+    losses, ends = [], []
+    for compiled in (False, True):
+        trainer = single_trainer(unit, operation, penalty, compiled, judge)
+        trainer.judged.assign([0.5, 3.0, 0.5])
+        for _ in range(5):
+            trainer.run(10)
+            losses.append(trainer.mean_loss())
+        ends.append([v.numpy() for v in trainer.population.variables])
+    np.testing.assert_allclose(losses[5:], losses[:5], rtol=1e-4, atol=1e-6)
+    for graph, compiled_end in zip(*ends, strict=True):
+        np.testing.assert_allclose(compiled_end, graph, rtol=1e-4, atol=1e-6)
+        # All have one seed: only the penalty sets them apart.
+        np.testing.assert_array_equal(graph[0], graph[2])
+    assert any(not np.allclose(graph[0], graph[1], rtol=1e-3) for graph in ends[0])
+
+
+IN_BRIEF = ("nau", "nmu", "inalu", "mcfc")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in IN_BRIEF else pytest.mark.slow)
+        for name in options("unit")
+    ],
+)
+def test_the_compiled_step_is_compiled_once(name: str) -> None:
+    unit = hydra.utils.instantiate(shipped("unit", name), _convert_="all")
+    plain = build(encoders.none, heads.readout, unit, features=2, units=1, sequence=False)
+    penalty = {p: Ramp(0.01) for p in unit_penalties(plain)}
+    trainer = single_trainer(unit, "mul", penalty, compiled=True)
+    seconds = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        trainer.run(1)
+        seconds.append(time.perf_counter() - begun)
+    # Compiling takes seconds, a call milliseconds; compiled each time, it took a seventh or more.
+    assert min(seconds[1:]) < seconds[0] / 20
