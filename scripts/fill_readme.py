@@ -13,7 +13,8 @@ MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
 
 def _table(match: re.Match[str]) -> str:
     runs = [run for place in match[1].split() for run in find_runs(ROOT / place)[0]]
-    return f"<!-- {match[1]} -->\n{markdown([tables([group])[0] for group in protocols(runs)], notes=False)}\n<!-- end -->"
+    first = [tables([group])[0] for group in protocols(runs)]
+    return f"<!-- {match[1]} -->\n{markdown(first, notes=False)}\n<!-- end -->"
 
 
 readme = ROOT / "README.md"

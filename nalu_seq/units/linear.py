@@ -39,7 +39,7 @@ class Linear(Unit):
 
     def matrices(self) -> dict[str, Any]:
         """`W`."""
-        return {"W": ops.convert_to_tensor(self.w)}
+        return {"W": self.w.value}
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""

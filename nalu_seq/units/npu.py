@@ -54,7 +54,7 @@ class NPU(RealNPU):
 
     def matrices(self) -> dict[str, Any]:
         """`W_r`, `W_i`, and `g`, clamped, `[in]`."""
-        return {**super().matrices(), "W_i": ops.convert_to_tensor(self.w_i)}
+        return {**super().matrices(), "W_i": self.w_i.value}
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""

@@ -93,7 +93,7 @@ class RealNPU(Unit):
 
     def matrices(self) -> dict[str, Any]:
         """`W_r`, and `g`, clamped, `[in]`."""
-        return {"W_r": ops.convert_to_tensor(self.w_r), "g": ops.clip(self.g, 0.0, 1.0)}
+        return {"W_r": self.w_r.value, "g": ops.clip(self.g, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
