@@ -11,7 +11,7 @@ from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilso
 GROUPS = ("encoder", "head", "unit")
 NEEDED = {"status", "task", *GROUPS, "seeds", "steps", "wall_seconds", "results"}
 OF_A_RESULT = {"case", "split", "metric", "median", "min", "max", "n", "success_rate"}
-OF_A_MEMBER = {"case", "seed", "selected_step", "initial", "solved", "solved_at"}
+OF_A_MEMBER = {"case", "seed", "selected_step", "solved", "solved_at"}
 # What a sweep says of its jobs besides settings of theirs.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
 # What tells protocols apart besides the task's own settings. How long runs were is a column.
@@ -59,7 +59,7 @@ class Run(NamedTuple):
     @property
     def metric(self) -> str:
         """What its members are judged by."""
-        known = {*OF_A_MEMBER, "sparsity_error"}
+        known = {*OF_A_MEMBER, "initial", "sparsity_error"}
         return next(key for key in self.members[0] if key not in known)
 
     def of_case(self, case: str | None) -> list[Member]:
