@@ -29,6 +29,7 @@ PAPERS = {
     "nalu_nmu": MADSEN,
     "gnalu": PRIMER,
     "inalu": ("Schlör et al. 2020", "2003.07629"),
+    "inalu_shared": ("Schlör et al. 2020", "2003.07629"),
     "nau": MADSEN,
     "nmu": MADSEN,
     "snmu": ("Mistry et al. 2022", "2211.05624"),

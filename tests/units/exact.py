@@ -67,6 +67,10 @@ SOLUTIONS: dict[str, dict[str, Weights]] = {
         **{o: [*w, *NAC_ONES, OPEN] for o, w in NAC_SUMS.items()},
         **{o: [*NAC_ONES, *w, SHUT] for o, w in NAC_POWERS.items()},
     },
+    "inalu_shared": {
+        **{o: [*w, OPEN] for o, w in NAC_SUMS.items()},
+        **{o: [*w, SHUT] for o, w in NAC_POWERS.items()},
+    },
     "nau": {o: [w] for o, w in SUMS.items()},
     "nmu": {o: [w] for o, w in PRODUCTS.items()},
     "snmu": {o: [w] for o, w in PRODUCTS.items()},
