@@ -112,6 +112,11 @@ def test_a_signal_is_noted_and_handlers_come_back(number: int) -> None:
 
 
 def test_a_second_ctrl_c_stops_at_once() -> None:
-    with Interruption(), pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+    # A shell's background job inherits that Ctrl-C is ignored; a user's own run does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Interruption(), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
