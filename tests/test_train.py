@@ -458,7 +458,17 @@ def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None
     assert out.splitlines()[-1].startswith("run: ")
 
 
-@pytest.mark.parametrize("experiment", options("experiment"))
+# Variations of another experiment: their composition is the same.
+ABLATIONS = re.compile(r"inalu_exp[24]|madsen_(?!arithmetic|ten).*")
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if ABLATIONS.fullmatch(name) else [])
+        for name in options("experiment")
+    ],
+)
 def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Path) -> None:
     opening = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text().splitlines()[1]
     assert opening == f"# python -m nalu_seq.train experiment={experiment}"
