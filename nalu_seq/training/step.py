@@ -143,8 +143,7 @@ class Trainer:
                 self._one_step(batch)
 
         if compiled:
-            # Two programs: in one, XLA may draw a number again for each of its uses, which made
-            # NAU's step on two inputs 700 times slower.
+            # Two programs: what the second trains on is whole, and can't be drawn again for a use.
             draw, train = (tf.function(part, jit_compile=True) for part in (draw, train))
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
