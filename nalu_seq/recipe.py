@@ -33,6 +33,7 @@ from nalu_seq.tasks.base import Task
 from nalu_seq.training.population import Population, check_seeds
 from nalu_seq.training.restarts import DRAWS
 from nalu_seq.training.step import Trainer, unit_penalties
+from nalu_seq.units import Unit
 
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 STRATEGIES = ("auto", "one_device")
@@ -250,9 +251,9 @@ class Recipe:
             raise BadInput(first_line(error)) from error
         self._optimizer()
         means = {
-            u: np.zeros(u.features, np.float32)
-            for u in models.units_of(model)
-            if hasattr(u, "input_penalties")
+            layer: np.zeros(layer.features, np.float32)
+            for layer in model._flatten_layers()
+            if isinstance(layer, Unit)
         }
         known = unit_penalties(model, means)
         for name in self._penalties():

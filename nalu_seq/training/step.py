@@ -11,6 +11,7 @@ import tensorflow as tf
 from nalu_seq.config import Alternate, Ramp, Restart
 from nalu_seq.models import units_of
 from nalu_seq.tasks.base import Batch, Task
+from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
 from nalu_seq.training.optimizers import clip_each_member, clip_entries
 from nalu_seq.training.population import Population
 from nalu_seq.training.random import Stream
@@ -78,6 +79,7 @@ class Trainer:
         self.penalty = penalty
         self.compiled = compiled
         self.stream = Stream(population.seeds, cases, "train")
+        self._noise_columns = noise_columns(model)
         members = len(population)
         self.step = tf.Variable(0, dtype=tf.int64, name="step")
         self.diverged_at = tf.Variable(tf.zeros([members], tf.int64), name="diverged_at")
@@ -134,13 +136,12 @@ class Trainer:
         }
 
     def _make_calls(self, length: int, compiled: bool) -> Callable[[Any], None]:
-        def draw() -> list[Batch]:
-            steps = [self.step + i for i in range(length)]
-            return [self.task.train_batch(self.stream.at(s, self.batch_size)) for s in steps]
+        def draw() -> list[tuple[Batch, list[Any]]]:
+            return [self._draw(self.step + i) for i in range(length)]
 
-        def train(batches: list[Batch]) -> None:
-            for batch in batches:
-                self._one_step(batch)
+        def train(steps: list[tuple[Batch, list[Any]]]) -> None:
+            for batch, noise in steps:
+                self._one_step(batch, noise)
 
         if compiled:
             # Two programs: what the second trains on is whole, and can't be drawn again for a use.
@@ -153,8 +154,15 @@ class Trainer:
 
         return calls
 
-    def _one_step(self, batch: Batch) -> None:
-        loss, gradients = (self._within if self.compiled else self._around)(batch)
+    def _draw(self, step: Any) -> tuple[Batch, list[Any]]:
+        """A step's batch, and in a list the noise `[M, B, n]` if units want it."""
+        draws, noise = self.stream.at(step, self.batch_size), []
+        if self._noise_columns:
+            noise.append(draws.uniform(0.0, 1.0, self._noise_columns, channel=NOISE_CHANNEL))
+        return self.task.train_batch(draws), noise
+
+    def _one_step(self, batch: Batch, noise: list[Any]) -> None:
+        loss, gradients = (self._within if self.compiled else self._around)(batch, noise)
         if self.alternate:
             self._update(gradients, self._turns(self.alternate))
             self._update_by_penalties(loss)
@@ -207,21 +215,25 @@ class Trainer:
     def _judged(self, loss: Any, given: dict[str, Any]) -> Any:
         return loss if self.judge == "loss" else given["judged"]
 
-    def _around(self, batch: Batch) -> tuple[Any, list[Any]]:
+    def _around(self, batch: Batch, noise: list[Any]) -> tuple[Any, list[Any]]:
         """Each member's loss and gradients, by a tape around the map: the faster in a graph."""
         values = [v.value for v in self.population.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             values = [tf.convert_to_tensor(v) for v in values]
             tape.watch(values)
             prediction, penalties = self.population(
-                batch.x, model=self.model, trainable=values, training=True, forward=self._forward
+                (batch.x, noise),
+                model=self.model,
+                trainable=values,
+                training=True,
+                forward=self._forward,
             )
             loss = self.task.loss(batch.y, prediction)  # [M]
             # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
             objective = tf.reduce_sum(self._total(loss, penalties, self._weights()))
         return loss, [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
 
-    def _within(self, batch: Batch) -> tuple[Any, list[Any]]:
+    def _within(self, batch: Batch, noise: list[Any]) -> tuple[Any, list[Any]]:
         """The same by a tape within the map: see `Population.gradients`."""
 
         def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
@@ -230,14 +242,17 @@ class Trainer:
             loss = self.task.loss(y[None], prediction[None])[0]
             return self._total(loss, penalties, weights), loss
 
-        return self.population.gradients(objective, (batch.x, batch.y, self._weights()), self.model)
+        inputs = (batch.x, noise), batch.y, self._weights()
+        return self.population.gradients(objective, inputs, self.model)
 
-    def _forward(self, model: keras.Model, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _forward(self, model: keras.Model, inputs: Any) -> tuple[Any, dict[str, Any]]:
         """One member's outputs, and its penalties that have a weight."""
-        if "r_z" not in self.penalty:  # others need no look at the units' inputs
-            return model(x, training=True), self._active(model)
-        with observing_inputs() as seen:
-            prediction = model(x, training=True)
+        x, noise = inputs
+        with noise_from(noise):
+            if "r_z" not in self.penalty:  # others need no look at the units' inputs
+                return model(x, training=True), self._active(model)
+            with observing_inputs() as seen:
+                prediction = model(x, training=True)
         return prediction, self._active(model, seen)
 
     def _active(self, model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
@@ -288,10 +303,10 @@ def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dic
             input are left out without.
     """
     total: dict[str, Any] = {}
-    for unit in units_of(model):
-        own = dict(unit.penalties())
-        if unit in seen:
-            own |= unit.input_penalties(seen[unit])
+    of_units = [unit.penalties() for unit in units_of(model)]
+    # Units inside others are seen too: theirs are not part of what the outer one gives.
+    of_inputs = [unit.input_penalties(mean) for unit, mean in seen.items()]
+    for own in (*of_units, *of_inputs):
         for name, value in own.items():
             total[name] = total.get(name, 0.0) + value
     return total

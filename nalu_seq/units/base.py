@@ -1,6 +1,6 @@
-"""What every unit shares: an output size, an input of known width, and who may look at it."""
+"""What every unit shares: an output size, an input of known width, who may look at it, noise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,6 +12,37 @@ from nalu_seq.units.weights import at_least_float32
 
 # The means of the inputs of each call, by unit, while `observing_inputs`; of this thread alone.
 _calls: ContextVar["dict[Unit, list[Any]] | None"] = ContextVar("calls", default=None)
+# What gives noise to the units that ask for it; of this thread alone.
+_noise: ContextVar[Callable[[tuple[Any, ...]], Any] | None] = ContextVar("noise", default=None)
+
+
+@contextmanager
+def giving_noise(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
+    """Meanwhile units that train with noise get it from `draw`; without it they train plainly.
+
+    A unit draws nothing itself: a random operation inside a model that is mapped over members would
+    give all of them one draw.
+
+    Args:
+        draw: `shape -> U[0, 1)` of that shape, called once for each call of such a unit, in the
+            order of the calls.
+
+    Example:
+        >>> unit = nalu_seq.units.SNMU(2)
+        >>> with giving_noise(keras.random.uniform):
+        ...     y = unit(keras.ops.ones((8, 3)))
+    """
+    token = _noise.set(draw)
+    try:
+        yield
+    finally:
+        _noise.reset(token)
+
+
+def given_noise(shape: tuple[Any, ...]) -> Any:
+    """U[0, 1) of a shape from `giving_noise`; None where nobody gives any."""
+    draw = _noise.get()
+    return None if draw is None else draw(shape)
 
 
 @contextmanager
@@ -56,10 +87,15 @@ class Unit(keras.layers.Layer):
         units: size of the output, a positive integer.
         **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
+    Attributes:
+        noisy: whether it trains with noise where `giving_noise` gives any.
+
     Raises:
         ValueError: `units` is no positive integer, or (in `build`) the input has no feature axis of
             known size.
     """
+
+    noisy = False
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

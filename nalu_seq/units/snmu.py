@@ -3,28 +3,36 @@
 from typing import Any
 
 import keras
+from keras import ops
 
+from nalu_seq.units.base import given_noise
 from nalu_seq.units.nmu import NMU
+from nalu_seq.units.weights import positive
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class SNMU(NMU):
     """An NMU that multiplies its input by noise, and divides the noise's product out again.
 
-        y = NMU(x * noise) / NMU(noise) with noise,    y = NMU(x) without
+        y = NMU(x * N) / NMU(N) with noise,    y = NMU(x) without
+        N = 1 + U[0, 1) (high - 1) for each element,    high = 1 + 1 / sd(x) by default
 
     With weights of 0 and 1 the noise cancels; with others it does not, so that it drives them
     there. The product overflows to inf where the true one does.
 
-    The noise is an input, for training: `U(1, 1 + 1 / sd(x))` for each element, or `U(1, 5)`. The
-    unit draws none itself: a random operation inside a model that is mapped over members would
-    give all members one draw. Without noise it is the plain NMU, in training too.
+    Noise is for training, and comes from outside: the unit draws none itself, because a random
+    operation inside a model that is mapped over members would give all members one draw. The
+    population draws it for each member; elsewhere `giving_noise` does, or the call's argument.
+    Without it this is the plain NMU.
 
     Args:
         units: size of the output.
+        high: upper end of the noise's range, above 1, such as the paper's 5; None for
+            `1 + 1 / sd(x)`, with the standard deviation over the whole input (all axes, no
+            correction for the mean's degree of freedom, no gradient), which must not be constant.
         **kwargs: `w_initializer`, `clip` as for `NMU`; `name`, `dtype`, `trainable`.
 
-    Call arguments: x, and optionally `noise` of the same shape (or one that broadcasts to it).
+    Call arguments: x, and optionally `noise`, N itself, of the same shape (or one that broadcasts).
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
 
@@ -37,14 +45,35 @@ class SNMU(NMU):
         (8, 2)
 
     Raises:
-        ValueError: `units` is no positive integer, `clip` is no boolean, or the input has no known
-            feature size.
+        ValueError: `units` is no positive integer, `high` is no number above 1, `clip` is no
+            boolean, or the input has no known feature size.
 
     Source: Mistry, Farrahi & Hare 2022 (arXiv 2211.05624).
     """
 
+    noisy = True
+
+    def __init__(self, units: int, high: float | None = None, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        if high is not None and positive("SNMU: high", high) <= 1:
+            raise ValueError(f"SNMU: high must be above 1, or None for 1 + 1 / sd(x), not {high!r}")
+        self.high = high
+
     def call(self, x: Any, noise: Any = None) -> Any:
         """`[..., in] -> [..., units]`."""
+        x = ops.cast(x, self.compute_dtype)
+        if noise is None and (uniform := given_noise(x.shape)) is not None:
+            noise = 1 + ops.cast(uniform, x.dtype) * self.width(x)
         if noise is None:
             return super().call(x)
         return super().call(x * noise) / super().call(noise)
+
+    def width(self, x: Any) -> Any:
+        """`high - 1`, of the noise on an input."""
+        if self.high is not None:
+            return self.high - 1
+        return 1 / ops.stop_gradient(ops.std(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "high": self.high}

@@ -1,7 +1,7 @@
 """What the step adds to loss and gradient: penalties on their ramps, means, whole calls."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import hydra.utils
 import keras
@@ -133,16 +133,17 @@ def single_trainer(
     penalty: dict[str, Ramp],
     compiled: bool,
     judge: str = "loss",
+    seeds: Sequence[int] = (0, 0, 0),
 ) -> Trainer:
     def model() -> keras.Model:
         return build(encoders.none, heads.readout, unit, features=2, units=1, sequence=False)
 
-    population = Population(model, [0, 0, 0])
+    population = Population(model, seeds)
     return Trainer(
         population,
         SingleModule(operation),
         Adam(1e-3),
-        cases=["U[1,2]"] * 3,
+        cases=["U[1,2]"] * len(seeds),
         model=model(),
         batch_size=16,
         clip_norm=None,

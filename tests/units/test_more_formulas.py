@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from nalu_seq import units
+from nalu_seq.units.base import giving_noise
 from nalu_seq.units.nmu import product
 from tests.units.layers import PRECISE, RTOL, array, with_gradients
 from tests.units.layers import with_weights as built
@@ -287,6 +288,21 @@ def test_snmu():
     y = gated(X * noise, IN_0_1) / gated(noise, IN_0_1)
     assert np.abs(y - gated(X, IN_0_1)).max() > 0.1
     assert_outputs(layer, y, noise=noise)
+
+
+def test_snmu_s_noise_reaches_5_or_as_far_as_the_input_says():
+    for high, width in ((5.0, 4.0), (None, 1 / np.std(X))):
+        layer = built(units.SNMU(2, high=high, dtype=PRECISE), w=IN_0_1)
+        uniform = np.random.default_rng(0).uniform(0, 1, X.shape)
+        noise = 1 + width * uniform
+        with giving_noise(lambda shape, given=uniform: given.reshape(shape)):
+            assert_outputs(layer, gated(X * noise, IN_0_1) / gated(noise, IN_0_1))
+
+
+@pytest.mark.parametrize("high", [1.0, 0.5, -1, "5", True])
+def test_snmu_s_noise_must_reach_above_1(high):
+    with pytest.raises(ValueError, match="SNMU: high"):
+        units.SNMU(2, high=high)
 
 
 def test_snmu_s_noise_cancels_where_weights_are_whole():
