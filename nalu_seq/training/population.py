@@ -4,6 +4,7 @@ Every variable of the model gets a leading member axis, and the model is mapped 
 """
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from nalu_seq.training.fitting import STEPS_PER_EXECUTION, Fitting, predict, predict_batch
+from nalu_seq.training.mapping import map_members
 
 MOST_SEEDS = 2**20
 BuildModel = Callable[[], keras.Model]
@@ -25,6 +29,9 @@ class Population:
             random seed set, so that a member's initial values depend on its seed alone. Or a list
             with one for each member, where their initial values are drawn differently.
         seeds: how many members (seeds 0, 1, ...), or each member's seed.
+        loop: write the model out for one member after another, in place of mapping it over them:
+            for layers that can't be mapped, such as convolutions. A layer of this package that
+            needs it says so by itself (`loops_over_members = True`).
 
     Attributes:
         seeds: each member's seed.
@@ -39,21 +46,25 @@ class Population:
     Raises:
         ValueError: no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built,
             one with a layer that draws random numbers (mapped, it would silently give all members
-            the same draw: take the noise as an input), or, when called, one with a layer that does
-            not vectorise over members.
+            the same draw: take the noise as an input).
+        NotVectorised: when called without `loop`, a `ValueError` that names a layer that can't be
+            mapped over members.
     """
 
     def __init__(
         self,
         build_model: BuildModel | Sequence[BuildModel],
         seeds: int | Sequence[int] = 10,
+        loop: bool = False,
     ) -> None:
         self.seeds = check_seeds(seeds)
         self._builders: list[BuildModel] = (
             [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
         )
         self.model, values = _initial_values(self._builders, self.seeds)
-        noisy = [layer.name for layer in self.model._flatten_layers() if _draws(layer)]
+        layers = self.model._flatten_layers()
+        self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
+        noisy = [layer.name for layer in layers if _draws(layer)]
         if noisy:
             raise ValueError(
                 f"{', '.join(noisy)} draws random numbers, which would be the same for all "
@@ -64,6 +75,8 @@ class Population:
             for i, variable in enumerate(self.model.variables)
         ]
         position = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        self.stop_training = False
+        self._fitting: Fitting | None = None
         self.variables: list[keras.Variable] = stacked
         self.trainable_variables = [
             stacked[position[id(v)]] for v in self.model.trainable_variables
@@ -161,21 +174,95 @@ class Population:
                 updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
             return made, updated
 
-        try:
-            made, updated = tf.vectorized_map(
-                scoped, (list(trainable), others, inputs), fallback_to_while_loop=False
-            )
-        except ValueError as error:
-            if "No pfor vectorization" not in str(error):
-                raise
-            op = str(error).partition("defined for")[2].split()[0]
-            raise ValueError(
-                f"the model does not vectorise over members: {op} has no mapped form"
-            ) from error
+        stacked = (list(trainable), others, inputs)
+        made, updated = map_members(scoped, stacked, model._flatten_layers(), self.loop)
         if keep:
             for variable, value in zip(self.non_trainable_variables, updated, strict=True):
                 variable.assign(value)
         return made
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = "mse",
+        metrics: Sequence[Any] = (),
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = STEPS_PER_EXECUTION,
+    ) -> None:
+        """Say how to train, as for a `keras.Model`.
+
+        Args:
+            optimizer: a name or an optimizer, of which the config is taken. Its norms are clipped
+                to for each member by itself.
+            loss: a name, a function or a `keras.losses.Loss`.
+            metrics: names, functions or `keras.metrics.Metric`s.
+            jit_compile: whether XLA compiles; "auto" does unless there are recurrent layers, which
+                are slow under it on a CPU.
+            steps_per_execution: training steps in one call.
+
+        Raises:
+            ValueError: an unknown name, or an optimizer whose update is not elementwise.
+        """
+        self._fitting = Fitting(self, optimizer, loss, metrics, jit_compile, steps_per_execution)
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+    ) -> keras.callbacks.History:
+        """Train all members on the same examples, as `keras.Model.fit` trains one.
+
+        Args:
+            x: `[examples, ...]`, an array or a tensor.
+            y: `[examples, ...]`.
+            batch_size: examples a step.
+            epochs: how often each example is used.
+            verbose: 0 for silence; else a line an epoch, with the median over members and, in
+                brackets, the least and the largest.
+            callbacks: Keras callbacks; `model` is the population, logs are arrays `[M]`, and
+                `model.stop_training = True` ends the training of all.
+            validation_data: (x, y) to evaluate on after each epoch.
+            shuffle: each member sees the examples in an order of its own, a function of its seed
+                and the epoch; without, all see them in the order given.
+
+        Returns:
+            A history with a member axis: `history.history["loss"]` is `[epochs, M]`.
+
+        Raises:
+            ValueError: not compiled, no arrays, or arrays of different lengths.
+        """
+        return self._compiled().fit(
+            x, y, batch_size, epochs, shuffle, validation_data, callbacks, verbose
+        )
+
+    def evaluate(
+        self, x: Any, y: Any, batch_size: int = 32, return_dict: bool = False
+    ) -> list[np.ndarray] | dict[str, np.ndarray]:
+        """The loss and the metrics of each member, `[M]` each, in a list or by name.
+
+        Args: as for `fit`.
+        """
+        results = self._compiled().evaluate(x, y, batch_size)
+        return results if return_dict else list(results.values())
+
+    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
+        """Every member's outputs on the same inputs: `[examples, ...] -> [M, examples, ...]`."""
+        return predict(self._predict_batch, x, batch_size)
+
+    @functools.cached_property
+    def _predict_batch(self) -> Callable[[Any], Any]:
+        return predict_batch(self)
+
+    def _compiled(self) -> Fitting:
+        if self._fitting is None:
+            raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
+        return self._fitting
 
     def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
         """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
@@ -187,7 +274,7 @@ class Population:
                 return of(self.model)
 
         stacked = [v.value for v in self.variables]
-        return tf.vectorized_map(one_member, stacked, fallback_to_while_loop=False)
+        return map_members(one_member, stacked, (), loop=False)
 
     def redraw(self, index: int, seed: int) -> None:
         """Give a member initial values anew, as if its seed were another."""
