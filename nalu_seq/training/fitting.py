@@ -208,7 +208,7 @@ class Fitting:
 def predict_batch(population: "Population") -> Callable[[Any], Any]:
     """A program for every member's outputs on one batch: `[B, ...] -> [M, B, ...]`."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def one_batch(x: Any) -> Any:
         # The batch is the same for all: something has to be mapped over, and the seeds are at hand.
         seeds = tf.constant(population.seeds, tf.int64)
