@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from nalu_seq.training.population import Population
 
 STEPS_PER_EXECUTION = 10
-# A layer that is fed its own output: under XLA on a CPU a mapped one takes seconds a step.
-RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.ConvLSTM2D)
 
 
 class Fitting:
@@ -28,7 +26,7 @@ class Fitting:
         optimizer: Keras' name of one, or one; a fresh one is made from its config.
         loss: Keras' name of a loss, a function, or a `keras.losses.Loss`.
         metrics: names, functions or `keras.metrics.Metric`s.
-        jit_compile: whether XLA compiles; "auto" does for models without recurrent layers.
+        jit_compile: whether XLA compiles.
         steps_per_execution: training steps in one call.
     """
 
@@ -38,7 +36,7 @@ class Fitting:
         optimizer: Any,
         loss: Any,
         metrics: Sequence[Any],
-        jit_compile: bool | str,
+        jit_compile: bool,
         steps_per_execution: int,
     ) -> None:
         self.population = population
@@ -46,7 +44,7 @@ class Fitting:
         self.optimizer.build(population.trainable_variables)
         self._loss = _loss_function(loss)
         self._metrics = [_metric(metric, loss, population.model) for metric in metrics]
-        self._compiled = _compiles(population.model) if jit_compile == "auto" else bool(jit_compile)
+        self._compiled = jit_compile
         self._steps_per_execution = steps_per_execution
         self._epoch = 0
         members = len(population)
@@ -113,10 +111,13 @@ class Fitting:
         # Calls of many steps, then single steps for what is left, then the batch that is not full.
         for steps in (self._steps_per_execution, 1):
             while start + steps * size <= len(x):
-                self._train(x, y, order, tf.constant(start), size, steps)
+                # Steps that are written out are part of the program, those of a loop are not.
+                count = steps if self._compiled else tf.constant(steps)
+                self._train(x, y, order, tf.constant(start), size, count)
                 start += steps * size
         if start < len(x):
-            self._train(x, y, order, tf.constant(start), len(x) - start, 1)
+            count = 1 if self._compiled else tf.constant(1)
+            self._train(x, y, order, tf.constant(start), len(x) - start, count)
         return self._results()
 
     def _order(self, examples: int, shuffle: bool) -> Any:
@@ -130,12 +131,19 @@ class Fitting:
     def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.function(function, jit_compile=self._compiled or None, autograph=False)
 
-    def _train_steps(self, x: Any, y: Any, order: Any, start: Any, size: int, steps: int) -> None:
-        for i in range(steps):
+    def _train_steps(self, x: Any, y: Any, order: Any, start: Any, size: int, steps: Any) -> None:
+        def one(i: Any) -> Any:
             # Not order[..., a:b], whose size XLA can't know.
             at = [0] * (order.ndim - 1) + [start + i * size]
             picked = tf.slice(order, at, [*order.shape[:-1], size])
             self._train_step(tf.gather(x, picked), tf.gather(y, picked), each=order.ndim == 2)
+            return i + 1
+
+        if self._compiled:  # XLA's loops are slow on a CPU
+            for i in range(steps):
+                one(i)
+        else:
+            tf.while_loop(lambda i: i < steps, one, [tf.constant(0)], parallel_iterations=1)
 
     def _train_step(self, x: Any, y: Any, each: bool) -> None:
         """One step on a batch, `[M, B, ...]` if `each` member has its own."""
@@ -236,15 +244,13 @@ def _arrays(*arrays: Any) -> list[Any]:
                 f"a population takes arrays or tensors [examples, ...], not {type(array).__name__}"
             )
     tensors = [tf.convert_to_tensor(array) for array in arrays]
+    # As Keras' fit does: NumPy's numbers have 64 bits unless told otherwise, a model's 32.
+    tensors = [ops.cast(t, keras.config.floatx()) if t.dtype == tf.float64 else t for t in tensors]
     lengths = {int(tensor.shape[0]) for tensor in tensors}
     if len(lengths) > 1 or lengths == {0}:
         told = " and ".join(str(int(tensor.shape[0])) for tensor in tensors)
         raise ValueError(f"x and y must have as many examples, at least one: they have {told}")
     return tensors
-
-
-def _compiles(model: keras.Model) -> bool:
-    return not any(isinstance(layer, RECURRENT) for layer in model._flatten_layers())
 
 
 def _loss_function(loss: Any) -> Callable[[Any, Any], Any]:

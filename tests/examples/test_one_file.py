@@ -1,0 +1,46 @@
+"""The example in one file draws, trains and judges as the engine does."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.models import build, encoders, heads
+from nalu_seq.tasks.single_module import SingleModule
+from nalu_seq.training.optimizers import Adam
+from nalu_seq.training.population import Population
+from nalu_seq.training.step import Trainer
+from nalu_seq.units import NAU
+
+ONE_FILE = Path(__file__).parents[2] / "examples" / "one_file.py"
+RANGES = [[[1, 2], [2, 6]]]
+
+
+def test_one_file_is_the_engine_in_small():
+    example = runpy.run_path(str(ONE_FILE))
+    seeds, task = example["SEEDS"], SingleModule("add", ranges=RANGES)
+
+    def model():
+        return build(encoders.none, heads.readout, NAU, features=2, units=1, sequence=False)
+
+    population = Population(model, seeds)
+    trainer = Trainer(
+        population, task, Adam(1e-3, epsilon=1e-8), cases=list(task.cases) * len(seeds),
+        model=model(), batch_size=128, clip_norm=None, penalty={}, compiled=True, interval=10,
+    )  # fmt: skip
+    evaluator = Evaluator(population, task, list(task.cases) * len(seeds))
+    for first in range(0, 200, 10):
+        trainer.run(10)
+        losses = example["train"](tf.constant(first))
+        np.testing.assert_allclose(losses, trainer.mean_loss(), rtol=1e-4, atol=1e-6)
+    measured = evaluator.measure("extrapolation")[0]["mse"]
+    np.testing.assert_allclose(example["extrapolation"](), measured, rtol=1e-4, atol=1e-6)
+    limits = task.criterion.threshold["extrapolation"]
+    assert example["threshold"]() == pytest.approx(limits[task.cases[0]])
+
+
+def test_one_file_is_short():
+    assert len(ONE_FILE.read_text().splitlines()) <= 200
