@@ -30,11 +30,9 @@ def map_members(
         NotVectorised: without `loop`, if there is a layer that can't be mapped over members.
     """
     if loop:
-        members = int(tf.nest.flatten(stacked)[0].shape[0])
-        made = [
-            one_member(tf.nest.map_structure(lambda value, i=i: value[i], stacked))
-            for i in range(members)
-        ]
+        # Unstacked at once: the gradient of a slice is a stack of zeros for each member.
+        parts = zip(*(tf.unstack(value) for value in tf.nest.flatten(stacked)), strict=True)
+        made = [one_member(tf.nest.pack_sequence_as(stacked, list(part))) for part in parts]
         return tf.nest.map_structure(lambda *parts: tf.stack(parts), *made)
     with _conversion_errors() as told:
         try:
