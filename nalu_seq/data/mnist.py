@@ -1,0 +1,180 @@
+"""MNIST by TensorFlow Datasets' own builder: downloaded, or prepared from the four IDX files.
+
+TensorFlow Datasets keeps examples by the hash of their keys, which for MNIST are their places in
+the original files. Each example's id tells where it is kept, so that the original order, and with
+it the usual split into 55,000 and 5,000, is found again.
+"""
+
+import contextlib
+import fcntl
+import functools
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nalu_seq.config import BadInput, first_line
+from nalu_seq.data.images import Data, Images, split
+
+MEAN, DEVIATION = 0.1307, 0.3081
+SIZES = {"train": 60_000, "test": 10_000}
+ENDS = {"train": 55_000, "validation": 60_000}
+
+
+@functools.cache
+def mnist(dir: str | None = None) -> Data:
+    """MNIST: the first 55,000 to train on, the last 5,000 to validate, the test files to test.
+
+    What is not there is downloaded; a half-prepared folder is made anew.
+
+    Args:
+        dir: where TensorFlow Datasets keeps its data; by default where it always does.
+
+    Raises:
+        BadInput: it is not there, and can't be downloaded.
+    """
+    read = {name: _original_order(name, *part) for name, part in _prepared(dir, None).items()}
+    parts = split(*read["train"], ENDS) | split(*read["test"], {"test": SIZES["test"]})
+    return Data("mnist", parts, MEAN, DEVIATION)
+
+
+def prepare(idx: Path, dir: str | None = None) -> Path:
+    """Prepare the data set from a folder with the four IDX files, as they are published.
+
+    Args:
+        idx: the folder.
+        dir: as for `mnist`.
+
+    Returns:
+        Where the data set is.
+
+    Raises:
+        BadInput: a file is missing, or is not what was published.
+    """
+    _check_files(idx, dir)
+    _prepared(dir, idx)
+    return Path(_builder(dir).data_dir)
+
+
+Part = tuple[list[str], np.ndarray, np.ndarray]  # ids, pixels, labels
+
+
+def _prepared(dir: str | None, idx: Path | None) -> dict[str, Part]:
+    """What the prepared data set holds; it is prepared first where it has to be."""
+    builder = _builder(dir)
+    if (found := _read(builder)) is not None:
+        return found
+    with _locked(Path(builder.data_dir)):
+        # Another process may have been at it meanwhile; else what is there is a broken half.
+        builder = _builder(dir)
+        if (found := _read(builder)) is not None:
+            return found
+        shutil.rmtree(builder.data_dir, ignore_errors=True)
+        _download_and_prepare(_builder(dir), idx)
+        found = _read(_builder(dir))
+    if found is None:
+        raise BadInput(f"data=mnist: {builder.data_dir} can't be read after it was prepared")
+    return found
+
+
+def _builder(dir: str | None) -> Any:
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    try:
+        return tfds.builder("mnist", data_dir=dir)
+    except Exception as error:  # a folder whose description can't be read; made anew below
+        place = Path(dir or tfds.core.constants.DATA_DIR).expanduser() / "mnist" / "3.0.1"
+        if not place.exists():
+            raise BadInput(f"data.dir={dir}: {first_line(error)}") from error
+        shutil.rmtree(place)
+        return tfds.builder("mnist", data_dir=dir)
+
+
+def _read(builder: Any) -> dict[str, Part] | None:
+    """All examples of each split; None if they are not there, or not whole."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if not builder.is_prepared():
+        return None
+    tf.get_logger().setLevel(logging.ERROR)  # it has deprecations of its own to tell
+    try:
+        parts = {}
+        for name, size in SIZES.items():
+            config = tfds.ReadConfig(add_tfds_id=True)
+            data = builder.as_dataset(split=name, batch_size=size, read_config=config)
+            (batch,) = tfds.as_numpy(data)
+            if len(batch["label"]) != size:
+                return None
+            ids = [i.decode() for i in batch["tfds_id"]]
+            parts[name] = (ids, batch["image"], batch["label"])
+        return parts
+    except (OSError, ValueError, AssertionError, tf.errors.OpError):
+        return None
+
+
+def _original_order(name: str, ids: list[str], pixels: Any, labels: Any) -> Images:
+    """Pictures in the order of the IDX files, from where each is kept."""
+    from tensorflow_datasets.core.hashing import Hasher
+
+    hasher = Hasher(name)
+    kept = sorted(range(len(ids)), key=hasher.hash_key)  # place in the records -> original place
+    original = np.array([kept[int(i.rpartition("__")[2])] for i in ids])
+    order = np.argsort(original)
+    return Images(pixels[order], labels[order])
+
+
+def _download_and_prepare(builder: Any, idx: Path | None) -> None:
+    import tensorflow_datasets as tfds
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as downloads:
+        config = tfds.download.DownloadConfig(manual_dir=idx, try_download_gcs=False)
+        try:
+            builder.download_and_prepare(download_dir=downloads, download_config=config)
+        except Exception as error:
+            # Whatever the network or the disk made of it; what is half done is not left.
+            shutil.rmtree(builder.data_dir, ignore_errors=True)
+            raise BadInput(
+                f"data=mnist is not in {builder.data_dir} and can't be prepared "
+                f"({type(error).__name__}: {first_line(error)}): run scripts/prepare_mnist on a "
+                "folder with the four IDX files, or go on-line once; data=digits needs neither"
+            ) from error
+
+
+def _check_files(idx: Path, dir: str | None) -> None:
+    """Each file that the builder would download is there, and is the published one."""
+    from tensorflow_datasets.core.download.checksums import compute_url_info
+
+    for info in _builder(dir).url_infos.values():
+        path = idx / info.filename
+        if not path.is_file():
+            raise BadInput(f"{path} is missing: the folder must hold the four files of MNIST")
+        if (found := compute_url_info(path)).checksum != info.checksum:
+            raise BadInput(
+                f"{path} is not the published file: it has {found.size} bytes and SHA-256 "
+                f"{found.checksum}, not {info.size} and {info.checksum}"
+            )
+
+
+@contextlib.contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """One process at a time prepares a place; the others wait and find it done."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(place.parent / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise BadInput(
+            f"data.dir: {place.parent}: {error.strerror}: give another data.dir="
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,28 @@
+"""Prepare MNIST from its four IDX files: `python -m nalu_seq.data.prepare FOLDER [DATA_DIR]`."""
+
+import argparse
+from pathlib import Path
+
+from nalu_seq.checks import refuse
+from nalu_seq.config import BadInput
+
+
+def main() -> None:
+    """The command. Exit codes: 0 done, 2 bad input."""
+    parser = argparse.ArgumentParser(prog="scripts/prepare_mnist", description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds the four files, compressed as published")
+    parser.add_argument("data_dir", nargs="?", help="where to; TensorFlow Datasets' own by default")
+    arguments = parser.parse_args()
+    from nalu_seq.startup import start_tensorflow
+
+    start_tensorflow()
+    from nalu_seq.data.mnist import prepare
+
+    try:
+        print(prepare(arguments.folder, arguments.data_dir))
+    except BadInput as error:
+        refuse(error)
+
+
+if __name__ == "__main__":
+    main()
