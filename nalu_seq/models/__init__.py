@@ -1,7 +1,16 @@
 """Models: an encoder, a head and a unit put together with Keras alone."""
 
 from nalu_seq import units  # so that one import lets Keras load any of our models
-from nalu_seq.models import encoders, heads
+from nalu_seq.models import baselines, encoders, heads
 from nalu_seq.models.build import StreamModel, build, build_stream, units_of
 
-__all__ = ["StreamModel", "build", "build_stream", "encoders", "heads", "units", "units_of"]
+__all__ = [
+    "StreamModel",
+    "baselines",
+    "build",
+    "build_stream",
+    "encoders",
+    "heads",
+    "units",
+    "units_of",
+]

@@ -23,7 +23,7 @@ def build(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
-    features: int,
+    features: int | tuple[int, ...],
     units: int,
     sequence: bool = True,
     length: int | None = None,
@@ -37,7 +37,7 @@ def build(
         encoder: makes the encoder's layer, from `nalu_seq.models.encoders`.
         head: makes the head's layer from a unit, from `nalu_seq.models.heads`.
         unit: makes the unit, given `units`.
-        features: size of one step's input.
+        features: size of one step's input, or its shape.
         units: size of one step's output.
         sequence: whether there is a time axis; without one the model is
             `[batch, features] -> [batch, units]`, and neither encoder nor head may need it.
@@ -55,7 +55,8 @@ def build(
                 f"{' and '.join(needy)} {need} steps in time, which this task has not: "
                 "use encoder=none and head=readout or head=dense"
             )
-    x = y = keras.Input((length, features) if sequence else (features,), name="x")
+    shape = _shape(features)
+    x = y = keras.Input((length, *shape) if sequence else shape, name="x")
     for layer in layers:
         y = layer(y)
     return keras.Model(x, y, name="model")
@@ -65,7 +66,7 @@ def build_stream(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
-    features: int,
+    features: int | tuple[int, ...],
     units: int,
 ) -> StreamModel:
     """The same model as `build`'s, on the same variables in the same order, with states passed on.
@@ -73,7 +74,7 @@ def build_stream(
     Args: as for `build`.
     """
     layers = _layers(encoder, head, unit, units, unroll=False, return_state=True)
-    x = y = keras.Input((None, features), name="x")
+    x = y = keras.Input((None, *_shape(features)), name="x")
     inputs, outputs, initial_states = [], [], []
     for layer in layers:
         if not hasattr(layer, "get_initial_state"):
@@ -99,6 +100,10 @@ def units_of(model: keras.Model) -> list[Any]:
         if hasattr(unit, "penalties"):
             found.append(unit)
     return found
+
+
+def _shape(features: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (features,) if isinstance(features, int) else tuple(features)
 
 
 def _initial_states(layer: Any) -> list[Any]:

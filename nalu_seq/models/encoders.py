@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 import keras
 
+from nalu_seq.models.convnet import Convnet
 from nalu_seq.models.heads import UnitCell
 
 ACTIVATIONS = ("tanh", "relu")
+OUTPUTS = ("linear", "softmax")
+PADDINGS = ("valid", "same")
 MLP_ACTIVATIONS = (
     "tanh", "sigmoid", "relu", "relu6", "prelu", "leaky_relu", "elu", "selu", "softplus",
     "softsign", "hard_sigmoid", "hard_tanh", "linear",
@@ -59,6 +62,33 @@ def mlp(
         learned = activation == "prelu"
         stack.append(keras.layers.PReLU() if learned else keras.layers.Activation(activation))
     return keras.Sequential(stack, name="mlp")
+
+
+def convnet(
+    outputs: int,
+    filters: list[int],
+    hidden: int,
+    activation: str,
+    padding: str,
+    *,
+    unroll: bool,
+    return_state: bool,
+) -> keras.layers.Layer:
+    """Convolutions on each picture: all frames of all sequences in one call."""
+    del unroll, return_state
+    if not isinstance(filters, list) or not filters:
+        raise ValueError(f"encoder.filters must be a list of positive integers, not {filters!r}")
+    for name, valid in (("activation", OUTPUTS), ("padding", PADDINGS)):
+        if (given := {"activation": activation, "padding": padding}[name]) not in valid:
+            raise ValueError(f"encoder.{name} must be {' or '.join(valid)}, not {given!r}")
+    return Convnet(
+        _positive(outputs, "outputs"),
+        [_positive(count, "filters") for count in filters],
+        hidden=_positive(hidden, "hidden"),
+        activation=activation,
+        padding=padding,
+        name="convnet",
+    )
 
 
 def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:

@@ -30,9 +30,10 @@ def map_members(
         NotVectorised: without `loop`, if there is a layer that can't be mapped over members.
     """
     if loop:
-        # Unstacked at once: the gradient of a slice is a stack of zeros for each member.
-        parts = zip(*(tf.unstack(value) for value in tf.nest.flatten(stacked)), strict=True)
-        made = [one_member(tf.nest.pack_sequence_as(stacked, list(part))) for part in parts]
+        members = int(tf.nest.flatten(stacked)[0].shape[0])
+        # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.
+        flat = zip(*(tf.unstack(value, members) for value in tf.nest.flatten(stacked)), strict=True)
+        made = [one_member(tf.nest.pack_sequence_as(stacked, list(one))) for one in flat]
         return tf.nest.map_structure(lambda *parts: tf.stack(parts), *made)
     with _conversion_errors() as told:
         try:
