@@ -92,6 +92,7 @@ class Config:
     """Every key; the groups are checked by what they instantiate."""
 
     task: Any = MISSING
+    data: Any = None  # pictures, for the tasks that need some
     encoder: Any = MISSING
     head: Any = MISSING
     unit: Any = MISSING

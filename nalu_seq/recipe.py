@@ -41,6 +41,7 @@ COMPILE = ("graph", "xla")
 JUDGES = ("loss", "validation")
 # What the builders give to a group's object, so that a config can't.
 GIVEN = {
+    "task": ("data",),
     "encoder": ("unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
     "unit": ("units", "name", "dtype", "trainable"),
@@ -75,7 +76,7 @@ class Recipe:
             raise BadInput(str(error)) from error
         if len(set(self.seeds)) < len(self.seeds):
             raise BadInput(f"seeds={self.seeds} names a seed twice: each may stand once")
-        self.task: Task = _instantiate("task", cfg.task)
+        self.task = self._task()
         self.cases = cross(self.task.cases, _plain(cfg.cases))
         self.members = list(itertools.product(self.cases, self.seeds))
         self._head = _instantiate("head", cfg.head)
@@ -170,6 +171,20 @@ class Recipe:
             inner = _instantiate("unit", shipped("unit", named))
         node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
         return partial(_instantiate("encoder", node), unit=inner), unit
+
+    def _task(self) -> Task:
+        """The task, with its pictures if it is one that needs some."""
+        made, option = _instantiate("task", self.cfg.task), self.choices.get("task")
+        if not isinstance(made, partial):
+            if self.cfg.data is not None:
+                raise BadInput(f"data: task={option} takes none")
+            return made
+        if self.cfg.data is None:
+            raise BadInput(f"task={option} needs data; valid: {', '.join(options('data'))}")
+        try:
+            return made(data=_instantiate("data", self.cfg.data))
+        except ValueError as error:
+            raise BadInput(f"task: {first_line(error)}") from error
 
     def _varying(self, key: str, default: Any) -> Any:
         """A setting's value, or one for each member where the cases differ in it."""
@@ -309,12 +324,13 @@ def _instantiate(group: str, node: DictConfig) -> Any:
     if target is None:
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
     try:
-        given = GIVEN.get(group, ())
-        known = [k for k in _arguments(hydra.utils.get_object(target)) if k not in given]
+        given, arguments = GIVEN.get(group, ()), _arguments(hydra.utils.get_object(target))
+        known = [k for k in arguments if k not in given]
         for key in map(str, node):
             if key not in ("_target_", "_partial_", *known):
                 raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
-        if bool(node.get("_partial_")) != (group != "task"):
+        completed = "data" in arguments if group == "task" else group != "data"
+        if bool(node.get("_partial_")) != completed:
             raise BadInput(f"{group}._partial_ can't change")
         return hydra.utils.instantiate(node, _convert_="all")
     except BadInput:

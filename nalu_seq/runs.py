@@ -36,8 +36,10 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
         reason = first_line(error)
         raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
     assert isinstance(cfg, DictConfig) and isinstance(plain, dict)
+    if plain.get("data") is not None:
+        chosen["data"] = str(choices.get("data"))
     if not trust:
-        for group in GROUPS:
+        for group in chosen:
             _check_group(directory, group, chosen[group], plain[group])
         _check_no_interpolation(directory, plain)
     return cfg, chosen

@@ -1,6 +1,7 @@
 """Measures a population on a task's splits; long sequences are streamed in pieces."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,8 +15,6 @@ from nalu_seq.training.population import Population
 from nalu_seq.training.random import Stream
 from nalu_seq.units.weights import sparsity_error
 
-# Sequence steps x examples x members held at once: 2^18 of them with 128 floats each are 128 MiB.
-PIECE_STEPS = 2**18
 # Inputs x examples x members held at once, without steps.
 PIECE_INPUTS = 2**24
 
@@ -64,14 +63,14 @@ class Evaluator:
             courses = []
             for *ends, part in self._pieces(split):
                 self.between()
-                y, prediction = ends
+                y, prediction, tally = ends
                 courses.append(part)
             parts = zip(*courses, strict=True)
             course = Course(*(np.concatenate(part, axis=1) for part in parts))
+            metrics = self.task.metrics(y, prediction) | self.task.tallied(tally)
         else:
-            y, prediction = self._examples(split)
             course = None
-        metrics = self.task.metrics(y, prediction)
+            metrics = self.task.metrics(*self._examples(split))
         return {name: value.numpy() for name, value in metrics.items()}, course
 
     def sparsity_error(self) -> np.ndarray | None:
@@ -95,7 +94,7 @@ class Evaluator:
 
             self._traced[name] = some
         examples = task.splits[name].examples
-        size = max(1, PIECE_INPUTS // (len(self.population) * task.features))
+        size = max(1, PIECE_INPUTS // (len(self.population) * math.prod(np.ravel(task.features))))
         pieces = []
         for start in range(0, examples, size):
             self.between()
@@ -104,8 +103,8 @@ class Evaluator:
         y, prediction = (tf.concat(part, axis=1) for part in zip(*pieces, strict=True))
         return y, prediction
 
-    def _pieces(self, name: str) -> Iterator[tuple[Any, Any, Course]]:
-        """Piece by piece: targets and predictions `[M, B, units]` at its last step, its course."""
+    def _pieces(self, name: str) -> Iterator[tuple[Any, Any, Any, Course]]:
+        """Piece by piece: the last step's targets and predictions, the task's tally, the course."""
         assert isinstance(self.task, SequenceTask) and self.stream is not None
         split, members = self.task.splits[name], len(self.population)
         stream = Stream(self.population.seeds, self.cases, name)
@@ -118,13 +117,14 @@ class Evaluator:
             for s in self.stream.initial_states
         ]
         target_state = self.task.target_state(members, split.examples)
-        size = max(1, PIECE_STEPS // (members * split.examples))
+        tally = self.task.tally_start(members, split.examples)
+        size = max(1, self.task.piece_steps // (members * split.examples))
         for start in range(0, split.length, size):
             count = min(size, split.length - start)
-            y, prediction, states, target_state, course = self._traced[shared](
-                stream.keys, tf.constant(start), tf.constant(count), states, target_state
+            y, prediction, states, target_state, tally, course = self._traced[shared](
+                stream.keys, tf.constant(start), tf.constant(count), states, target_state, tally
             )
-            yield y, prediction, Course(*(c.numpy() for c in course))
+            yield y, prediction, tally, Course(*(c.numpy() for c in course))
 
     def _trace_piece(self, split: Split) -> Any:
         task, stream = self.task, self.stream
@@ -132,7 +132,9 @@ class Evaluator:
         members = Stream(self.population.seeds, self.cases, "")
 
         @tf.function
-        def piece(keys: Any, start: Any, count: Any, states: Any, target_state: Any) -> Any:
+        def piece(
+            keys: Any, start: Any, count: Any, states: Any, target_state: Any, tally: Any
+        ) -> Any:
             draws = members.with_keys(keys).at(0, split.examples)
             batch, target_state = task.piece(split, draws, start, count, target_state)
             outputs = self.population([batch.x, *states], model=stream.model)
@@ -140,7 +142,8 @@ class Evaluator:
             error = tf.abs(prediction - batch.y)  # [M, B, T, units]
             right = tf.reduce_all(tf.round(prediction) == batch.y, axis=3)
             course = tf.reduce_mean(error, [1, 3]), tf.reduce_mean(tf.cast(right, tf.float32), 1)
-            return batch.y[:, :, -1], prediction[:, :, -1], states, target_state, course
+            tally = task.tally(batch.y, prediction, tally)
+            return batch.y[:, :, -1], prediction[:, :, -1], states, target_state, tally, course
 
         return piece
 

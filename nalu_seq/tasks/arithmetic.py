@@ -54,6 +54,7 @@ class Arithmetic(ExampleTask):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 4.1, after Trask et al. 2018.
     """
 
+    features: int
     units = 1
     operations: tuple[str, ...] = tuple(OPERATIONS)
 

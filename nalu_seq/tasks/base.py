@@ -64,19 +64,21 @@ class Split:
         length: steps in time, or 0 for a task without.
         low: lower end of the inputs' range, where the task has one.
         high: upper end of it.
+        part: which part of a data set, where the task has one.
     """
 
     examples: int
     length: int = 0
     low: float = 0.0
     high: float = 0.0
+    part: str = ""
 
 
 class Task(ABC):
     """One learning problem; knows nothing of units, models or the training loop.
 
     Attributes:
-        features: size of one input (of one step, for a sequence).
+        features: size of one input (of one step, for a sequence), or its shape.
         units: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
@@ -86,7 +88,7 @@ class Task(ABC):
         criterion: when a member has solved a split.
     """
 
-    features: int
+    features: int | tuple[int, ...]
     units: int
     sequence: bool = False
     length: int | None = None
@@ -121,10 +123,13 @@ class SequenceTask(Task):
     Attributes:
         counts: whether targets are whole numbers, so that a prediction may be rounded.
         train_split: the range and number of examples that training draws.
+        piece_steps: steps x examples x members that are measured at once.
     """
 
     sequence = True
     counts: bool = False
+    # 2^18 of them with 128 floats each are 128 MiB.
+    piece_steps: int = 2**18
 
     @abstractmethod
     def piece(
@@ -145,6 +150,27 @@ class SequenceTask(Task):
         """The target's state before the first step."""
 
     train_split: Split
+
+    def tally_start(self, members: int, examples: int) -> Any:
+        """What `tally` knows before the first step; nothing for a task that tallies nothing."""
+        del members, examples
+        return ()
+
+    def tally(self, y: Any, prediction: Any, before: Any) -> Any:
+        """What a task keeps of every step of a sequence that is measured in pieces.
+
+        Args:
+            y: targets of a piece, `[M, B, T, units]`.
+            prediction: what was predicted, the same.
+            before: what `tally_start` or the piece before gave.
+        """
+        del y, prediction
+        return before
+
+    def tallied(self, tally: Any) -> dict[str, Any]:
+        """Metrics of each member, `[M]`, from what was kept."""
+        del tally
+        return {}
 
     def train_batch(self, draws: Draws) -> Batch:
         """Whole sequences of the training length."""

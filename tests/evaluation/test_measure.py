@@ -32,7 +32,7 @@ def test_streamed_in_pieces_it_measures_the_whole(monkeypatch: pytest.MonkeyPatc
     population = Population(lambda: build(lstm, accumulate, NAU, **parts), 3)
     stream = build_stream(lstm, accumulate, NAU, **parts)
     # Pieces of 4 steps of 3 members x 64 examples, the last one shorter.
-    monkeypatch.setattr(measure, "PIECE_STEPS", 4 * 3 * 64)
+    monkeypatch.setattr(task, "piece_steps", 4 * 3 * 64)
     metrics, course = Evaluator(population, task, CASES, stream).measure("length_23")
 
     draws = Stream([0, 1, 2], CASES, "length_23").at(0, 64)
@@ -85,7 +85,7 @@ def test_memory_does_not_grow_with_length() -> None:
     stream = build_stream(encoders.none, accumulate, NAU, **parts)
     _, course = Watched(population, task, CASES, stream).measure("length_50000")
     assert course is not None and course.mae.shape == (3, 50_000)
-    assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= measure.PIECE_STEPS
+    assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= task.piece_steps
     assert tf.reduce_all(tf.math.is_finite(course.mae))
 
 

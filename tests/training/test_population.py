@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.data.digits import digits
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.tasks.base import Task
 from nalu_seq.tasks.count import Count
+from nalu_seq.tasks.mnist_count import MnistCount
 from nalu_seq.tasks.product import Product
 from nalu_seq.training.optimizers import Adam
 from nalu_seq.training.population import Population, check_seeds
@@ -29,6 +31,15 @@ def accumulate(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) ->
 def count_model(length: int | None = None) -> keras.Model:
     # With NALU, whose first gradients are huge, rounding alone is amplified past any tolerance.
     return build(small_lstm, accumulate, NAU, features=3, units=3, length=length)
+
+
+def convnet(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """An encoder with no mapped form: the population loops over its members."""
+    return encoders.convnet(4, [2], 6, "softmax", "same", unroll=unroll, return_state=return_state)
+
+
+def picture_model(length: int | None = None) -> keras.Model:
+    return build(convnet, accumulate, NAU, features=(8, 8, 1), units=10, length=length)
 
 
 def product_model(length: int | None = None) -> keras.Model:
@@ -77,10 +88,11 @@ def train_alone(task: Task, model: keras.Model, seed: int, steps: int) -> list[f
     ("task", "model", "compiled"),
     [
         (Count(alphabet=3, length=6), count_model, False),
+        (MnistCount(digits(8), length=3), picture_model, False),
         (Product(), product_model, False),
         (Product(), product_model, True),
     ],
-    ids=["lstm", "readout", "readout compiled"],
+    ids=["lstm", "convnet", "readout", "readout compiled"],
 )
 def test_200_steps_stacked_equal_200_steps_alone(task, model, compiled) -> None:
     population = Population(model, SEEDS)

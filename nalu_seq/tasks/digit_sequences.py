@@ -1,0 +1,251 @@
+"""Sequences of pictures of digits, of which a running total is to be told."""
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nalu_seq.data.images import Data
+from nalu_seq.evaluation.references import reference_thresholds
+from nalu_seq.tasks.base import (
+    Batch,
+    Criterion,
+    SequenceTask,
+    Split,
+    check_positive,
+    mean_per_member,
+)
+from nalu_seq.training.random import Draws
+
+# A split is measured on as many pictures as MNIST has to test, in at most so many sequences.
+FRAMES, MOST_SEQUENCES = 10_000, 1000
+
+
+class Part(NamedTuple):
+    """A part of the data set on the device: uint8 `[N, height, width, 1]`, int32 `[N]`."""
+
+    pixels: Any
+    labels: Any
+
+
+class Tally(NamedTuple):
+    """What was read of every frame so far.
+
+    Attributes:
+        y: the target before, `[M, B, units]`.
+        prediction: what was predicted before, the same.
+        rounded: the total of what each step added, each rounded, the same.
+        right: how many frames were read right, `[M]`.
+        frames: how many there were.
+    """
+
+    y: Any
+    prediction: Any
+    rounded: Any
+    right: Any
+    frames: Any
+
+
+class DigitSequences(SequenceTask):
+    """Pictures of digits; the target is a running total, of which the last or every step is told.
+
+    Nobody tells which digit a picture shows. What a model reads in it is how its output changes
+    with it; `digit_accuracy` is the share of frames whose digit that names, `rounded_mae` the error
+    of the total of these changes, each rounded first.
+
+    Without `replacement` sequences are pieces of one permutation of a part of the data, which a
+    member's seed draws, so that an epoch shows each picture once (but for less than a sequence);
+    the order of the sequences is drawn anew for each epoch. With it, every picture is drawn by
+    itself. Splits: `validation`, of the training length, and `length_<n>` from the test pictures,
+    each of 10,000 pictures in at most 1,000 sequences, as far as there are so many.
+
+    Args:
+        data: the pictures.
+        digits: which digits occur.
+        length: the training length.
+        lengths: the lengths to be measured at; the training length is put first if missing.
+        supervise: "every" step, or only the "last".
+        replacement: whether a picture may occur again.
+        reference: a run of a solved accumulator, whose error at each length sets the threshold of
+            success there; by default success is reading as many digits as `accuracy` says.
+
+    Raises:
+        ValueError: one of these is out of its range, or a part of the data has too few pictures for
+            a length; says which and what is valid.
+    """
+
+    counts = True
+    # With 11,520 floats each after the first convolution on MNIST: 180 MiB.
+    piece_steps = 2**12
+    product = False  # whether the total is a product
+    accuracy = 0.99
+
+    def __init__(
+        self,
+        data: Data,
+        digits: list[int] | None = None,
+        length: int = 10,
+        lengths: list[int] | None = None,
+        supervise: str = "last",
+        replacement: bool = False,
+        reference: str | None = None,
+    ) -> None:
+        self.digits = _check_digits(list(range(10)) if digits is None else digits)
+        self.length = check_positive("length", length)
+        if supervise not in ("every", "last"):
+            raise ValueError(f"supervise must be every or last, not {supervise!r}")
+        if not isinstance(replacement, bool):
+            raise ValueError(f"replacement must be true or false, not {replacement!r}")
+        if not isinstance(lengths, list | None):
+            raise ValueError(f"lengths must be a list of positive integers, not {lengths!r}")
+        self.supervise, self.replacement = supervise, replacement
+        self.mean, self.deviation = data.mean, data.deviation
+        self.parts: dict[str, Part] = {}
+        for name, images in data.parts.items():
+            kept = images.of(self.digits)
+            self.parts[name] = Part(tf.constant(kept.pixels), tf.constant(kept.labels))
+        self.features = tuple(self.parts["train"].pixels.shape[1:])
+        self.train_split = Split(self._sequences("train", length), length, part="train")
+        self.splits = {
+            "validation": Split(self._measured("validation", length), length, part="validation")
+        }
+        lengths = lengths or []
+        for n in [*([] if length in lengths else [length]), *lengths]:
+            examples = self._measured("test", check_positive("lengths", n))
+            self.splits[f"length_{n}"] = Split(examples, n, part="test")
+        self.criterion = Criterion("digit_accuracy", self.accuracy, above=True)
+        if reference is not None:
+            thresholds = reference_thresholds(reference, list(self.splits))
+            self.criterion = Criterion("mse", thresholds, selected_by="validation")
+        self._orders: dict[Any, Any] = {}
+
+    @abstractmethod
+    def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
+        """Running totals `[M, B, T, units]` of digits `[M, B, T]`, and what the next piece needs.
+
+        Args:
+            labels: the digits.
+            before: what `target_state` or the piece before gave.
+        """
+
+    def piece(
+        self, split: Split, draws: Draws, start: Any, count: Any, state: Any
+    ) -> tuple[Batch, Any]:
+        """Pictures `[M, B, T, height, width, 1]`, normalised, and totals `[M, B, T, units]`."""
+        if self.replacement:
+            pictures = draws.integers(0, len(self.parts[split.part].labels), count, start)
+        else:
+            # Sequence b takes places b, b + examples, ...: where it stands needs no length.
+            places = draws.examples[:, None] + split.examples * (start + tf.range(count))
+            pictures = tf.gather(self._order(split.part, draws), places, axis=1)
+        return self._batch(split.part, pictures, state)
+
+    def train_batch(self, draws: Draws) -> Batch:
+        """Whole sequences of the training length, in an order that each epoch draws anew."""
+        if self.replacement:
+            return super().train_batch(draws)
+        sequences, examples = self.train_split.examples, draws.examples.shape[0]
+        # Numbered on from epoch to epoch, so that a batch may begin in one and end in the next.
+        numbers = tf.cast(draws.step, tf.int64) * draws.batch_size + tf.cast(
+            draws.examples, tf.int64
+        )
+        first = tf.cast(draws.step, tf.int64) * draws.batch_size // sequences
+        epochs = 2 + (draws.batch_size - 1) // sequences
+        shuffled = [
+            tf.argsort(tf.cast(draws.at(first + i, [0]).bits(sequences)[:, 0], tf.int64))
+            for i in range(epochs)
+        ]  # each [M, sequences]
+        chosen = tf.gather(tf.concat(shuffled, 1), numbers - first * sequences, axis=1)  # [M, B]
+        places = chosen[..., None] + sequences * tf.range(self.length)  # [M, B, T]
+        pictures = tf.gather(self._order("train", draws), places, axis=1, batch_dims=1)
+        return self._batch("train", pictures, self.target_state(len(draws.cases), examples))[0]
+
+    def loss(self, y: Any, prediction: Any) -> Any:
+        """Mean squared error, over every step or at the last."""
+        if self.supervise == "last":
+            y, prediction = y[:, :, -1:], prediction[:, :, -1:]
+        return mean_per_member(tf.square(prediction - y))
+
+    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
+        """`mae` and `mse`; `exact`: the share of sequences whose total rounds to the truth."""
+        right = tf.reduce_all(tf.round(prediction) == y, axis=2)
+        return {
+            "mae": mean_per_member(tf.abs(prediction - y)),
+            "mse": mean_per_member(tf.square(prediction - y)),
+            "exact": mean_per_member(tf.cast(right, tf.float32)),
+        }
+
+    def tally_start(self, members: int, examples: int) -> Tally:
+        """Totals of nothing."""
+        nothing = tf.fill([members, examples, self.units], float(self.product))
+        return Tally(nothing, nothing, nothing, tf.zeros([members]), tf.zeros([]))
+
+    def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
+        """What each step changed, against what it should have changed."""
+        added = tf.round(self._changes(prediction, before.prediction))
+        true = tf.round(self._changes(y, before.y))
+        together = tf.reduce_prod if self.product else tf.reduce_sum
+        change = together(added, axis=2)
+        right = self._named(self._changes(prediction, before.prediction)) == self._named(true)
+        return Tally(
+            y[:, :, -1],
+            prediction[:, :, -1],
+            before.rounded * change if self.product else before.rounded + change,
+            before.right + tf.reduce_sum(tf.cast(right, tf.float32), [1, 2]),
+            before.frames + tf.cast(tf.size(right[0]), tf.float32),
+        )
+
+    def tallied(self, tally: Tally) -> dict[str, Any]:
+        """`digit_accuracy` and `rounded_mae`."""
+        return {
+            "digit_accuracy": tally.right / tally.frames,
+            "rounded_mae": mean_per_member(tf.abs(tally.rounded - tally.y)),
+        }
+
+    def _changes(self, totals: Any, before: Any) -> Any:
+        """What each step added, or multiplied by: `[M, B, T, units]`."""
+        previous = tf.concat([before[:, :, None], totals[:, :, :-1]], axis=2)
+        return tf.math.divide_no_nan(totals, previous) if self.product else totals - previous
+
+    def _named(self, changes: Any) -> Any:
+        """The digits that changes name: the nearest, or of several outputs the largest."""
+        if self.units > 1:
+            return tf.argmax(changes, axis=-1)
+        return tf.round(changes[..., 0])
+
+    def _batch(self, part: str, pictures: Any, state: Any) -> tuple[Batch, Any]:
+        pixels = tf.cast(tf.gather(self.parts[part].pixels, pictures), tf.float32)
+        x = (pixels / 255 - self.mean) / self.deviation
+        y, state = self.totals(tf.gather(self.parts[part].labels, pictures), state)
+        return Batch(x, y), state
+
+    def _order(self, part: str, draws: Draws) -> Any:
+        """Each member's permutation of a part, `[M, N]`, drawn once."""
+        key = part, draws.stream.seeds, draws.cases
+        if key not in self._orders:
+            with tf.init_scope():
+                words = draws.elsewhere(f"order of {part}").bits(len(self.parts[part].labels))
+                self._orders[key] = tf.argsort(tf.cast(words[:, 0], tf.int64))
+        return self._orders[key]
+
+    def _sequences(self, part: str, length: int) -> int:
+        """How many sequences a part has without showing a picture twice."""
+        pictures = len(self.parts[part].labels)
+        if self.replacement:
+            return max(FRAMES // length, 1)
+        if length > pictures:
+            raise ValueError(
+                f"a sequence of {length} needs more pictures than the {pictures} of the {part} "
+                "part: at most so many, or task.replacement=true"
+            )
+        return pictures // length
+
+    def _measured(self, part: str, length: int) -> int:
+        return min(self._sequences(part, length), max(FRAMES // length, 1), MOST_SEQUENCES)
+
+
+def _check_digits(digits: Any) -> list[int]:
+    plain = isinstance(digits, list) and all(type(d) is int and 0 <= d <= 9 for d in digits)
+    if not plain or not digits or len(set(digits)) < len(digits):
+        raise ValueError(f"digits must be a list of digits from 0 to 9, not {digits!r}")
+    return digits

@@ -1,0 +1,28 @@
+"""How many of each digit a sequence of pictures shows."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from nalu_seq.tasks.digit_sequences import DigitSequences
+
+
+class MnistCount(DigitSequences):
+    """How many pictures of each digit there were: ten running counts.
+
+    All else is as for `DigitSequences`; the digit that a step names is the count it adds most to.
+    With `length=1` a count is the label itself: the network trained on labels, the ceiling.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), section 4.2.
+    """
+
+    units = 10
+
+    def target_state(self, members: int, examples: int) -> Any:
+        """The counts so far, `[M, B, 10]`."""
+        return tf.zeros([members, examples, self.units], tf.int32)
+
+    def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
+        """Counts `[M, B, T, 10]`."""
+        counts = before[:, :, None] + tf.cumsum(tf.one_hot(labels, 10, dtype=tf.int32), axis=2)
+        return tf.cast(counts, tf.float32), counts[:, :, -1]

@@ -1,0 +1,30 @@
+"""The sum of the digits that a sequence of pictures shows."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from nalu_seq.tasks.digit_sequences import DigitSequences
+
+
+class MnistSum(DigitSequences):
+    """The running sum of the digits in the pictures.
+
+    All else is as for `DigitSequences`; the digit that a step names is the integer nearest to what
+    it adds. With `length=1` a sum is the label itself: the network trained on labels.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), section 4.2; Madsen & Johansen 2020 (arXiv
+    2001.05016), section 4.2.
+    """
+
+    units = 1
+    accuracy = 0.95
+
+    def target_state(self, members: int, examples: int) -> Any:
+        """The sum so far, `[M, B, 1]`."""
+        return tf.zeros([members, examples, 1], tf.int32)
+
+    def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
+        """Sums `[M, B, T, 1]`."""
+        sums = before[:, :, None] + tf.cumsum(labels, axis=2)[..., None]
+        return tf.cast(sums, tf.float32), sums[:, :, -1]
