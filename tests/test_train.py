@@ -453,6 +453,10 @@ def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", options("task"))
 def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None:
     small = ["seeds=2", "train.steps=2", "train.eval_every=2"]
+    if task == "mnist_parity":
+        small += ["data=digits", "encoder.filters=[2,2]", "encoder.hidden=4", "task.counts=[]"]
+    elif task.startswith("mnist_"):
+        small.insert(0, "variant=quick_digits")
     code, out, err = main(f"task={task}", f"output={tmp_path}", *small)
     assert code == 0, err
     assert out.splitlines()[-1].startswith("run: ")
@@ -475,6 +479,8 @@ def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Pa
     # As a graph: compiling takes seconds, and is tested with the step.
     small = ["hydra.mode=RUN", "seeds=2", "train.steps=2", "train.eval_every=2"]
     small += ["train.compile=graph", *(f"{key}={o[0]}" for key, o in swept(experiment).items())]
+    if "_mnist_" in experiment:
+        small.insert(0, "variant=quick_digits")
     code, out, err = main(f"experiment={experiment}", f"output={tmp_path}", *small)
     assert code == 0, err
     directory = Path(out.splitlines()[-1].removeprefix("run: "))
