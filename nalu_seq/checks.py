@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -26,6 +28,24 @@ def refuse(error: Exception | str) -> NoReturn:
     line = " ".join(str(error).split())
     print(f"nalu_seq: {line}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def fail(error: OSError | str) -> NoReturn:
+    """Say in one line what the machine did not let us do, and leave with exit code 1."""
+    print(f"nalu_seq: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Leave quietly when nobody reads what is printed any more, as under `| head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would fail again when Python leaves.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None
 
 
 class CheckBeforeRun(Callback):

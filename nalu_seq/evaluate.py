@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.checks import refuse
+from nalu_seq.checks import heard, refuse
 from nalu_seq.config import BadInput, first_line, register
 
 CHANGEABLE = ("task.lengths", "task.range", "task.ranges", "task.extrapolate")
@@ -36,7 +36,8 @@ def main() -> None:
     arguments = parser.parse_args()
     register()
     try:
-        _evaluate(arguments)
+        with heard():
+            _evaluate(arguments)
     except (OmegaConfBaseException, YAMLError) as error:
         refuse(first_line(error))
     except BadInput as error:
@@ -57,7 +58,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     from nalu_seq.evaluation.extrapolation import extrapolate
     from nalu_seq.recipe import Recipe
-    from nalu_seq.training.checkpoints import NoCheckpoint
+    from nalu_seq.training.checkpoints import NoCheckpoint, told
     from nalu_seq.training.session import open_run
 
     OmegaConf.set_struct(cfg, True)
@@ -65,12 +66,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     recipe = Recipe(cfg, choices)
     population, _, checkpoints = open_run(recipe, arguments.run)
     try:
-        step, damaged = checkpoints.restore()
+        step, passed = checkpoints.restore()
     except NoCheckpoint as error:
         raise BadInput(str(error)) from error
-    if damaged:
-        passed = ", ".join(map(str, damaged))
-        print(f"checkpoint {passed} is damaged: using step {step}", file=sys.stderr)
+    if passed:
+        print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
     if arguments.export:
         seed, file = arguments.export
         _export(recipe, population, seed, file, arguments.case)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nalu_seq.checks import refuse
+from nalu_seq.checks import heard, refuse
 from nalu_seq.config import BadInput
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
     arguments = _arguments()
     try:
-        _report(arguments)
+        with heard():
+            _report(arguments)
     except BadInput as error:
         refuse(error)
 

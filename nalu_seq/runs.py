@@ -9,6 +9,7 @@ from yaml import YAMLError
 
 from nalu_seq.config import BadInput, Config, first_line, options, shipped
 
+RESUMABLE = ("train.steps", "strategy")  # what may change when a run goes on
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 WRONG = (AttributeError, TypeError, ValueError)  # what reading a file of another kind may raise
 

@@ -11,11 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.checks import refuse
+from nalu_seq.checks import fail, heard, refuse
 from nalu_seq.config import BadInput, conf_dir, options, register
-from nalu_seq.runs import GROUPS, check_no_links, read_run
-
-RESUMABLE = ("train.steps", "strategy")
+from nalu_seq.runs import GROUPS, RESUMABLE, check_no_links, read_run
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -82,7 +80,11 @@ def _explain(error: Exception) -> str:
 
 
 def main() -> None:
-    """The command. Exit codes: 0 done, 2 bad input, 128 + signal when interrupted after saving."""
+    """The command.
+
+    Exit codes: 0 done, 1 what the machine refused, such as a full disk, 2 bad input, 128 + signal
+    when interrupted after saving.
+    """
     # Hydra would print several lines and exit with 1 by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
@@ -90,15 +92,18 @@ def main() -> None:
     arguments = sorted(sys.argv[1:], key=lambda a: a not in ("-m", "--multirun"))
     sys.argv[1:] = arguments
     try:
-        if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
-            _resumed(arguments)
-        else:
-            _refuse_empty_groups(arguments)
-            _composed()
+        with heard():
+            if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
+                _resumed(arguments)
+            else:
+                _refuse_empty_groups(arguments)
+                _composed()
     except (HydraException, OmegaConfBaseException) as error:
         refuse(_explain(error))
     except (BadInput, YAMLError, UnicodeDecodeError) as error:
         refuse(error)
+    except OSError as error:
+        fail(error)
     except KeyboardInterrupt:
         print("nalu_seq: interrupted before the first step; nothing to resume", file=sys.stderr)
         sys.exit(130)

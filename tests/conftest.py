@@ -2,10 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
 import absl.logging
 import pytest
 from hypothesis import settings
+
+import nalu_seq.train
+from tests.commands import TINY, train
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
 
@@ -20,6 +24,28 @@ def seed():
     """Make what a test draws independent of the tests before it."""
     if keras := sys.modules.get("keras"):  # a test without Keras does not wait for its import
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """The command in this process: (exit code, its stdout, its stderr)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *arguments])
+        code = 0
+        try:
+            nalu_seq.train.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        return code, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run that was never interrupted."""
+    return train(tmp_path_factory.mktemp("runs"), *TINY, "train.steps=40", "train.eval_every=10")
 
 
 # Hydra's logging set-up closes every handler, and absl's closes a stream that is no longer

@@ -3,14 +3,20 @@
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
 
 KEPT = 2
+NO_NOTES: Mapping[str, Any] = MappingProxyType({})
+_FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
+
+Objection = Callable[[Mapping[str, Any]], str | None]
 
 
 class NoCheckpoint(Exception):
@@ -20,8 +26,9 @@ class NoCheckpoint(Exception):
 class Checkpoints:
     """The checkpoints of a run, `checkpoints/<step>/`, the newest two.
 
-    A checkpoint is a folder with what `tf.train.Checkpoint` writes and a manifest of checksums. It
-    is written under another name, synced, and renamed, so that a crash leaves it whole or absent.
+    A checkpoint is a folder with what `tf.train.Checkpoint` writes, notes, and a manifest of
+    checksums. It is written under another name, synced, and renamed, so that a crash leaves it
+    whole or absent.
 
     Args:
         directory: where they are.
@@ -32,64 +39,107 @@ class Checkpoints:
         self.directory = directory
         self._checkpoint = tf.train.Checkpoint(**trackables)
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, notes: Mapping[str, Any] = NO_NOTES) -> None:
         """Write the checkpoint of `step`, then drop all but the newest `KEPT`.
 
         One of the same step is replaced: an interrupted measurement leaves a checkpoint of its
         step, and the resumed run, having measured, writes another whose mean loss starts anew.
+
+        Args:
+            step: its name.
+            notes: what whoever reads it shall know before, as JSON has it.
+
+        Raises:
+            OSError: it can't be written; those before it are as they were.
         """
         target, partial = self.directory / str(step), self.directory / f".{step}.partial"
-        replaced = self.directory / f".{step}.replaced"
-        for left in (partial, replaced):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for left in self.directory.glob(".*.partial"):
             shutil.rmtree(left, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self._checkpoint.write(str(partial / "state"))
-        (partial / "manifest.json").write_text(json.dumps(_checksums(partial), indent=1))
-        for path in (*partial.iterdir(), partial):
-            _sync(path)
+        try:
+            self._write(partial, notes)
+        except tf.errors.OpError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise OSError(f"checkpoint {step}: {error.message}") from error
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)  # a full disk has room again
+            raise
+        replaced = self._replaced(step)
         if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
             target.rename(replaced)
         partial.rename(target)
         _sync(self.directory)
         shutil.rmtree(replaced, ignore_errors=True)
         self.discard(self._steps()[:-KEPT])
 
+    def notes(self, step: int) -> Mapping[str, Any]:
+        """What was noted when the checkpoint of `step` was saved."""
+        return _notes(self._folder(step))
+
+    def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
+        directory.mkdir()
+        self._checkpoint.write(str(directory / "state"))
+        (directory / "notes.json").write_text(json.dumps(dict(notes)))
+        (directory / "manifest.json").write_text(json.dumps(_checksums(directory), indent=1))
+        for path in (*directory.iterdir(), directory):
+            _sync(path)
+
     def discard(self, steps: Iterable[int]) -> None:
         """Remove checkpoints, such as damaged ones, which would count among those that are kept."""
         for step in steps:
-            shutil.rmtree(self.directory / str(step), ignore_errors=True)
+            shutil.rmtree(self._folder(step), ignore_errors=True)
 
-    def restore(self) -> tuple[int, list[int]]:
+    def restore(self, objection: Objection = lambda notes: None) -> tuple[int, dict[int, str]]:
         """Read the newest sound checkpoint into the variables.
 
+        Args:
+            objection: why one with these notes shall be passed over; None if it shall not.
+
         Returns:
-            Its step, and the steps of newer ones that were damaged and passed over.
+            Its step, and why newer ones were passed over, by step.
 
         Raises:
-            NoCheckpoint: there is none, every one is damaged, or it is another model's.
+            NoCheckpoint: there is none, every one is passed over, or it is another model's.
         """
-        damaged: list[int] = []
+        passed: dict[int, str] = {}
         for step in reversed(self._steps()):
-            if _is_sound(self.directory / str(step)):
-                prefix = str(self.directory / str(step) / "state")
-                try:
-                    self._checkpoint.read(prefix).assert_consumed()
-                except (ValueError, AssertionError, tf.errors.OpError) as error:
-                    raise NoCheckpoint(
-                        f"checkpoint {step} in {self.directory} does not fit the run's config"
-                    ) from error
-                return step, damaged
-            damaged.append(step)
+            folder = self._folder(step)
+            reason = objection(_notes(folder)) if _is_sound(folder) else "is damaged"
+            if reason:
+                passed[step] = reason
+                continue
+            try:
+                self._checkpoint.read(str(folder / "state")).assert_consumed()
+            except (ValueError, AssertionError, tf.errors.OpError) as error:
+                raise NoCheckpoint(
+                    f"checkpoint {step} in {self.directory} does not fit the run's config"
+                ) from error
+            return step, passed
         raise NoCheckpoint(
-            f"{self.directory} holds no checkpoint"
-            if not damaged
-            else f"every checkpoint in {self.directory} is damaged (steps {damaged})"
+            f"no checkpoint in {self.directory} can be used: {told(passed)}"
+            if passed
+            else f"{self.directory} holds no checkpoint"
         )
 
     def _steps(self) -> list[int]:
         if not self.directory.is_dir():
             return []
-        return sorted(int(p.name) for p in self.directory.iterdir() if p.name.isdecimal())
+        found = (_FOLDER.fullmatch(path.name) for path in self.directory.iterdir())
+        return sorted({int(match[1] or match[2]) for match in found if match})
+
+    def _folder(self, step: int) -> Path:
+        """Where a checkpoint is: after a crash between two renames, where it was put aside."""
+        target, replaced = self.directory / str(step), self._replaced(step)
+        return replaced if replaced.exists() and not target.exists() else target
+
+    def _replaced(self, step: int) -> Path:
+        return self.directory / f".{step}.replaced"
+
+
+def told(passed: Mapping[int, str]) -> str:
+    """Why checkpoints were passed over, in one line."""
+    return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
 
 
 def _checksums(directory: Path) -> dict[str, str]:
@@ -102,10 +152,21 @@ def _checksums(directory: Path) -> dict[str, str]:
 
 def _is_sound(directory: Path) -> bool:
     try:
+        # Some other kinds of files would keep whoever reads them waiting.
+        if not all(path.is_file() for path in directory.iterdir()):
+            return False
         manifest = json.loads((directory / "manifest.json").read_text())
-    except (OSError, ValueError):
+        return bool(manifest) and manifest == _checksums(directory)
+    except (OSError, ValueError, RecursionError):
         return False
-    return bool(manifest) and manifest == _checksums(directory)
+
+
+def _notes(directory: Path) -> Mapping[str, Any]:
+    try:
+        notes = json.loads((directory / "notes.json").read_text())
+    except (OSError, ValueError, RecursionError):
+        return NO_NOTES
+    return notes if isinstance(notes, dict) else NO_NOTES
 
 
 def _sync(path: Path) -> None:

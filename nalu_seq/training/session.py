@@ -19,6 +19,7 @@ import tensorflow as tf
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from nalu_seq.checks import fail
 from nalu_seq.config import PACKAGE, BadInput
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import Outcome
@@ -27,9 +28,10 @@ from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.console import ProgressBar, results_table
 from nalu_seq.reporting.record import Record, read_record
 from nalu_seq.reporting.tensorboard import TensorBoard
-from nalu_seq.training.checkpoints import Checkpoints, NoCheckpoint
+from nalu_seq.training.checkpoints import Checkpoints
 from nalu_seq.training.loop import Interrupted, Interruption, Measurement, loop
 from nalu_seq.training.population import Population
+from nalu_seq.training.resume import notes, restore
 from nalu_seq.training.step import Trainer
 
 PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
@@ -48,6 +50,12 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
         except KeyboardInterrupt:
             print("stopped at once, after the last checkpoint's step; ", end="")
             _leave_interrupted(directory, signal.SIGINT)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            saved = any((directory / "checkpoints").glob("[0-9]*"))
+            advice = f"then {_go_on(directory)}" if saved else "nothing is saved yet: start anew"
+            fail(f"{error}: mend that; {advice}")
 
 
 def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interruption) -> None:
@@ -59,7 +67,8 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
     record = Record(directory / "metrics.csv", recipe.member_cases, recipe.member_seeds)
     steps = recipe.cfg.train.steps
     if resume:
-        _restore(checkpoints, record, trainer, steps, directory, console)
+        if told := restore(checkpoints, record, trainer, recipe):
+            console.print(told, highlight=False)
         replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(recipe.cfg))
         (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
     begun = int(trainer.step.numpy())
@@ -91,7 +100,7 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
         trainer.seconds.assign(before + time.perf_counter() - started)
         if trainer.restarts:
             trainer.restarts.save()
-        checkpoints.save(step)
+        checkpoints.save(step, notes(recipe, record))
 
     progress = ProgressBar(
         console,
@@ -138,31 +147,6 @@ def open_run(recipe: Recipe, directory: Path) -> tuple[Population, Trainer, Chec
     return population, trainer, Checkpoints(directory / "checkpoints", trainer.trackables())
 
 
-def _restore(
-    checkpoints: Checkpoints,
-    record: Record,
-    trainer: Trainer,
-    steps: int,
-    directory: Path,
-    console: Console,
-) -> None:
-    try:
-        step, damaged = checkpoints.restore()
-    except NoCheckpoint as error:
-        raise BadInput(f"nothing to resume: {error}") from error
-    if damaged:
-        console.print(
-            f"checkpoint {', '.join(map(str, damaged))} is damaged: going on from step {step}",
-            highlight=False,
-        )
-        checkpoints.discard(damaged)
-    if step > steps or (step == steps and record.has(step)):
-        raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
-    record.cut_after(step)
-    if trainer.restarts:
-        trainer.restarts.load()
-
-
 @contextlib.contextmanager
 def _alone_in(directory: Path) -> Iterator[None]:
     """Hold a run's directory: two trainings in one would record each row twice."""
@@ -177,9 +161,13 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 
 def _leave_interrupted(directory: Path, number: int) -> NoReturn:
-    print(f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}")
+    print(_go_on(directory))
     print(f"run: {directory}", flush=True)
     raise SystemExit(128 + number)
+
+
+def _go_on(directory: Path) -> str:
+    return f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}"
 
 
 def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nalu_seq.config import BadInput
 from nalu_seq.reporting.record import Record, Row, read_record
 from nalu_seq.training.loop import Measurement
 
@@ -35,21 +36,59 @@ def test_a_second_record_goes_on_with_the_first(tmp_path: Path) -> None:
     assert [r.step for r in read_record(tmp_path / "metrics.csv")] == [0, 0, 10, 10]
 
 
-@pytest.mark.parametrize("torn", ["", "20,defa", "2", "10,default,7,train"])
-def test_cutting_drops_later_rows_and_a_torn_one(tmp_path: Path, torn: str) -> None:
+@pytest.mark.parametrize("torn", ["", "20,defa", "2", "10,default,7,train", "\n\n", "\0"])
+def test_it_is_cut_to_a_mark_whatever_came_after(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "metrics.csv"
     record = recorded(path, [0, 10])
-    expected = path.read_text()
+    expected, mark = path.read_text(), record.mark()
     recorded(path, [20])
     with path.open("a") as file:
         file.write(torn)
-    record.cut_after(10)
-    assert path.read_text() == expected
+    record = Record(path, ["default", "default"], [3, 7])
+    assert record.holds(mark)
+    record.cut(mark)
+    assert path.read_text() == expected and record.mark() == mark
 
 
-def test_a_lost_header_comes_back(tmp_path: Path) -> None:
+def test_rows_of_a_step_that_were_torn_are_not_half_kept(tmp_path: Path) -> None:
+    # A checkpoint of step 10 before its rows: an interrupted measurement leaves one.
     path = tmp_path / "metrics.csv"
-    record = recorded(path, [])
-    path.write_text("")
-    record.cut_after(10)
-    assert path.read_text() == "step,case,seed,split,metric,value\n"
+    mark = recorded(path, [0]).mark()
+    recorded(path, [10])
+    with path.open("r+") as file:
+        file.truncate(file.seek(0, 2) - len("10,default,7,train,loss,nan\n"))
+    record = Record(path, ["default", "default"], [3, 7])
+    assert record.has(10)
+    record.cut(mark)
+    assert not record.has(10)
+
+
+def test_what_was_lost_or_changed_before_a_mark_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    mark = recorded(path, [0, 10]).mark()
+    whole = path.read_bytes()
+    for damaged in (
+        whole[:-1],
+        b"",
+        whole.replace(b"0.333333343", b"0.333333344"),
+        b"\xff" + whole,
+    ):
+        path.write_bytes(damaged)
+        assert not recorded(path, []).holds(mark)
+        assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("mark", [None, 3, {}, {"bytes": -1, "sha256": ""}, {"bytes": "1"}])
+def test_a_mark_of_another_kind_is_no_mark(tmp_path: Path, mark: object) -> None:
+    assert not recorded(tmp_path / "metrics.csv", [0]).holds(mark)
+
+
+@pytest.mark.parametrize(
+    "row", ["x,default,3,train,loss,1", "1,default,3", "", "\0", "1,a,b,c,d,e"]
+)
+def test_a_row_of_another_kind_is_named(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "metrics.csv"
+    recorded(path, [0])
+    path.write_text(f"{path.read_text()}{row or 'é'}\n")
+    with pytest.raises(BadInput, match=r"metrics.csv: line 4 is no row of ours"):
+        read_record(path)

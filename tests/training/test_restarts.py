@@ -159,7 +159,7 @@ def test_a_checkpoint_keeps_what_it_knows(tmp_path: Path) -> None:
     made = Checkpoints(tmp_path, first.trackables())
     made.save(23)
     later = Restarts(rule, Population(model, 3))
-    assert Checkpoints(tmp_path, later.trackables()).restore() == (23, [])
+    assert Checkpoints(tmp_path, later.trackables()).restore() == (23, {})
     later.load()
     assert later.count.tolist() == [len(steps) for steps in early]
     late = watch(later, [errors[23:] for errors in members], begin=23)

@@ -1,0 +1,79 @@
+"""Going on with a run: from its newest checkpoint that fits its record and its config."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from nalu_seq.config import BadInput
+from nalu_seq.recipe import Recipe
+from nalu_seq.reporting.record import Record
+from nalu_seq.runs import RESUMABLE
+from nalu_seq.training.checkpoints import Checkpoints, NoCheckpoint, told
+from nalu_seq.training.step import Trainer
+
+# What does not change what a run is: where it went, and what resuming it was called with.
+FREE = (*RESUMABLE, "output", "resume")
+
+
+def notes(recipe: Recipe, record: Record) -> dict[str, Any]:
+    """What a checkpoint keeps beside the variables: how far the record is, and the config."""
+    return {"record": record.mark(), "config": _settings(recipe)}
+
+
+def restore(checkpoints: Checkpoints, record: Record, trainer: Trainer, recipe: Recipe) -> str:
+    """Read the newest checkpoint that fits, and cut the record to where it was then.
+
+    Returns:
+        What there is to tell a user of checkpoints that were passed over.
+
+    Raises:
+        BadInput: there is none, the config was changed since, or all steps are made.
+    """
+
+    def objection(notes: Mapping[str, Any]) -> str | None:
+        _check_unchanged(notes.get("config"), _settings(recipe))
+        whole = record.holds(notes.get("record"))
+        return None if whole else f"is of rows that {record.path.name} no longer holds"
+
+    try:
+        step, passed = checkpoints.restore(objection)
+    except NoCheckpoint as error:
+        raise BadInput(f"nothing to resume: {error}") from error
+    record.cut(checkpoints.notes(step)["record"])
+    directory, steps = record.path.parent, recipe.cfg.train.steps
+    # Without a summary it was killed after its last checkpoint: that is left to be made.
+    done = (directory / "summary.json").exists() and record.has(step)
+    if step > steps or (step == steps and done):
+        raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
+    checkpoints.discard(passed)
+    if trainer.restarts:
+        trainer.restarts.load()
+    return f"{told(passed)}: going on from step {step}" if passed else ""
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """The config under dotted names, without what resuming may change."""
+    settings: dict[str, Any] = {}
+
+    def add(path: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                add(f"{path}.{key}" if path else str(key), value)
+        elif not path.startswith(FREE):
+            settings[path] = node
+
+    add("", OmegaConf.to_container(recipe.cfg, resolve=True))
+    return settings
+
+
+def _check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
+    if not isinstance(trained, dict):
+        return  # then its record does not fit either
+    for key in sorted({*trained, *now}):
+        before, after = trained.get(key), now.get(key)
+        if repr(before) != repr(after):  # as text: nan equals nan
+            raise BadInput(
+                f"{key} is {after!r} in the run's config, but it was trained with {before!r}: "
+                "put that back, resume keeps the run's own config"
+            )

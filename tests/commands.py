@@ -1,0 +1,40 @@
+"""The command as a user calls it: in processes of its own, with a small `count`."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+TINY = ["task.lengths=[10,20]", "encoder.units=4", "seeds=2", "train.batch_size=4"]
+
+
+def command(*arguments: str, module: str = "train") -> list[str]:
+    return [sys.executable, "-m", f"nalu_seq.{module}", *arguments]
+
+
+def train(directory: Path, *arguments: str) -> Path:
+    """Train in a subprocess; the run's directory is what the last line says."""
+    done = subprocess.run(
+        command(f"output={directory}", *arguments), capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.splitlines()[-1].removeprefix("run: "))
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def resume(directory: Path, *arguments: str) -> Path:
+    done = subprocess.run(
+        command(f"resume={directory}", *arguments), capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.splitlines()[-1].removeprefix("run: "))
+
+
+def copy(run: Path, target: Path) -> Path:
+    subprocess.run(["cp", "-r", str(run), str(target / "copy")], check=True)
+    return target / "copy"
