@@ -1,0 +1,204 @@
+#!/usr/bin/env python
+"""How fast a population trains, beside what it replaces and beside the arithmetic alone.
+
+    scripts/bench.py [WORKLOAD ...] [--rounds 5] [--seconds 2] [--json]
+
+Each contestant is a process, or one on each core, that waits for its turn; they take turns round by
+round, so that whatever else the machine does is shared. Wall time per member-step, medians:
+
+    population   the training step as `train` runs it, drawing included, on all cores
+    users        one member as a Keras user trains it: one compiled call a step; one process a core
+    best         one member, many steps in one compiled call, the fastest form of several; the same
+    floor        the unavoidable arithmetic at the population's sizes, many repetitions in one call
+
+`evaluate` and `keras_examples` compare what they measure in the same way.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+CONTESTANTS = ("population", "users", "best", "floor")
+ON_EACH_CORE = ("users", "best")
+MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
+ARITHMETIC = ["task=arithmetic", "seeds={members}"]
+# Workload: what composes it, and how many members it has.
+WORKLOADS: dict[str, tuple[list[str], int]] = {
+    **{f"single_module_{unit}": ([*MODULE, f"unit={unit}"], 225)
+       for unit in ("nac", "nalu", "nau", "nmu", "real_npu")},
+    "arithmetic_nalu": ([*ARITHMETIC, "unit=nalu", "encoder.unit=nalu"], 100),
+    "arithmetic_nmu": ([*ARITHMETIC, "unit=nmu", "encoder.unit=nau"], 100),
+    "count_10": (["task=count", "seeds={members}"], 10),
+    "count_100": (["task=count", "seeds={members}"], 100),
+    "mnist_count_1": (["task=mnist_count", "seeds={members}"], 1),
+    "mnist_count_4": (["task=mnist_count", "seeds={members}"], 4),
+    "evaluate": (["task=count", "task.lengths=[10000]", "seeds={members}"], 10),
+    "keras_mlp": ([], 50),
+    "keras_lstm": ([], 10),
+    "keras_convnet": ([], 4),
+}  # fmt: skip
+
+
+class Contestant:
+    """The processes of one contestant, which wait for their turn.
+
+    Args:
+        name: which.
+        workload: of what.
+        data: overrides for the data, such as where MNIST is.
+    """
+
+    def __init__(self, name: str, workload: str, data: list[str]) -> None:
+        self.name = name
+        cores = sorted(os.sched_getaffinity(0))
+        places = [[core] for core in cores] if name in ON_EACH_CORE else [cores]
+        worker = Path(__file__).parent / "bench_worker.py"
+        overrides, members = WORKLOADS[workload]
+        members = members if name in ("population", "floor") else 1
+        composed = [o.format(members=members) for o in overrides]
+        if "mnist" in workload:
+            composed += data
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, str(worker), name, workload, str(members), *composed],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                env={**os.environ, "NALU_SEQ_CORES": ",".join(map(str, place))},
+            )
+            for place in places
+        ]  # fmt: skip
+        self.about = self._answers()[0]
+        self.rounds: list[float] = []
+
+    def turn(self, seconds: float) -> None:
+        """Work for about so many seconds, and note the seconds for each member-step."""
+        for process in self._processes:
+            print(seconds, file=process.stdin, flush=True)
+        done = self._answers()
+        # Side by side: what they get done in a second adds up.
+        self.rounds.append(1 / sum(d["member_steps"] / d["seconds"] for d in done))
+        self.about["peak_mib"] = sum(d["peak_mib"] for d in done)
+
+    def _answers(self) -> list[dict[str, Any]]:
+        answers = []
+        for process in self._processes:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{self.name} ended: {process.wait()}")
+            answers.append(json.loads(line))
+        return answers
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+
+
+@contextmanager
+def contestants(workload: str, data: list[str]) -> Iterator[list[Contestant]]:
+    """All that take part in a workload, one after the other made ready."""
+    made: list[Contestant] = []
+    names = [n for n in CONTESTANTS if takes_part(n, workload)]
+    try:
+        for name in names:
+            made.append(Contestant(name, workload, data))
+        yield made
+    finally:
+        for contestant in made:
+            contestant.close()
+
+
+def takes_part(name: str, workload: str) -> bool:
+    """Whether a contestant is in a workload: `evaluate` and Keras' examples have two."""
+    return name in ("population", "users") or not workload.startswith(("evaluate", "keras"))
+
+
+def measure(workload: str, rounds: int, seconds: float, data: list[str]) -> dict[str, Any]:
+    """The medians of a workload's contestants."""
+    with contestants(workload, data) as made:
+        for contestant in made:
+            contestant.turn(seconds / 4)  # to warm up
+            contestant.rounds.clear()
+        for _ in range(rounds):
+            for contestant in made:
+                contestant.turn(seconds)
+        result: dict[str, Any] = {"workload": workload, "members": WORKLOADS[workload][1]}
+        for contestant in made:
+            ms = [1e3 * s for s in contestant.rounds]
+            result[contestant.name] = {
+                "ms_per_member_step": statistics.median(ms),
+                "rounds_ms": ms,
+                **contestant.about,
+            }
+    ours = result["population"]["ms_per_member_step"]
+    for name in ("users", "best"):
+        if name in result:
+            pairs = zip(result[name]["rounds_ms"], result["population"]["rounds_ms"], strict=True)
+            result[f"against_{name}"] = statistics.median(other / own for other, own in pairs)
+    if "floor" in result:
+        result["of_floor"] = ours / result["floor"]["ms_per_member_step"]
+    return result
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Markdown."""
+    head = ["workload", "members", "population", "users", "best", "floor", "against users",
+            "against best", "of the floor", "first step", "peak"]  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for result in results:
+        times = [
+            f"{1e3 * result[n]['ms_per_member_step']:.3g} µs" if n in result else "-"
+            for n in CONTESTANTS
+        ]
+        ratios = [
+            f"{result[key]:.2g}x" if key in result else "-"
+            for key in ("against_users", "against_best", "of_floor")
+        ]
+        own = result["population"]
+        about = [f"{own['first_step_seconds']:.1f} s", f"{own['peak_mib']:.0f} MiB"]
+        row = [result["workload"], str(result["members"]), *times, *ratios, *about]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workload", nargs="*", help=f"{', '.join(WORKLOADS)}; a prefix for several")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
+    parser.add_argument("--data", default="digits", help="mnist_count's: digits, or mnist")
+    parser.add_argument("--json", action="store_true", help="all that was measured")
+    given = parser.parse_args()
+    chosen = [w for w in WORKLOADS if any(w.startswith(g) for g in given.workload or [""])]
+    if unknown := [g for g in given.workload if not any(w.startswith(g) for w in WORKLOADS)]:
+        parser.error(f"no workload {', '.join(unknown)}; valid: {', '.join(WORKLOADS)}")
+    data = [f"data={given.data}"]
+    results = []
+    for workload in chosen:
+        print(f"{workload} ...", file=sys.stderr)
+        results.append(measure(workload, given.rounds, given.seconds, data))
+        if not given.json:
+            print(table(results[-1:]).splitlines()[-1] if results[1:] else table(results))
+    load = os.getloadavg()[0]
+    if given.json:
+        print(json.dumps({"load": load, "results": results}, indent=1))
+    else:
+        print(f"\nLoad at the end: {load:.1f}. {given.rounds} rounds of {given.seconds} s.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The arithmetic that no engine can leave out, at a population's sizes, for scripts/bench.py.
+
+Each is drawing the numbers, and the logarithms, products and convolutions of the forward pass and of
+the gradients of the weights: no layers, no losses, no optimizer, no clip, nothing of Keras.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nalu_seq.recipe import Recipe
+from nalu_seq.training.random import Stream
+
+REPEATS = 10
+
+
+def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
+    """What repeats a workload's arithmetic, many times a call: the faster of graph and XLA."""
+    if workload.startswith("mnist_count"):
+        return _repeated(_convnets(members, recipe), jit=False)
+    if workload.startswith("count"):
+        return _repeated(_lstm(members, recipe), jit=False)
+    unit, hidden = recipe.choices["unit"], 1
+    if workload.startswith("arithmetic"):
+        unit, hidden = ("nalu" if unit == "nalu" else "nau"), 2  # of the first layer, the large one
+    made = [_repeated(_unit(unit, hidden, members, recipe), jit) for jit in (True, False)]
+    return min(made, key=_seconds)
+
+
+def _repeated(one: Callable[[Any], list[Any]], jit: bool) -> Callable[[int], Any]:
+    """Repeats of what takes a step's number and gives gradients, which are added up."""
+    step = tf.Variable(0, dtype=tf.int64)
+    with tf.init_scope():
+        sums = [tf.Variable(tf.zeros_like(g)) for g in one(tf.constant(0, tf.int64))]
+
+    def again() -> None:
+        for total, gradient in zip(sums, one(step), strict=True):
+            total.assign_add(gradient)
+        step.assign_add(1)
+
+    @tf.function(jit_compile=jit or None)
+    def call() -> None:
+        if jit:
+            for _ in range(REPEATS):
+                again()
+        else:
+            for _ in tf.range(REPEATS):
+                again()
+
+    def work(count: int) -> None:
+        for _ in range(max(1, count // REPEATS)):
+            call()
+
+    work.steps = REPEATS  # type: ignore[attr-defined]
+    return work
+
+
+def _seconds(work: Callable[[int], Any]) -> float:
+    work(REPEATS)
+    begun = time.perf_counter()
+    work(10 * REPEATS)
+    return time.perf_counter() - begun
+
+
+def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+    features, batch = recipe.task.features, recipe.cfg.train.batch_size
+    stream = Stream(range(members), ["floor"] * members, "train")
+    w, g = (tf.Variable(tf.random.uniform([members, features, hidden], 0.2, 0.8)) for _ in "wg")
+
+    def linear(x: Any) -> list[Any]:
+        y = tf.matmul(x, w)
+        return [tf.matmul(x, y, transpose_a=True)]
+
+    def nalu(x: Any) -> list[Any]:
+        log = tf.math.log(tf.abs(x))
+        gate = tf.sigmoid(tf.matmul(x, g))
+        a, m = tf.matmul(x, w), tf.exp(tf.matmul(log, w))
+        y = gate * a + (1 - gate) * m
+        of_a, of_m = y * gate, y * (1 - gate) * m
+        dw = tf.matmul(x, of_a, transpose_a=True) + tf.matmul(log, of_m, transpose_a=True)
+        return [dw, tf.matmul(x, y * (a - m) * gate * (1 - gate), transpose_a=True)]
+
+    def nmu(x: Any) -> list[Any]:
+        z = x * tf.squeeze(w, -1)[:, None] + (1 - tf.squeeze(w, -1)[:, None])  # two inputs
+        y = z[..., :1] * z[..., 1:]
+        return [tf.reduce_sum(y * tf.reverse(z, [-1]) * (x - 1), axis=1)]
+
+    def real_npu(x: Any) -> list[Any]:
+        gate = tf.squeeze(g, -1)[:, None]
+        r = gate * tf.abs(x) + (1 - gate)
+        log, k = tf.math.log(r), tf.where(x < 0, gate * 3.14159265, 0.0)
+        size, phase = tf.exp(tf.matmul(log, w)), tf.matmul(k, w)
+        y, s = size * tf.cos(phase), size * tf.sin(phase)
+        dw = tf.matmul(log, y * y, transpose_a=True) - tf.matmul(k, y * s, transpose_a=True)
+        of_log = tf.matmul(y * y, w, transpose_b=True)
+        return [dw, tf.reduce_sum(of_log / r * (tf.abs(x) - 1), axis=1)]
+
+    forms = {"nalu": nalu, "nmu": nmu, "real_npu": real_npu}
+
+    def one(step: Any) -> list[Any]:
+        return forms.get(unit, linear)(stream.at(step, batch).uniform(1.0, 2.0, features))
+
+    return one
+
+
+def _lstm(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+    """An LSTM's products and gates over the training length, forward and backward."""
+    length, features = recipe.task.length, recipe.task.features
+    batch, units = recipe.cfg.train.batch_size, recipe.cfg.encoder.units
+    stream = Stream(range(members), ["floor"] * members, "train")
+    kernel = tf.Variable(tf.random.normal([members, features, 4 * units], stddev=0.1))
+    recurrent = tf.Variable(tf.random.normal([members, units, 4 * units], stddev=0.1))
+
+    def one(step: Any) -> list[Any]:
+        symbols = stream.at(step, batch).integers(0, features, length)
+        x = tf.one_hot(symbols, features)  # [M, B, T, features]
+        h = c = tf.zeros([members, batch, units])
+        with tf.GradientTape() as tape:
+            total = 0.0
+            for t in range(length):
+                z = tf.matmul(x[:, :, t], kernel) + tf.matmul(h, recurrent)
+                i, f, o, n = tf.split(z, 4, axis=-1)
+                c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(n)
+                h = tf.sigmoid(o) * tf.tanh(c)
+                total += tf.reduce_sum(h)
+        return tape.gradient(total, [kernel, recurrent])
+
+    return one
+
+
+def _convnets(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+    """Each member's convolutions, pools and dense products on all frames, forward and backward."""
+    network = next(layer for layer in recipe.build().layers if hasattr(layer, "network")).network
+    frames = recipe.cfg.train.batch_size * recipe.task.length
+    images = tf.random.normal([members, frames, *network.input_shape[-3:]])
+    padding = str(recipe.cfg.encoder.padding).upper()
+    kinds = [layer for layer in network.layers if layer.weights or "pool" in layer.name]
+    kernels = [
+        [tf.Variable(layer.kernel) for layer in kinds if layer.weights] for _ in range(members)
+    ]
+
+    def one(step: Any) -> list[Any]:
+        gradients = []
+        for member in range(members):
+            y = images[member] + 1e-6 * tf.cast(step, tf.float32)
+            with tf.GradientTape() as tape:
+                left = iter(kernels[member])
+                for layer in kinds:
+                    if "pool" in layer.name:
+                        y = tf.nn.max_pool2d(y, 2, 2, "VALID")
+                    elif isinstance(layer, keras.layers.Conv2D):
+                        y = tf.nn.relu(tf.nn.conv2d(y, next(left), 1, padding))
+                    else:
+                        y = tf.matmul(tf.reshape(y, [frames, -1]), next(left))
+                total = tf.reduce_sum(y * y)
+            gradients += tape.gradient(total, kernels[member])
+        return gradients
+
+    return one
