@@ -30,9 +30,10 @@ from nalu_seq.config import (
     shipped,
 )
 from nalu_seq.tasks.base import Task
+from nalu_seq.training.memory import PROGRAM, available, needed
 from nalu_seq.training.population import Population, check_seeds
 from nalu_seq.training.restarts import DRAWS
-from nalu_seq.training.step import Trainer, unit_penalties
+from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
 from nalu_seq.units import Unit
 
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
@@ -270,6 +271,7 @@ class Recipe:
             for layer in model._flatten_layers()
             if isinstance(layer, Unit)
         }
+        self._check_memory(model)
         known = unit_penalties(model, means)
         for name in self._penalties():
             if name not in known:
@@ -278,6 +280,19 @@ class Recipe:
                     f"penalty.{name}: unit={self.choices.get('unit')} has no such penalty; "
                     f"it has: {have}"
                 )
+
+    def _check_memory(self, model: keras.Model) -> None:
+        train, members = self.cfg.train, len(self.members)
+        steps = UNROLLED_STEPS if train.compile == "xla" else 1
+        sized = self.build(self.task.length) if self.task.length else model
+        need, free = needed(sized, members, train.batch_size, steps), available()
+        if free is not None and need > free:
+            # Per member, the program's own share aside: how many would fit.
+            fit = members * max(free - PROGRAM, 0) // (need - PROGRAM)
+            raise BadInput(
+                f"{members} members need about {need / 2**30:.0f} GiB of memory, and "
+                f"{free / 2**30:.0f} are free: take at most {fit} members at once"
+            )
 
 
 def check_row(protocol: str | None, unit: str | None) -> None:

@@ -1,0 +1,50 @@
+"""Whether a population fits into the machine's memory, from shapes alone."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+
+# What is held at once, in float32s: of a weight its value, gradient and two moments; of what a
+# layer gives itself, its gradient and one on the way; of an input, drawn words and the numbers.
+WEIGHT, OUTPUT, INPUT = 4, 3, 3
+# A cell makes about so many numbers at each step for each that it gives: gates, states, copies.
+WITHIN_A_CELL = 8
+PROGRAM = 2**30  # bytes: TensorFlow, and its compiler at work
+
+
+def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
+    """About how many bytes a population's training takes, within a factor of two (tested).
+
+    Args:
+        model: one member's, of known sizes but for the batch's.
+        members: how many there are.
+        batch_size: examples a step.
+        steps: how many steps' batches are drawn at once.
+    """
+    weights = sum(math.prod(v.shape) for v in model.variables)
+    outputs = sum(_made_by(layer) for layer in model._flatten_layers(include_self=False))
+    inputs = math.prod(d or 1 for d in model.input_shape[1:])
+    numbers = WEIGHT * weights + batch_size * (OUTPUT * outputs + INPUT * steps * inputs)
+    return PROGRAM + 4 * members * numbers
+
+
+def available() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _made_by(layer: Any) -> int:
+    """How many numbers a layer gives for an example."""
+    try:
+        shapes = layer.output.shape
+    except (AttributeError, ValueError):  # a cell or another layer inside one that counts
+        return 0
+    size = math.prod(d or 1 for d in shapes[1:]) if isinstance(shapes, tuple) else 0
+    return size * (WITHIN_A_CELL if isinstance(layer, keras.layers.RNN) else 1)
