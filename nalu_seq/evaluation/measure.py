@@ -1,7 +1,6 @@
 """Measures a population on a task's splits; long sequences are streamed in pieces."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -94,7 +93,8 @@ class Evaluator:
 
             self._traced[name] = some
         examples = task.splits[name].examples
-        size = max(1, PIECE_INPUTS // (len(self.population) * math.prod(np.ravel(task.features))))
+        inputs = int(np.prod(task.features))  # of one example
+        size = max(1, PIECE_INPUTS // (len(self.population) * inputs))
         pieces = []
         for start in range(0, examples, size):
             self.between()

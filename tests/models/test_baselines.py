@@ -1,6 +1,7 @@
 """Recurrent baselines and the accumulation already solved."""
 
 import doctest
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +11,11 @@ from nalu_seq.models import baselines, build, build_stream, encoders
 from nalu_seq.models.baselines import Recurrent
 from nalu_seq.units import NAU
 from tests.units.layers import array
+
+
+def sequences() -> Any:
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    return keras.ops.convert_to_tensor(x)
 
 
 def solved(operation: str):
@@ -23,12 +29,12 @@ def solved(operation: str):
     ("operation", "accumulated"), [("sum", np.cumsum), ("product", np.cumprod)]
 )
 def test_a_solved_head_accumulates_the_encoders_outputs(operation, accumulated) -> None:
-    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    x = sequences()
     model = build(encoders.none, solved(operation), NAU, features=3, units=3)
     assert not model.variables
-    np.testing.assert_allclose(array(model(x)), accumulated(x, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(array(model(x)), accumulated(array(x), axis=1), rtol=1e-5)
     stream, (start,) = build_stream(encoders.none, solved(operation), NAU, features=3, units=3)
-    first, state = stream([x[:, :2], np.repeat(start, 2, axis=0)])
+    first, state = stream([x[:, :2], keras.ops.repeat(start, 2, axis=0)])
     second, _ = stream([x[:, 2:], state])
     parts = np.concatenate([array(first), array(second)], axis=1)
     np.testing.assert_allclose(parts, array(model(x)), rtol=1e-5)
@@ -47,8 +53,14 @@ def test_a_baseline_is_a_recurrent_layer_and_a_linear_one() -> None:
         features=3,
         units=2,
     )
-    assert [tuple(v.shape) for v in model.variables] == [(3, 16), (4, 16), (16,), (4, 2), (2,)]
-    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    assert [tuple(v.shape) for v in model.trainable_variables] == [
+        (3, 16),
+        (4, 16),
+        (16,),
+        (4, 2),
+        (2,),
+    ]
+    x = sequences()
     (head,) = (layer for layer in model.layers if isinstance(layer, Recurrent))
     kernel, bias = head.dense.get_weights()
     h = array(head.recurrent(x)[0])
