@@ -13,7 +13,10 @@ from yaml import YAMLError
 from nalu_seq.checks import heard, refuse
 from nalu_seq.config import BadInput, first_line, register
 
-CHANGEABLE = ("task.lengths", "task.range", "task.ranges", "task.extrapolate")
+CHANGEABLE = (
+    "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
+    "task.replacement", "task.reference", "data.dir",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -31,6 +34,9 @@ def main() -> None:
     )
     parser.add_argument("--case", help="with --export: the member's case, if there are several")
     parser.add_argument("--plot", type=Path, help="draw the error along the longest split (PNG …)")
+    parser.add_argument(
+        "--digits", type=Path, help="draw pictures with what is read in them (PNG …), no more"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
     arguments = parser.parse_args()
@@ -74,6 +80,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.export:
         seed, file = arguments.export
         _export(recipe, population, seed, file, arguments.case)
+        return
+    if arguments.digits:
+        from nalu_seq.reporting.pictures import plot_digits
+
+        plot_digits(recipe, population, arguments.digits)
         return
     found = extrapolate(recipe, population, step)
     if arguments.plot:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 def start_tensorflow() -> None:
     """Import TensorFlow and Keras, look for devices, and ask for determinism."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silenced_stderr():
+    with silenced_stderr():
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -23,7 +23,7 @@ def start_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _silenced_stderr() -> Iterator[None]:
+def silenced_stderr() -> Iterator[None]:
     """Keep C++ quiet, which logs before any log level applies; replay it after an error."""
     sys.stderr.flush()
     original = os.dup(2)

@@ -11,7 +11,10 @@ import functools
 import logging
 import os
 import shutil
+import socket
 import tempfile
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,10 @@ import numpy as np
 
 from nalu_seq.config import BadInput, first_line
 from nalu_seq.data.images import Data, Images, split
+from nalu_seq.startup import silenced_stderr
 
 MEAN, DEVIATION = 0.1307, 0.3081
+CONNECT_SECONDS = 10
 SIZES = {"train": 60_000, "test": 10_000}
 ENDS = {"train": 55_000, "validation": 60_000}
 
@@ -69,6 +74,8 @@ def _prepared(dir: str | None, idx: Path | None) -> dict[str, Part]:
     builder = _builder(dir)
     if (found := _read(builder)) is not None:
         return found
+    if idx is None:
+        _check_network(builder)
     with _locked(Path(builder.data_dir)):
         # Another process may have been at it meanwhile; else what is there is a broken half.
         builder = _builder(dir)
@@ -86,6 +93,7 @@ def _builder(dir: str | None) -> Any:
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # what is missing is told here
     try:
         return tfds.builder("mnist", data_dir=dir)
     except Exception as error:  # a folder whose description can't be read; made anew below
@@ -108,8 +116,9 @@ def _read(builder: Any) -> dict[str, Part] | None:
         parts = {}
         for name, size in SIZES.items():
             config = tfds.ReadConfig(add_tfds_id=True)
-            data = builder.as_dataset(split=name, batch_size=size, read_config=config)
-            (batch,) = tfds.as_numpy(data)
+            with silenced_stderr():  # of how its pipeline is made deterministic
+                data = builder.as_dataset(split=name, batch_size=size, read_config=config)
+                (batch,) = tfds.as_numpy(data)
             if len(batch["label"]) != size:
                 return None
             ids = [i.decode() for i in batch["tfds_id"]]
@@ -133,7 +142,6 @@ def _original_order(name: str, ids: list[str], pixels: Any, labels: Any) -> Imag
 def _download_and_prepare(builder: Any, idx: Path | None) -> None:
     import tensorflow_datasets as tfds
 
-    logging.getLogger("absl").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as downloads:
         config = tfds.download.DownloadConfig(manual_dir=idx, try_download_gcs=False)
         try:
@@ -142,10 +150,31 @@ def _download_and_prepare(builder: Any, idx: Path | None) -> None:
             # Whatever the network or the disk made of it; what is half done is not left.
             shutil.rmtree(builder.data_dir, ignore_errors=True)
             raise BadInput(
-                f"data=mnist is not in {builder.data_dir} and can't be prepared "
-                f"({type(error).__name__}: {first_line(error)}): run scripts/prepare_mnist on a "
-                "folder with the four IDX files, or go on-line once; data=digits needs neither"
+                _ways_out(builder, f"{type(error).__name__}: {first_line(error)}")
             ) from error
+
+
+def _check_network(builder: Any) -> None:
+    """Whether the files' host can be reached: the download would try for minutes.
+
+    Raises:
+        BadInput: it can't.
+    """
+    if urllib.request.getproxies():  # a proxy may reach what this machine can't
+        return
+    host = urllib.parse.urlsplit(next(iter(builder.url_infos))).netloc
+    try:
+        socket.create_connection((host, 443), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise BadInput(_ways_out(builder, f"{host} can't be reached")) from error
+
+
+def _ways_out(builder: Any, reason: str) -> str:
+    return (
+        f"data=mnist is not in {builder.data_dir}, and preparing it failed ({reason}): run "
+        "scripts/prepare_mnist on a folder with the four IDX files, or go on-line once; "
+        "data=digits needs neither"
+    )
 
 
 def _check_files(idx: Path, dir: str | None) -> None:

@@ -47,7 +47,7 @@ def plot_course(found: "Extrapolation", path: Path) -> None:
     Raises:
         BadInput: matplotlib is missing, the task has no sequences, or the file can't be written.
     """
-    Figure = _figure_class("--plot")
+    Figure = figure_class("--plot")
     if found.course is None or found.trained_length is None:
         raise BadInput("--plot: this task has no sequences to draw an error along")
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -64,7 +64,7 @@ def plot_course(found: "Extrapolation", path: Path) -> None:
     s = found.summary
     axes.set_title(f"{s['task']}: {s['encoder']}, {s['head']}, {s['unit']}; one line a seed")
     axes.legend()
-    _save(figure, path, "--plot")
+    save(figure, path, "--plot")
 
 
 def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
@@ -73,7 +73,7 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     Raises:
         BadInput: matplotlib is missing, no run tells of its members, or the file can't be written.
     """
-    Figure = _figure_class("--figure")
+    Figure = figure_class("--figure")
     told = [runs for runs in groups if is_benchmark(runs)]
     panels = [(runs, case) for runs in told for case in _cases(runs)]
     if not panels:
@@ -92,7 +92,7 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     if len(told) == 1:
         figure.suptitle(describe(told[0], told))
     _legend(figure, axes)
-    _save(figure, path, "--figure")
+    save(figure, path, "--figure")
 
 
 def plot_points(runs: Sequence[Run], path: Path) -> None:
@@ -103,7 +103,7 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
     Raises:
         BadInput: matplotlib is missing, or the file can't be written.
     """
-    Figure = _figure_class("--figure")
+    Figure = figure_class("--figure")
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
@@ -121,7 +121,7 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
     axes.set(xlabel="input", ylabel=f"{runs[0].metric}: median, quartiles")
     axes.set_title(describe(runs, [runs]), fontsize=10)
     _legend(figure, [axes])
-    _save(figure, path, "--figure")
+    save(figure, path, "--figure")
 
 
 def points_of(run: Run) -> list[str]:
@@ -136,7 +136,7 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
         BadInput: matplotlib is missing, no run tells of the key, the runs follow several protocols
             besides, or the file can't be written.
     """
-    Figure = _figure_class("--figure")
+    Figure = figure_class("--figure")
     groups = [group for group in protocols(runs, apart=[key]) if is_benchmark(group)]
     if len(groups) != 1:
         found = "none has members" if not groups else f"these follow {len(groups)} protocols"
@@ -169,7 +169,7 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     axes[2].set_ylim(0, 0.7)
     figure.suptitle(describe(groups[0], groups))
     _legend(figure, axes)
-    _save(figure, path, "--figure")
+    save(figure, path, "--figure")
 
 
 def _draw_curve(panel: Any, run: Run, case: str, style: dict[str, Any], name: str) -> None:
@@ -325,7 +325,8 @@ def _legend(figure: Any, axes: Sequence[Any]) -> None:
     )
 
 
-def _figure_class(option: str) -> Any:
+def figure_class(option: str) -> Any:
+    """The figure of matplotlib, or what the option needs in one line."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -333,7 +334,8 @@ def _figure_class(option: str) -> Any:
     return Figure
 
 
-def _save(figure: Any, path: Path, option: str) -> None:
+def save(figure: Any, path: Path, option: str) -> None:
+    """Write a figure, or say in one line why that can't be."""
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:

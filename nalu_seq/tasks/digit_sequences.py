@@ -182,11 +182,11 @@ class DigitSequences(SequenceTask):
 
     def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
         """What each step changed, against what it should have changed."""
-        added = tf.round(self._changes(prediction, before.prediction))
-        true = tf.round(self._changes(y, before.y))
+        added = tf.round(self.changes(prediction, before.prediction))
+        true = tf.round(self.changes(y, before.y))
         together = tf.reduce_prod if self.product else tf.reduce_sum
         change = together(added, axis=2)
-        right = self._named(self._changes(prediction, before.prediction)) == self._named(true)
+        right = self.named(self.changes(prediction, before.prediction)) == self.named(true)
         return Tally(
             y[:, :, -1],
             prediction[:, :, -1],
@@ -202,12 +202,12 @@ class DigitSequences(SequenceTask):
             "rounded_mae": mean_per_member(tf.abs(tally.rounded - tally.y)),
         }
 
-    def _changes(self, totals: Any, before: Any) -> Any:
-        """What each step added, or multiplied by: `[M, B, T, units]`."""
+    def changes(self, totals: Any, before: Any) -> Any:
+        """What each step adds or multiplies by, `[M, B, T, units]`; `before` is `[M, B, units]`."""
         previous = tf.concat([before[:, :, None], totals[:, :, :-1]], axis=2)
         return tf.math.divide_no_nan(totals, previous) if self.product else totals - previous
 
-    def _named(self, changes: Any) -> Any:
+    def named(self, changes: Any) -> Any:
         """The digits that changes name: the nearest, or of several outputs the largest."""
         if self.units > 1:
             return tf.argmax(changes, axis=-1)

@@ -24,11 +24,25 @@ NAMES = [name for pair in FILES.values() for name in pair]
 # Without MNIST
 
 
-def test_without_data_and_network_one_line_names_both_ways_out(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (module._check_network, "a.invalid can't be reached"),
+        (lambda builder: None, "ConnectionError: name resolution failed"),
+    ],
+    ids=["unreachable", "half-way"],
+)
+def test_without_data_and_network_one_line_names_both_ways_out(
+    check, reason, tmp_path, monkeypatch
+) -> None:
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+
     class Builder:
         """A builder whose download fails half-way."""
 
         data_dir = str(tmp_path / "mnist" / "3.0.1")
+        url_infos = {"https://a.invalid/file": None}  # noqa: RUF012
 
         def is_prepared(self) -> bool:
             return False
@@ -38,11 +52,12 @@ def test_without_data_and_network_one_line_names_both_ways_out(tmp_path, monkeyp
             raise ConnectionError("name resolution failed\nand more")
 
     monkeypatch.setattr(module, "_builder", lambda dir: Builder())
+    monkeypatch.setattr(module, "_check_network", check)
     with pytest.raises(BadInput) as refused:
         mnist.__wrapped__(str(tmp_path))
     line = str(refused.value)
     assert "\n" not in line
-    for told in ("name resolution failed", "scripts/prepare_mnist", "on-line", "data=digits"):
+    for told in (reason, "scripts/prepare_mnist", "on-line", "data=digits"):
         assert told in line
     assert not Path(Builder.data_dir).exists()
 
