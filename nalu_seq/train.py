@@ -57,7 +57,7 @@ def _refuse_empty_groups(arguments: list[str]) -> None:
     """A group without an option, which Hydra meets with a traceback."""
     for argument in arguments:
         group, _, option = argument.partition("=")
-        if group in GROUPS and option in ("", "null"):
+        if group in (*GROUPS, "data") and option in ("", "null"):
             raise BadInput(f"{argument}: no such option; valid: {', '.join(options(group))}")
 
 

@@ -1,0 +1,111 @@
+"""The commands on pictures: a run on digits from the first step to the picture of what is read."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import nalu_seq.evaluate
+import nalu_seq.train
+
+CONVNET = ["encoder.filters=[8,16]", "encoder.hidden=32"]
+
+
+def call(
+    module: object, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *given: str
+) -> tuple[int, str, str]:
+    """A command in this process: its exit code, stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *given])  # type: ignore[attr-defined]
+    code = 0
+    try:
+        module.main()  # type: ignore[attr-defined]
+    except SystemExit as leave:
+        code = int(leave.code or 0)
+    return code, *capfd.readouterr()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that learns to read scikit-learn's digits from labels, in sequences of one."""
+    output = tmp_path_factory.mktemp("runs")
+    given = [
+        "task=mnist_count", "data=digits", "task.length=1", "task.lengths=[1,20]", *CONVNET,
+        "seeds=2", "train.steps=120", "train.batch_size=64", "train.eval_every=60",
+        "optimizer.learning_rate=0.003", f"output={output}",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["nalu_seq.train", *given])
+        nalu_seq.train.main()
+    (directory,) = output.glob("mnist_count/*")
+    return directory
+
+
+def test_it_learns_to_read_and_the_record_tells(run: Path) -> None:
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    read = {
+        (r["split"], r["step"], r["seed"]): float(r["value"])
+        for r in rows
+        if r["metric"] == "digit_accuracy"
+    }
+    for split in ("validation", "length_1", "length_20"):
+        for seed in "01":
+            assert read[split, "0", seed] < 0.3 < 0.5 < read[split, "120", seed]
+    summary = json.loads((run / "summary.json").read_text())
+    metrics = {r["metric"] for r in summary["results"] if r["split"] == "length_20"}
+    assert metrics == {"mae", "mse", "exact", "digit_accuracy", "rounded_mae", "solved_at"}
+
+
+def test_what_is_read_can_be_drawn(run: Path, monkeypatch, capfd, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "digits.png"
+    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(run), "--digits", str(picture))
+    assert code == 0, err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["task.lengths=[398]"], "needs more pictures than the 397 of the test part"),
+        (["task.reference=nowhere"], "task.reference=nowhere: it has no metrics.csv"),
+        (["data.dir=here"], "Key 'dir' is not in struct"),
+    ],
+)
+def test_bad_input_gets_one_line(run, given, message, monkeypatch, capfd) -> None:
+    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(run), *given)
+    assert code == 2 and len(err.splitlines()) == 1 and message in err, err
+
+
+def test_a_run_from_elsewhere_names_shipped_data_alone(run, monkeypatch, capfd, tmp_path) -> None:
+    cfg = OmegaConf.load(run / ".hydra" / "config.yaml")
+    cfg.data["_target_"] = "os.system"
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(cfg, tmp_path / ".hydra" / "config.yaml")
+    recorded = (run / ".hydra" / "hydra.yaml").read_text()
+    (tmp_path / ".hydra" / "hydra.yaml").write_text(recorded)
+    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(tmp_path))
+    assert code == 2 and "data=digits asks for 'os.system'" in err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["task=mnist_sum", "data=null"], "data=null: no such option; valid: digits, mnist"),
+        (["task=count", "data=digits"], "data: task=count takes none"),
+        (["task=mnist_sum", "data=digits", "task.digits=[9,10]"], "digits from 0 to 9"),
+        (["task=mnist_sum", "data=digits", "data.size=8"], "8 x 8 are too small"),
+        (["task=mnist_count", "data=digits", "encoder.activation=tanh"], "linear or softmax"),
+        (["task=mnist_sum", "data=digits", "data.size=2"], "data.size must be an integer from 8"),
+    ],
+)
+def test_a_training_that_cannot_be_makes_no_directory(
+    given, message, monkeypatch, capfd, tmp_path
+) -> None:
+    short = ["task.lengths=[1]"] if "task=count" not in given else []
+    output = tmp_path / "runs"
+    code, _, err = call(nalu_seq.train, monkeypatch, capfd, *given, *short, f"output={output}")
+    assert code == 2 and len(err.splitlines()) == 1 and message in err, err
+    assert not output.exists()
