@@ -32,8 +32,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that learns to read scikit-learn's digits from labels, in sequences of one."""
     output = tmp_path_factory.mktemp("runs")
     given = [
-        "task=mnist_count", "data=digits", "task.length=1", "task.lengths=[1,20]", *CONVNET,
-        "seeds=2", "train.steps=120", "train.batch_size=64", "train.eval_every=60",
+        "task=mnist_count", "data=digits", "task.length=1", "task.lengths=[20]", *CONVNET,
+        "seeds=2", "train.steps=120", "train.batch_size=64", "train.eval_every=120",
         "optimizer.learning_rate=0.003", f"output={output}",
     ]  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def test_it_learns_to_read_and_the_record_tells(run: Path) -> None:
         for r in rows
         if r["metric"] == "digit_accuracy"
     }
-    for split in ("validation", "length_1", "length_20"):
+    for split in ("validation", "length_20"):
         for seed in "01":
             assert read[split, "0", seed] < 0.3 < 0.5 < read[split, "120", seed]
     summary = json.loads((run / "summary.json").read_text())
