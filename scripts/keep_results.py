@@ -101,8 +101,8 @@ def _jobs(run: Path) -> dict[str, list[str]]:
 
 
 def _kept(overrides: list[str]) -> list[str]:
-    """All but where the run was put: a path of one machine."""
-    return [o for o in overrides if not o.startswith("output=")]
+    """All but where the run was put and its data was: paths of one machine."""
+    return [o for o in overrides if not o.startswith(("output=", "data.dir="))]
 
 
 if __name__ == "__main__":

@@ -217,6 +217,8 @@ def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
 def _flat(recipe: Recipe) -> dict[str, Any]:
     """The config under dotted names, numbers and strings: for HParams, and for reports."""
     flat: dict[str, Any] = {g: recipe.choices[g] for g in ("task", "encoder", "head", "unit")}
+    if recipe.cfg.data is not None:
+        flat["data"] = recipe.choices["data"]  # where it is kept says nothing to others
     nodes = OmegaConf.to_container(recipe.cfg, resolve=True)
     assert isinstance(nodes, dict)
     nodes["penalty"] = {n: p for n, p in nodes["penalty"].items() if p["weight"]}
