@@ -1,0 +1,39 @@
+"""Thresholds from a solved accumulator's record."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from nalu_seq.config import BadInput
+from nalu_seq.evaluation.references import reference_thresholds
+
+
+def record(directory: Path, read: list[float], errors: list[float]) -> str:
+    lines = ["step,case,seed,split,metric,value"]
+    for seed, (share, error) in enumerate(zip(read, errors, strict=True)):
+        lines += [
+            f"5,default,{seed},length_3,mse,99",  # an earlier step says nothing
+            f"9,default,{seed},validation,digit_accuracy,{share}",
+            f"9,default,{seed},length_3,mse,{error}",
+        ]
+    (directory / "metrics.csv").write_text("\n".join(lines) + "\n")
+    return str(directory)
+
+
+def test_the_threshold_is_the_upper_end_of_the_solved_members_mean(tmp_path: Path) -> None:
+    place = record(tmp_path, [0.98, 0.97, 0.5, 0.99], [1.0, 2.0, 70.0, 3.0])
+    thresholds = reference_thresholds(place, ["validation", "length_3"])
+    expected = 2 + scipy.stats.t.ppf(0.99, 2) * np.std([1, 2, 3], ddof=1) / np.sqrt(3)
+    assert thresholds == {"length_3": {"default": pytest.approx(expected)}}
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [(None, "it has no metrics.csv"), ([0.99, 0.5, 0.5], "1 of its 3 members read 90%")],
+)
+def test_a_reference_that_says_too_little_is_refused(read, message, tmp_path: Path) -> None:
+    place = str(tmp_path) if read is None else record(tmp_path, read, [1.0] * len(read))
+    with pytest.raises(BadInput, match=message):
+        reference_thresholds(place, ["length_3"])
