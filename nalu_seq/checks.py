@@ -30,7 +30,7 @@ def refuse(error: Exception | str) -> NoReturn:
     raise SystemExit(2)
 
 
-def fail(error: OSError | str) -> NoReturn:
+def fail(error: Exception | str) -> NoReturn:
     """Say in one line what the machine did not let us do, and leave with exit code 1."""
     print(f"nalu_seq: {' '.join(str(error).split())}", file=sys.stderr)
     raise SystemExit(1)

@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import AliasToken, YAMLError
 
 from nalu_seq.config import BadInput, Config, first_line, options, shipped
 
 RESUMABLE = ("train.steps", "strategy")  # what may change when a run goes on
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
-WRONG = (AttributeError, TypeError, ValueError)  # what reading a file of another kind may raise
+ADVICE = "if you wrote this run with units of your own, say --trust"
+# What reading a file of another kind may raise.
+WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 
 
 def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str, str]]:
@@ -24,15 +27,14 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
     Raises:
         BadInput: the directory is no run, or asks for something that is not shipped.
     """
-    path = directory / ".hydra" / "config.yaml"
-    if not path.is_file():
-        raise BadInput(f"{directory} is no run: it has no .hydra/config.yaml")
     try:
-        recorded = OmegaConf.load(path)
-        choices = OmegaConf.load(directory / ".hydra" / "hydra.yaml").hydra.runtime.choices
-        cfg = OmegaConf.merge(OmegaConf.structured(Config), recorded)
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), _load(directory, "config.yaml"))
         plain = OmegaConf.to_container(cfg, resolve=False)
+        hydra: Any = OmegaConf.to_container(_load(directory, "hydra.yaml"), resolve=False)
+        choices = hydra["hydra"]["runtime"]["choices"]
         chosen = {group: str(choices[group]) for group in GROUPS}
+        if choices.get("experiment") is not None:
+            chosen["experiment"] = str(choices["experiment"])
     except (OSError, YAMLError, OmegaConfBaseException, LookupError, *WRONG) as error:
         reason = first_line(error)
         raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
@@ -42,25 +44,40 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
     if not trust:
         for group in chosen:
             _check_group(directory, group, chosen[group], plain[group])
-        _check_no_interpolation(directory, plain)
+        for key, values in plain["cases"].items():
+            if not _is_plain(values):
+                raise BadInput(f"{directory}: cases: {key} is not a list of plain values; {ADVICE}")
+        _check_no_interpolation(directory, [plain, chosen])
     return cfg, chosen
 
 
-def check_no_links(directory: Path) -> None:
-    """Make sure that what is written into a run stays in it.
+def _load(directory: Path, name: str) -> Any:
+    path = directory / ".hydra" / name
+    if not path.is_file():
+        raise BadInput(f"{directory} is no run: it has no .hydra/{name}")
+    text = path.read_text(encoding="utf-8")
+    # A few lines of aliases can stand for more than fits into memory; Hydra writes none.
+    if any(isinstance(token, AliasToken) for token in yaml.scan(text)):
+        raise BadInput(f"{path} holds a YAML alias, which no run has")
+    return OmegaConf.create(text)
+
+
+def check_plain_files(directory: Path) -> None:
+    """Make sure that what is written into a run stays in it, and that no file keeps us waiting.
 
     Raises:
-        BadInput: there is a symbolic link in it.
+        BadInput: there is a symbolic link in it, or something that is no file.
     """
     for path in directory.rglob("*"):
         if path.is_symlink():
             raise BadInput(f"{path} is a link: a run from elsewhere is not written through one")
+        if not path.is_file() and not path.is_dir():
+            raise BadInput(f"{path} is neither a file nor a folder: no run has such a thing")
 
 
 def _check_group(directory: Path, group: str, option: str, node: Any) -> None:
-    advice = "if you wrote this run with units of your own, say --trust"
     if option not in options(group):
-        raise BadInput(f"{directory}: {group}={option} is no shipped option; {advice}")
+        raise BadInput(f"{directory}: {group}={option} is no shipped option; {ADVICE}")
     ours = OmegaConf.to_container(shipped(group, option))
     assert isinstance(ours, dict)
     if not isinstance(node, dict):
@@ -68,11 +85,11 @@ def _check_group(directory: Path, group: str, option: str, node: Any) -> None:
     if node.get("_target_") != ours["_target_"]:
         raise BadInput(
             f"{directory}: {group}={option} asks for {node.get('_target_')!r}, "
-            f"but the shipped one is {ours['_target_']}; {advice}"
+            f"but the shipped one is {ours['_target_']}; {ADVICE}"
         )
     for key, value in node.items():
         if not _is_plain(value) and value != ours.get(key):
-            raise BadInput(f"{directory}: {group}.{key} is not a plain value; {advice}")
+            raise BadInput(f"{directory}: {group}.{key} is not a plain value; {ADVICE}")
 
 
 def _is_plain(value: Any) -> bool:

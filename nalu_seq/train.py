@@ -1,6 +1,7 @@
 """Train a population: `python -m nalu_seq.train task=count`, or `resume=RUN` to go on with one."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from yaml import YAMLError
 
 from nalu_seq.checks import fail, heard, refuse
 from nalu_seq.config import BadInput, conf_dir, options, register
-from nalu_seq.runs import GROUPS, RESUMABLE, check_no_links, read_run
+from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -23,7 +24,14 @@ def _composed(cfg: DictConfig) -> None:
     from nalu_seq.training.session import train
 
     hydra_config = HydraConfig.get()
-    train(Recipe(cfg, dict(hydra_config.runtime.choices)), Path(hydra_config.runtime.output_dir))
+    directory = Path(hydra_config.runtime.output_dir)
+    try:
+        recipe = Recipe(cfg, dict(hydra_config.runtime.choices))
+    except BadInput:  # a sweep's job, which is not checked before it has a folder
+        if [path.name for path in directory.iterdir()] == [".hydra"]:
+            shutil.rmtree(directory)
+        raise
+    train(recipe, directory)
 
 
 def _resumed(arguments: list[str]) -> None:
@@ -42,7 +50,7 @@ def _resumed(arguments: list[str]) -> None:
     for key, value in given.items():
         OmegaConf.update(cfg, key, value)
     if not trust:
-        check_no_links(directory)
+        check_plain_files(directory)
     from nalu_seq.startup import start_tensorflow
 
     start_tensorflow()

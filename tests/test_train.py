@@ -540,3 +540,14 @@ def test_plain_experiments_may_be_jobs_of_a_sweep(main, mine: Path) -> None:
     sweep = Path(out.splitlines()[-1].removeprefix("run: "))
     jobs = json.loads((sweep / "sweep.json").read_text())
     assert jobs == {"0": ["experiment=one"], "1": ["experiment=two"]}
+
+
+def test_a_sweeps_job_with_bad_input_leaves_no_folder(main, tmp_path: Path) -> None:
+    small = ["task=product", "seeds=1", "train.compile=graph", "train.eval_every=1"]
+    code, _, err = main("-m", f"output={tmp_path}", *small, "train.steps=0,1")
+    job, line = err.splitlines()  # Hydra says which job it was
+    assert code == 2 and "train.steps=0" in job
+    assert line == "nalu_seq: train.steps must be a positive integer, not 0"
+    (sweep,) = tmp_path.glob("*/*")
+    assert sorted(p.name for p in sweep.iterdir()) == ["1", "multirun.yaml", "sweep.json"]
+    assert json.loads((sweep / "1" / "summary.json").read_text())["status"] == "done"

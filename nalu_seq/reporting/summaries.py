@@ -2,16 +2,30 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
 
 GROUPS = ("encoder", "head", "unit")
-NEEDED = {"status", "task", *GROUPS, "seeds", "steps", "wall_seconds", "results"}
-OF_A_RESULT = {"case", "split", "metric", "median", "min", "max", "n", "success_rate"}
-OF_A_MEMBER = {"case", "seed", "selected_step", "solved", "solved_at"}
+# What a summary must hold, and of which kind: whoever wrote it, no more is taken from it.
+MAYBE = int | float | None
+OF_A_RESULT = {
+    "case": str, "split": str, "metric": str, "median": MAYBE, "min": MAYBE, "max": MAYBE,
+    "n": int, "success_rate": MAYBE,
+}  # fmt: skip
+OF_A_MEMBER = {
+    "case": str, "seed": int, "selected_step": MAYBE, "solved": {str: bool},
+    "solved_at": {str: int | None},
+}  # fmt: skip
+NEEDED = {
+    "status": str, "task": str, **dict.fromkeys(GROUPS, str), "seeds": [int], "steps": int,
+    "wall_seconds": MAYBE, "results": [OF_A_RESULT],
+}  # fmt: skip
+OPTIONAL = {
+    "experiment": str | None, "config": {str: bool | int | float | str}, "members": [OF_A_MEMBER],
+}  # fmt: skip
 # What a sweep says of its jobs besides settings of theirs.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
 # What tells protocols apart besides the task's own settings. How long runs were is a column.
@@ -92,8 +106,8 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
     runs, left_out = [], []
     for place, overrides in places:
         try:
-            summary = json.loads((place / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            summary = _read(place / "summary.json")
+        except (OSError, ValueError, RecursionError):
             left_out.append(f"{place}: left out, it has no summary")
             continue
         if reason := _unusable(summary):
@@ -193,29 +207,87 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
 
 def _jobs(sweep: Path) -> dict[str, dict[str, str]]:
     try:
-        jobs = json.loads(sweep.read_text(encoding="utf-8"))
-    except ValueError:
+        jobs = _read(sweep)
+    except (ValueError, RecursionError):
         jobs = None
-    if not isinstance(jobs, dict) or not all(isinstance(o, list) for o in jobs.values()):
+    if not fits(jobs, {str: [str]}) or not all(map(_is_inside, jobs)):
         raise ValueError(f"{sweep} is none of ours")
     return {job: dict(str(o).partition("=")[::2] for o in jobs[job]) for job in jobs}
 
 
 def _unusable(summary: Any) -> str | None:
     """Why a summary cannot be reported on, if it can't."""
-    if not isinstance(summary, dict) or not summary.keys() >= NEEDED:
+    if not fits(summary, NEEDED) or not all(
+        summary.get(key) is None or fits(summary[key], kind) for key, kind in OPTIONAL.items()
+    ):
         return "its summary.json is none of ours"
     if summary["status"] != "done":
         return f"it is {summary['status']}"
-    results, members = summary["results"], summary.get("members") or []
-    if not results or not summary["seeds"]:
+    if not summary["results"] or not summary["seeds"]:
         return "it has no measurements"
-    for rows, needed in ((results, OF_A_RESULT), (members, OF_A_MEMBER)):
-        if not isinstance(rows, list) or not all(
-            isinstance(row, dict) and row.keys() >= needed for row in rows
-        ):
-            return "its summary.json is none of ours"
+    if not all(_is_whole(m, summary) for m in summary.get("members") or []):
+        return "its summary.json is none of ours"
     return None
+
+
+def _read(path: Path) -> Any:
+    """JSON as this package writes it: finite numbers, and text that does nothing to a terminal.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if not path.is_file():  # a pipe would keep us waiting
+        raise ValueError(f"{path} is no file")
+    text = path.read_text(encoding="utf-8")
+    read = json.loads(text, parse_constant=_refuse)
+    if not all(text.isprintable() for text in _texts(read)):
+        raise ValueError(f"{path} holds control characters")
+    return read
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    for part in value if isinstance(value, list) else []:
+        yield from _texts(part)
+    if isinstance(value, str):
+        yield value
+
+
+def _refuse(number: str) -> float:
+    raise ValueError(f"{number} is not JSON")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value read from JSON is of a kind: a type, a list of one, or a dict by keys."""
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(fits(v, kind[0]) for v in value)
+    if not isinstance(kind, dict):
+        return type(value) in (get_args(kind) or (kind,))  # to Python True is an int
+    if not isinstance(value, dict):
+        return False
+    if str in kind:
+        return all(fits(v, kind[str]) for v in value.values())
+    return all(key in value and fits(value[key], k) for key, k in kind.items())
+
+
+def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
+    """Whether a member tells of the same splits as the first, in figures that can be."""
+    first = summary["members"][0]
+    figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}
+    by_split = {key: value for key, value in member.items() if isinstance(value, dict)}
+    return (
+        {*member} == {*first}
+        and all(isinstance(first[k], dict) and {*v} == {*first[k]} for k, v in by_split.items())
+        and all({*value} >= {*member["solved"]} != set() for value in by_split.values())
+        and all(at is None or 0 <= at <= summary["steps"] for at in member["solved_at"].values())
+        and all(fits(value, MAYBE) or fits(value, {str: MAYBE}) for value in figures.values())
+        and len(by_split) > 2  # besides what was solved and when, what it was judged by
+    )
+
+
+def _is_inside(job: str) -> bool:
+    return not Path(job).is_absolute() and ".." not in Path(job).parts
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:

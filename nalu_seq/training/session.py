@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from nalu_seq.checks import fail
-from nalu_seq.config import PACKAGE, BadInput
+from nalu_seq.config import PACKAGE, BadInput, first_line
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.files import replace
@@ -52,10 +52,10 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
             _leave_interrupted(directory, signal.SIGINT)
         except BrokenPipeError:
             raise
-        except OSError as error:
+        except (OSError, tf.errors.ResourceExhaustedError) as error:
             saved = any((directory / "checkpoints").glob("[0-9]*"))
             advice = f"then {_go_on(directory)}" if saved else "nothing is saved yet: start anew"
-            fail(f"{error}: mend that; {advice}")
+            fail(f"{first_line(error).rpartition('}} ')[2]}: mend that; {advice}")
 
 
 def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interruption) -> None:
