@@ -75,7 +75,7 @@ class Record:
     def holds(self, mark: Any) -> bool:
         """Whether all that stood in it at a mark still does; not if that is none of ours."""
         match mark:
-            case {"bytes": int(length), "sha256": str(checksum)} if length >= 0:
+            case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= self._length:
                 with self.path.open("rb") as file:
                     return hashlib.sha256(file.read(length)).hexdigest() == checksum
         return False
