@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import logging
 import math
 import os
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ from nalu_seq.training.restarts import DRAWS
 from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
 from nalu_seq.units import Unit
 
+# What cannot be found or made is told in an error; Hydra would log it as well.
+logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 STRATEGIES = ("auto", "one_device")
 COMPILE = ("graph", "xla")
@@ -336,7 +339,7 @@ def check_output(directory: Path) -> None:
 def _instantiate(group: str, node: DictConfig) -> Any:
     """The object that a group's node describes."""
     target = node.get("_target_") if isinstance(node, DictConfig) else None
-    if target is None:
+    if not isinstance(target, str):
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
     try:
         given, arguments = GIVEN.get(group, ()), _arguments(hydra.utils.get_object(target))

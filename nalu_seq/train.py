@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -61,12 +62,16 @@ def _resumed(arguments: list[str]) -> None:
     train(Recipe(cfg, choices), directory, resume=True)
 
 
-def _refuse_empty_groups(arguments: list[str]) -> None:
-    """A group without an option, which Hydra meets with a traceback."""
-    for argument in arguments:
-        group, _, option = argument.partition("=")
-        if group in (*GROUPS, "data") and option in ("", "null"):
-            raise BadInput(f"{argument}: no such option; valid: {', '.join(options(group))}")
+def _refuse_odd_groups(arguments: list[str]) -> None:
+    """A group whose option is no name, which Hydra meets with a traceback."""
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
+    for override in OverridesParser.create().parse_overrides(given):
+        option, group = override.value(), override.key_or_group
+        if option is None or option == "" or isinstance(option, bool | int | float | dict):
+            none = "" if group in GROUPS else f"; ~{group} for none"
+            valid = f"{', '.join(options(group))}{none}"
+            raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
 
 
 def _explain(error: Exception) -> str:
@@ -104,7 +109,7 @@ def main() -> None:
             if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
                 _resumed(arguments)
             else:
-                _refuse_empty_groups(arguments)
+                _refuse_odd_groups(arguments)
                 _composed()
     except (HydraException, OmegaConfBaseException) as error:
         refuse(_explain(error))
