@@ -1,7 +1,7 @@
 """The arithmetic that no engine can leave out, at a population's sizes, for scripts/bench.py.
 
-Each is drawing the numbers, and the logarithms, products and convolutions of the forward pass and of
-the gradients of the weights: no layers, no losses, no optimizer, no clip, nothing of Keras.
+Each is drawing the numbers, and the logarithms, products and convolutions of the forward pass and
+of the gradients of the weights: no layers, no losses, no optimizer, no clip, nothing of Keras.
 """
 
 import time

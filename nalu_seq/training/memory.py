@@ -15,7 +15,10 @@ PROGRAM = 2**30  # bytes: TensorFlow, and its compiler at work
 
 
 def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
-    """About how many bytes a population's training takes, within a factor of two (tested).
+    """About how many bytes a population's training takes, from above.
+
+    Measured, at the most: 0.77 GiB where this says 1.02 (2,000 members on two inputs), 0.83 where it
+    says 1.11 (100 members, LSTM 32).
 
     Args:
         model: one member's, of known sizes but for the batch's.
@@ -42,6 +45,8 @@ def available() -> int | None:
 
 def _made_by(layer: Any) -> int:
     """How many numbers a layer gives for an example."""
+    if isinstance(layer, keras.Model | keras.layers.InputLayer):  # its layers count, inputs do too
+        return 0
     try:
         shapes = layer.output.shape
     except (AttributeError, ValueError):  # a cell or another layer inside one that counts

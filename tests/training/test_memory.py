@@ -1,0 +1,35 @@
+import keras
+import pytest
+
+from nalu_seq import recipe as recipes
+from nalu_seq.config import BadInput
+from nalu_seq.training.memory import PROGRAM, available, needed
+from tests.test_cases import recipe
+
+
+def model() -> keras.Model:
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+
+
+def test_what_is_needed_grows_with_members_examples_and_weights():
+    # 20 weights four times; 5 outputs and 3 inputs three times for each example.
+    assert needed(model(), 1, 1, 1) - PROGRAM == 4 * (4 * 20 + 3 * 5 + 3 * 3)
+    assert needed(model(), 7, 2, 10) - PROGRAM == 4 * 7 * (4 * 20 + 2 * (3 * 5 + 3 * 10 * 3))
+
+
+def test_a_cell_holds_more_than_it_gives():
+    lstm = keras.Sequential([keras.Input((10, 3)), keras.layers.LSTM(4, return_sequences=True)])
+    wide = keras.Sequential([keras.Input((10, 3)), keras.layers.Dense(4)])
+    assert needed(lstm, 1, 64, 1) - PROGRAM > 5 * (needed(wide, 1, 64, 1) - PROGRAM)
+
+
+def test_the_machine_says_what_is_available():
+    assert available() is None or available() > 2**20
+
+
+def test_more_members_than_fit_are_refused_with_how_many_would(monkeypatch):
+    monkeypatch.setattr(recipes, "available", lambda: PROGRAM)
+    with pytest.raises(BadInput, match=r"4 members need about 1 GiB .* at most 0 members at once"):
+        recipe()
+    monkeypatch.setattr(recipes, "available", lambda: None)
+    recipe()
