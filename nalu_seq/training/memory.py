@@ -17,8 +17,8 @@ PROGRAM = 2**30  # bytes: TensorFlow, and its compiler at work
 def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
     """About how many bytes a population's training takes, from above.
 
-    Measured, at the most: 0.77 GiB where this says 1.02 (2,000 members on two inputs), 0.83 where it
-    says 1.11 (100 members, LSTM 32).
+    Measured: 0.77 GiB where this says 1.02 (2,000 members on two inputs), 0.83 where it says 1.11
+    (100 members, LSTM 32).
 
     Args:
         model: one member's, of known sizes but for the batch's.
