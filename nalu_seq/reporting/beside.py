@@ -1,7 +1,7 @@
 """A benchmark's outcomes beside published ones, and which differences are more than noise."""
 
 from collections.abc import Iterator, Sequence
-from math import exp, isfinite, log
+from math import exp, isfinite, log, nan
 from typing import NamedTuple
 
 from nalu_seq.evaluation.intervals import Estimate, ratio
@@ -13,6 +13,7 @@ from nalu_seq.reporting.summaries import (
     labels,
     setting_keys,
     solved_at_mean,
+    solved_at_median,
     sparsity_error,
     success_rate,
 )
@@ -30,7 +31,8 @@ from nalu_seq.reporting.tables import (
 
 MARK_NOTE = (
     "ours and theirs: [95 % interval]. Success: ours − theirs in percentage points (Newcombe); "
-    "means: ours / theirs (MOVER). *: the interval excludes no difference."
+    "means: ours / theirs (MOVER); medians without an interval are not judged. *: the interval "
+    "excludes no difference."
 )
 SOLVED_AT_NOTE = (
     "Our mean of solved at is that of their code here (the variance held at the values' own)."
@@ -42,12 +44,13 @@ TRASK_NOTE = (
 )
 QUANTITIES = {
     "success_rate": "success",
-    "solved_at_mean": "solved at",
+    "solved_at_median": "solved at: median",
+    "solved_at_mean": "solved at: mean",
     "sparsity_error_mean": "sparsity error",
     "error_relative_to_random_init": "relative error",
 }
 # What fewer steps alone bring about: the sign of ours against theirs.
-OF_FEWER_STEPS = {"success": -1, "solved at": -1, "sparsity error": 1}
+OF_FEWER_STEPS = {"success": -1, "solved at: mean": -1, "sparsity error": 1}
 
 
 class Compared(NamedTuple):
@@ -60,7 +63,8 @@ class Compared(NamedTuple):
         match: what the paper calls it.
         fact: what the paper has.
         ours: the same of ours; None if there is none.
-        contrast: the difference of rates or the ratio of means; None if it can't be told.
+        contrast: the difference of rates or the ratio of means, or of medians, which has no
+            interval; None if it can't be told.
     """
 
     run: Run
@@ -77,10 +81,16 @@ class Compared(NamedTuple):
         return QUANTITIES[_metric(self.fact)]
 
     @property
+    def judged(self) -> bool:
+        """Whether the difference has an interval."""
+        return self.contrast is not None and isfinite(self.contrast.low)
+
+    @property
     def side(self) -> int:
         """On which side of no difference the whole interval is; 0 if it holds it."""
-        if self.contrast is None:
+        if not self.judged:
             return 0
+        assert self.contrast is not None
         same = 0.0 if self.quantity == "success" else 1.0
         return (self.contrast.low > same) - (self.contrast.high < same)
 
@@ -133,6 +143,8 @@ def _compared(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comp
             ours = success_rate(members, split)
         elif fact.metric == "solved_at_mean":
             ours = solved_at_mean(members, split, hold_variance=True)
+        elif fact.metric == "solved_at_median":
+            ours = solved_at_median(members, split)
         elif fact.metric == "sparsity_error_mean":
             ours = sparsity_error(members, split)
     return Compared(run, case, split, match, fact, ours, _contrast(fact, ours))
@@ -140,6 +152,8 @@ def _compared(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comp
 
 def _contrast(fact: Fact, ours: Estimate | None) -> Estimate | None:
     theirs = fact.estimate
+    if ours is not None and fact.metric == "solved_at_median":
+        return Estimate(ours.value / fact.value, nan, nan)
     if ours is None or theirs is None or not all(isfinite(x) for x in (*ours, *theirs)):
         return None
     if _metric(fact) == "success_rate":
@@ -183,7 +197,8 @@ def _theirs(c: Compared) -> Cell:
     estimate = c.fact.estimate
     recalled = {"recalled": c.fact.recalled}
     if estimate is None:
-        text = f"{c.fact.value:g}{' (recalled)' if c.fact.recalled else ''}"
+        shown = steps if c.quantity.startswith("solved at") else "{:g}".format
+        text = f"{shown(c.fact.value)}{' (recalled)' if c.fact.recalled else ''}"
         return Cell(text, {"value": c.fact.value, **recalled})
     cell = _shown(c.quantity, estimate)
     return Cell(cell.text, {**cell.facts, **recalled})
@@ -194,7 +209,9 @@ def _shown(quantity: str, estimate: Estimate) -> Cell:
         figures = [f"{100 * x:.0f}" for x in estimate]
         figures[0] += " %"
     else:
-        figures = [(steps if quantity == "solved at" else number)(x) for x in estimate]
+        figures = [(steps if quantity.startswith("solved at") else number)(x) for x in estimate]
+    if quantity == "solved at: median":
+        return Cell(figures[0], estimate_facts(estimate))
     limits = f"[{figures[1]}, {figures[2]}]" if isfinite(estimate.low) else "[one]"
     return Cell(f"{figures[0]} {limits}", estimate_facts(estimate))
 
@@ -208,18 +225,20 @@ def _told(c: Compared) -> Cell:
     else:
         value, low, high = (number(x) if x < 100 else f"{x:.0f}" for x in c.contrast)
         value = f"×{value}"
+    if not c.judged:
+        return Cell(value, {**estimate_facts(c.contrast), "kind": "ratio", "marked": 0})
     text = f"{value}{'*' if marked else ''} [{low}, {high}]"
     kind = "difference" if c.quantity == "success" else "ratio"
     return Cell(text, {**estimate_facts(c.contrast), "kind": kind, "marked": int(marked)})
 
 
 def _notes(compared: Sequence[Compared]) -> list[str]:
-    judged = [c for c in compared if c.contrast is not None]
+    judged = [c for c in compared if c.judged]
     held = [c for c in judged if c.held_back]
     marked = sum(c.side != 0 for c in judged) - len(held)
     n = len(judged) - len(held)
     notes = [MARK_NOTE] if judged else []
-    if any(c.quantity == "solved at" and c.contrast for c in judged):
+    if any(c.quantity == "solved at: mean" for c in judged):
         notes.append(SOLVED_AT_NOTE)
     notes += _iterations(compared)
     if held:

@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from math import nan
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple, get_args
 
 from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
@@ -195,6 +197,12 @@ def solved_at_mean(
     """The Gamma mean of that; None if no member solved the split."""
     steps = solved_at(members, split)
     return gamma_mean(steps, hold_variance=hold_variance) if steps else None
+
+
+def solved_at_median(members: Sequence[Member], split: str) -> Estimate | None:
+    """Its median over those members, without an interval; None if there are none."""
+    steps = solved_at(members, split)
+    return Estimate(float(median(steps)), nan, nan) if steps else None
 
 
 def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:

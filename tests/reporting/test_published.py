@@ -114,6 +114,9 @@ def test_madsens_cells(write: Write) -> None:
         "50 % [40, 60]", "98 % [93, 99]", "−48* [−58, −37]",
     ]  # fmt: skip
     assert success.cells[2].facts["value"] == pytest.approx(-0.48)
+    median = table.rows[1]
+    assert median.labels == ["solved at: median"]
+    assert [cell.text for cell in median.cells] == ["1.49M", "1.43M", "×1"]  # none is judged
     assert table.notes[-1].startswith("3 compared, 2 marked; chance alone would mark about 0.2")
 
 
