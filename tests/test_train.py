@@ -189,7 +189,7 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
     [
         (["task=cuont"], "task=cuont: no such option; valid: arithmetic, "),
         (["unit=nope"], "unit=nope: no such option; valid: "),
-        (["encoder=nope"], "encoder=nope: no such option; valid: gru, "),
+        (["encoder=nope"], "encoder=nope: no such option; valid: convnet, gru, "),
         (["experiment=nope"], "experiment=nope"),
         (["trian.steps=3"], "trian: no such key; valid here: task, "),
         (["train.setps=3"], "train.setps: no such key; valid here: steps, "),
