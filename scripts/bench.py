@@ -29,8 +29,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 CONTESTANTS = ("population", "users", "best", "floor")
 ON_EACH_CORE = ("users", "best")
+
 MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
 ARITHMETIC = ["task=arithmetic", "seeds={members}"]
+
+
+def grid(members: int) -> list[str]:
+    """A module's population: at most 100 seeds, the rest a grid of learning rates."""
+    rates = ",".join(f"{1e-3 * (1 + i / 1000):.6f}" for i in range(members // 100))
+    cases = [f"+cases={{optimizer.learning_rate:[{rates}]}}"] if members > 100 else []
+    return [*MODULE[:2], "unit=nalu", f"seeds={min(members, 100)}", *cases]
+
+
 # Workload: what composes it, and how many members it has.
 WORKLOADS: dict[str, tuple[list[str], int]] = {
     **{f"single_module_{unit}": ([*MODULE, f"unit={unit}"], 225)
@@ -42,6 +52,7 @@ WORKLOADS: dict[str, tuple[list[str], int]] = {
     "mnist_count_1": (["task=mnist_count", "seeds={members}"], 1),
     "mnist_count_4": (["task=mnist_count", "seeds={members}"], 4),
     "evaluate": (["task=count", "task.lengths=[10000]", "seeds={members}"], 10),
+    **{f"scaling_{members}": (grid(members), members) for members in (1, 10, 100, 1000, 10_000)},
     "keras_mlp": ([], 50),
     "keras_lstm": ([], 10),
     "keras_convnet": ([], 4),
@@ -64,7 +75,7 @@ class Contestant:
         worker = Path(__file__).parent / "bench_worker.py"
         overrides, members = WORKLOADS[workload]
         members = members if name in ("population", "floor") else 1
-        composed = [o.format(members=members) for o in overrides]
+        composed = [o.replace("{members}", str(members)) for o in overrides]
         if "mnist" in workload:
             composed += data
         self._processes = [
@@ -121,6 +132,8 @@ def contestants(workload: str, data: list[str]) -> Iterator[list[Contestant]]:
 
 def takes_part(name: str, workload: str) -> bool:
     """Whether a contestant is in a workload: `evaluate` and Keras' examples have two."""
+    if workload.startswith("scaling"):
+        return name == "population"
     return name in ("population", "users") or not workload.startswith(("evaluate", "keras"))
 
 
@@ -172,6 +185,28 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def plot(results: list[dict[str, Any]], path: Path) -> None:
+    """Cost of a member-step and memory against the number of members."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    members = [r["members"] for r in results]
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    series = {
+        "µs for each member and step": [
+            1e3 * r["population"]["ms_per_member_step"] for r in results
+        ],
+        "peak memory, MiB": [r["population"]["peak_mib"] for r in results],
+    }
+    for ax, (label, values) in zip(axes, series.items(), strict=True):
+        ax.loglog(members, values, "o-")
+        ax.set(xlabel="members", ylabel=label)
+        ax.grid(alpha=0.3, which="both")
+    figure.savefig(path, dpi=120)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -181,9 +216,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
     parser.add_argument("--data", default="digits", help="mnist_count's: digits, or mnist")
+    parser.add_argument("--plot", type=Path, help="a picture of the scaling workloads")
     parser.add_argument("--json", action="store_true", help="all that was measured")
     given = parser.parse_args()
-    chosen = [w for w in WORKLOADS if any(w.startswith(g) for g in given.workload or [""])]
+    prefixes = tuple(g for g in given.workload or [""] if g not in WORKLOADS)
+    chosen = [w for w in WORKLOADS if w in given.workload or w.startswith(prefixes)]
     if unknown := [g for g in given.workload if not any(w.startswith(g) for w in WORKLOADS)]:
         parser.error(f"no workload {', '.join(unknown)}; valid: {', '.join(WORKLOADS)}")
     data = [f"data={given.data}"]
@@ -193,6 +230,8 @@ def main() -> None:
         results.append(measure(workload, given.rounds, given.seconds, data))
         if not given.json:
             print(table(results[-1:]).splitlines()[-1] if results[1:] else table(results))
+    if given.plot:
+        plot([r for r in results if r["workload"].startswith("scaling")], given.plot)
     load = os.getloadavg()[0]
     if given.json:
         print(json.dumps({"load": load, "results": results}, indent=1))
