@@ -27,10 +27,10 @@ def reference_thresholds(
 
     Args:
         reference: a run's directory, or a folder that kept its metrics.csv.
-        splits: the splits to be judged; those that the reference was not measured on are left out.
+        splits: the splits to be judged.
 
     Raises:
-        BadInput: there is no such record, or it has too few members.
+        BadInput: there is no such record, or it has too few members, or not all splits.
 
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), the sequential MNIST tasks.
     """
@@ -52,8 +52,12 @@ def reference_thresholds(
         )
     thresholds = {}
     for split in splits:
-        if (split, "mse") in values:
-            errors = np.array([values[split, "mse"][seed] for seed in kept])
-            margin = scipy.stats.t.ppf(LEVEL, len(errors) - 1) / np.sqrt(len(errors))
-            thresholds[split] = {"default": float(errors.mean() + margin * errors.std(ddof=1))}
+        if (split, "mse") not in values:
+            raise BadInput(
+                f"task.reference={reference}: it was not measured on {split}: train it with the "
+                "same task.lengths"
+            )
+        errors = np.array([values[split, "mse"][seed] for seed in kept])
+        margin = scipy.stats.t.ppf(LEVEL, len(errors) - 1) / np.sqrt(len(errors))
+        thresholds[split] = {"default": float(errors.mean() + margin * errors.std(ddof=1))}
     return thresholds

@@ -24,7 +24,7 @@ def record(directory: Path, read: list[float], errors: list[float]) -> str:
 
 def test_the_threshold_is_the_upper_end_of_the_solved_members_mean(tmp_path: Path) -> None:
     place = record(tmp_path, [0.98, 0.97, 0.5, 0.99], [1.0, 2.0, 70.0, 3.0])
-    thresholds = reference_thresholds(place, ["validation", "length_3"])
+    thresholds = reference_thresholds(place, ["length_3"])
     expected = 2 + scipy.stats.t.ppf(0.99, 2) * np.std([1, 2, 3], ddof=1) / np.sqrt(3)
     assert thresholds == {"length_3": {"default": pytest.approx(expected)}}
 
@@ -37,3 +37,9 @@ def test_a_reference_that_says_too_little_is_refused(read, message, tmp_path: Pa
     place = str(tmp_path) if read is None else record(tmp_path, read, [1.0] * len(read))
     with pytest.raises(BadInput, match=message):
         reference_thresholds(place, ["length_3"])
+
+
+def test_every_split_must_have_been_measured(tmp_path: Path) -> None:
+    place = record(tmp_path, [0.98, 0.97], [1.0, 2.0])
+    with pytest.raises(BadInput, match="it was not measured on length_4"):
+        reference_thresholds(place, ["length_3", "length_4"])

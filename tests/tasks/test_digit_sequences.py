@@ -1,5 +1,6 @@
 """Pictures in sequences: each once an epoch, the targets they make, and what is read in them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,3 +179,15 @@ def test_bad_arguments_are_named(make: Any, arguments: dict[str, Any], message: 
 def test_with_replacement_any_length_can_be_measured() -> None:
     task = MnistSum(numbered(), lengths=[20_000], replacement=True)
     assert task.splits["length_20000"].examples == 1
+
+
+def test_a_reference_sets_the_thresholds(tmp_path: Path) -> None:
+    lines = ["step,case,seed,split,metric,value"]
+    for split in ("validation", "length_2"):
+        lines += [f"1,default,{seed},{split},digit_accuracy,0.99" for seed in (0, 1)]
+        lines += [f"1,default,{seed},{split},mse,4" for seed in (0, 1)]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
+    criterion = MnistSum(numbered(), length=2, reference=str(tmp_path)).criterion
+    assert (criterion.metric, criterion.selected_by) == ("mse", "validation")
+    solved = criterion.solved([3.9, 4.1], "length_2", ["default"] * 2)
+    assert solved is not None and solved.tolist() == [True, False]
