@@ -39,10 +39,10 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
         reason = first_line(error)
         raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
     assert isinstance(cfg, DictConfig) and isinstance(plain, dict)
-    if plain.get("data") is not None:
-        chosen["data"] = str(choices.get("data"))
+    groups = [*GROUPS, "data"] if plain.get("data") is not None else [*GROUPS]
+    chosen |= {group: str(choices.get(group)) for group in groups}
     if not trust:
-        for group in chosen:
+        for group in groups:
             _check_group(directory, group, chosen[group], plain[group])
         for key, values in plain["cases"].items():
             if not _is_plain(values):

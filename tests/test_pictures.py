@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 
 import nalu_seq.evaluate
 import nalu_seq.train
+from nalu_seq.runs import read_run
 
 CONVNET = ["encoder.filters=[8,16]", "encoder.hidden=32"]
 
@@ -88,6 +90,16 @@ def test_a_run_from_elsewhere_names_shipped_data_alone(run, monkeypatch, capfd, 
     (tmp_path / ".hydra" / "hydra.yaml").write_text(recorded)
     code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(tmp_path))
     assert code == 2 and "data=digits asks for 'os.system'" in err
+
+
+def test_a_run_of_an_experiment_is_read_with_its_data(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / ".hydra", tmp_path / ".hydra")
+    recorded = tmp_path / ".hydra" / "hydra.yaml"
+    hydra = OmegaConf.load(recorded)
+    hydra.hydra.runtime.choices.experiment = "trask_mnist_count"
+    OmegaConf.save(hydra, recorded)
+    _, chosen = read_run(tmp_path)
+    assert (chosen["data"], chosen["experiment"]) == ("digits", "trask_mnist_count")
 
 
 @pytest.mark.parametrize(
