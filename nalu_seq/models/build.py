@@ -44,7 +44,8 @@ def build(
         length: the time axis, if known.
 
     Raises:
-        ValueError: an encoder or a head that needs steps, on a task that has none.
+        ValueError: an encoder or a head that needs steps, on a task that has none, or an encoder
+            that makes no features of pictures.
     """
     layers = _layers(encoder, head, unit, units, unroll=length is not None, return_state=False)
     if not sequence:
@@ -59,6 +60,11 @@ def build(
     x = y = keras.Input((length, *shape) if sequence else shape, name="x")
     for layer in layers:
         y = layer(y)
+    if len(y.shape) != 2 + sequence:
+        raise ValueError(
+            f"{layers[0].name} gives no features of a {' x '.join(map(str, shape))} picture: "
+            "use encoder=convnet"
+        )
     return keras.Model(x, y, name="model")
 
 

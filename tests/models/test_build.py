@@ -211,6 +211,11 @@ def test_docstring_s_example_runs(cls):
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
+def test_pictures_need_an_encoder_that_makes_features_of_them():
+    with pytest.raises(ValueError, match="none gives no features of a 8 x 8 x 1 picture"):
+        build(*parts("none", "accumulate", "nau"), PICTURE, UNITS)
+
+
 # Tasks without steps
 
 
