@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nalu_seq.data.prepare
 from nalu_seq.config import BadInput
 from nalu_seq.data import mnist as module
 from nalu_seq.data.mnist import mnist, prepare
@@ -70,6 +71,14 @@ def test_missing_and_damaged_files_are_named(tmp_path) -> None:
     with pytest.raises(BadInput, match=r"idx.-ubyte.gz is not the published file: it has .* bytes"):
         prepare(tmp_path, str(tmp_path / "to"))
     assert not (tmp_path / "to" / "mnist" / "3.0.1").exists()
+
+
+def test_the_command_says_so_in_one_line(tmp_path, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(sys, "argv", ["prepare_mnist", str(tmp_path), str(tmp_path / "to")])
+    with pytest.raises(SystemExit) as leave:
+        nalu_seq.data.prepare.main()
+    err = capfd.readouterr().err
+    assert leave.value.code == 2 and len(err.splitlines()) == 1 and "is missing" in err
 
 
 # With it
