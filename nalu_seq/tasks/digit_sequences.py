@@ -146,10 +146,8 @@ class DigitSequences(SequenceTask):
             return super().train_batch(draws)
         sequences, examples = self.train_split.examples, draws.examples.shape[0]
         # Numbered on from epoch to epoch, so that a batch may begin in one and end in the next.
-        numbers = tf.cast(draws.step, tf.int64) * draws.batch_size + tf.cast(
-            draws.examples, tf.int64
-        )
-        first = tf.cast(draws.step, tf.int64) * draws.batch_size // sequences
+        begin = tf.cast(draws.step, tf.int64) * draws.batch_size
+        numbers, first = begin + tf.cast(draws.examples, tf.int64), begin // sequences
         epochs = 2 + (draws.batch_size - 1) // sequences
         shuffled = [
             tf.argsort(tf.cast(draws.at(first + i, [0]).bits(sequences)[:, 0], tf.int64))
@@ -182,11 +180,10 @@ class DigitSequences(SequenceTask):
 
     def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
         """What each step changed, against what it should have changed."""
-        added = tf.round(self.changes(prediction, before.prediction))
-        true = tf.round(self.changes(y, before.y))
+        read, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
         together = tf.reduce_prod if self.product else tf.reduce_sum
-        change = together(added, axis=2)
-        right = self.named(self.changes(prediction, before.prediction)) == self.named(true)
+        change = together(tf.round(read), axis=2)
+        right = self.named(read) == self.named(true)
         return Tally(
             y[:, :, -1],
             prediction[:, :, -1],
