@@ -82,6 +82,7 @@ class Task(ABC):
         units: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
+        sums: whether the loss is a sum over the examples, not their mean.
         cases: names of the parameter settings, which change no shape, that the task itself has;
             `Draws.cases` says which member has which.
         splits: where it is measured, by name; the first is the interpolation.
@@ -92,6 +93,7 @@ class Task(ABC):
     units: int
     sequence: bool = False
     length: int | None = None
+    sums: bool = False
     cases: Sequence[str] = ("default",)
     splits: dict[str, Split]
     criterion: Criterion

@@ -34,7 +34,7 @@ class Product(ExampleTask):
         ValueError: one of these is out of its range; says which and what is valid.
     """
 
-    features, units = 2, 1
+    features, units, sums = 2, 1, True
     criterion = Criterion("accuracy", 1.0, above=True)
 
     def __init__(

@@ -13,8 +13,19 @@ from keras import ops
 NOT_ELEMENTWISE = ("Adafactor", "Lamb", "Muon")
 
 
+class AppliesReduced(keras.optimizers.Optimizer):
+    """An optimizer whose gradients are those of the whole batch when it gets them.
+
+    Keras' own adds up what replicas give, one collective a variable. The step has done that by
+    then, in one, as members are clipped by the gradient of all their examples.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return list(grads_and_vars)
+
+
 @keras.saving.register_keras_serializable("nalu_seq")
-class Adam(keras.optimizers.Adam):
+class Adam(AppliesReduced, keras.optimizers.Adam):
     """Adam with epsilon on the bias-corrected root, as every paper here runs it.
 
         m <- b1 m + (1 - b1) g,    v <- b2 v + (1 - b2) g^2
@@ -66,7 +77,7 @@ class Adam(keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
-class RMSProp(keras.optimizers.Optimizer):
+class RMSProp(AppliesReduced):
     """RMSProp as TensorFlow 1 ran it: mean squares that begin at 1, epsilon inside the root.
 
         v <- decay v + (1 - decay) g^2

@@ -32,9 +32,11 @@ class Population:
         loop: write the model out for one member after another, in place of mapping it over them:
             for layers that can't be mapped, such as convolutions. A layer of this package that
             needs it says so by itself (`loops_over_members = True`).
+        strategy: where the variables are kept; the current one by default.
 
     Attributes:
         seeds: each member's seed.
+        strategy: where the variables are kept.
         trainable_variables: stacked `keras.Variable`s `[M, ...]`, in the model's order.
         non_trainable_variables: the same for the others.
 
@@ -56,8 +58,10 @@ class Population:
         build_model: BuildModel | Sequence[BuildModel],
         seeds: int | Sequence[int] = 10,
         loop: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self.seeds = check_seeds(seeds)
+        self.strategy = strategy or tf.distribute.get_strategy()
         self._builders: list[BuildModel] = (
             [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
         )
@@ -70,10 +74,11 @@ class Population:
                 f"{', '.join(noisy)} draws random numbers, which would be the same for all "
                 "members: set its rate to 0, or take the noise as an input"
             )
-        stacked = [
-            _stack(variable, [value[i] for value in values])
-            for i, variable in enumerate(self.model.variables)
-        ]
+        with self.strategy.scope():
+            stacked = [
+                _stack(variable, [value[i] for value in values])
+                for i, variable in enumerate(self.model.variables)
+            ]
         position = {id(variable): i for i, variable in enumerate(self.model.variables)}
         self.stop_training = False
         self._fitting: Fitting | None = None
@@ -286,7 +291,7 @@ class Population:
     def assign(self, variable: keras.Variable, index: int, value: Any) -> None:
         """Set one member's part of a stacked variable."""
         value = tf.cast(value, variable.dtype)
-        variable.value.scatter_nd_update([[index]], value[None])
+        variable.assign(tf.tensor_scatter_nd_update(variable.value, [[index]], value[None]))
 
     def member(self, index: int) -> keras.Model:
         """Member `index` as an ordinary Keras model with its current values."""
@@ -355,11 +360,14 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable:
+    noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
     stacked = keras.Variable(
         np.stack(values),
         trainable=variable.trainable,
         dtype=variable.dtype,
         name=variable.path.replace("/", "_"),
+        # Replicas make the same update; what layers note of their inputs differs between them.
+        aggregation="mean" if noted else "only_first_replica",
     )
     # Constraints of units are elementwise, so that they mean the same on a stack.
     stacked.constraint = variable.constraint

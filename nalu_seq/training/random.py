@@ -100,6 +100,11 @@ class Draws:
         """The same streams at another step, for other examples: a fixed set is drawn at step 0."""
         return Draws(self.stream, step, self.batch_size, examples)
 
+    def share(self, index: Any, parts: int) -> "Draws":
+        """Of a batch that is split into equal `parts`, the examples of part `index`."""
+        size = self.batch_size // parts
+        return Draws(self.stream, self.step, self.batch_size, index * size + tf.range(size))
+
     def elsewhere(self, split: str) -> "Draws":
         """One draw of each member that all its splits share, kept under a name of its own."""
         return Stream(self.stream.seeds, self.cases, split).at(0, 1)

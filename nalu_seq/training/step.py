@@ -21,10 +21,15 @@ from nalu_seq.units.base import observing_inputs
 # Steps written out in one compiled call, at most: what pays for small feed-forward models.
 UNROLLED_STEPS = 10
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
+Step = tuple[Batch, list[Any]]  # what a step trains on
 
 
 class Trainer:
     """Trains a population on a task, several steps a call.
+
+    Replicas of the population's strategy share each batch: one draws and goes through its own
+    examples, the losses and gradients are averaged over all, in one collective, and each makes the
+    same update. What one replica alone would do is what all do together, up to rounding.
 
     Args:
         population: the members.
@@ -80,19 +85,23 @@ class Trainer:
         self.compiled = compiled
         self.stream = Stream(population.seeds, cases, "train")
         self._noise_columns = noise_columns(model)
+        self.strategy = population.strategy
+        self.replicas = self.strategy.num_replicas_in_sync
         members = len(population)
-        self.step = tf.Variable(0, dtype=tf.int64, name="step")
-        self.diverged_at = tf.Variable(tf.zeros([members], tf.int64), name="diverged_at")
-        self.seconds = tf.Variable(0.0, dtype=tf.float64, name="seconds")
-        self.loss_sum = tf.Variable(tf.zeros([members]), name="loss_sum")
-        self.loss_count = tf.Variable(0.0, name="loss_count")
+        self.step = _variable("step", tf.zeros([], tf.int64))
+        self.diverged_at = _variable("diverged_at", tf.zeros([members], tf.int64))
+        self.seconds = _variable("seconds", tf.zeros([], tf.float64))
+        self.loss_sum = _variable("loss_sum", tf.zeros([members]))
+        self.loss_count = _variable("loss_count", tf.zeros([]))
         self.judge = judge
         self.alternate = alternate
         self._gates = [v.name.split("_")[-1] == "g" for v in population.trainable_variables]
-        self.judged = tf.Variable(tf.fill([members], np.inf), name="judged")
+        self.judged = _variable("judged", tf.fill([members], np.float32(np.inf)))
         self.restarts = None if restart is None else Restarts(restart, population)
         # How many errors restarts have not seen yet, their sum, the sum of their squares.
-        self._errors = tf.Variable(tf.zeros([3, members], tf.float64), name="errors")
+        self._errors = _variable("errors", tf.zeros([3, members], tf.float64))
+        # Replicas must not each look at the loss of their own examples to weigh a penalty.
+        self._apart = alternate is not None or self.replicas > 1
         # Built before anything is traced: a lazily built Keras optimizer fails under tf.distribute.
         optimizer.build(population.trainable_variables)
         self.steps_per_call = _largest_divisor(interval, UNROLLED_STEPS) if compiled else 1
@@ -136,37 +145,45 @@ class Trainer:
         }
 
     def _make_calls(self, length: int, compiled: bool) -> Callable[[Any], None]:
-        def draw() -> list[tuple[Batch, list[Any]]]:
+        def draw() -> list[Step]:
             return [self._draw(self.step + i) for i in range(length)]
 
-        def train(steps: list[tuple[Batch, list[Any]]]) -> None:
+        def train(steps: list[Step]) -> None:
             for batch, noise in steps:
                 self._one_step(batch, noise)
 
         if compiled:
             # Two programs: what the second trains on is whole, and can't be drawn again for a use.
-            draw, train = (tf.function(part, jit_compile=True) for part in (draw, train))
+            draw = tf.function(draw, jit_compile=True)
+            # Between replicas gradients leave the program: see `_gradients`.
+            train = tf.function(train, jit_compile=True) if self.replicas == 1 else train
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
         def calls(count: Any) -> None:
             for _ in tf.range(count):
-                train(draw())
+                self.strategy.run(lambda: train(draw()))
 
         return calls
 
-    def _draw(self, step: Any) -> tuple[Batch, list[Any]]:
+    def _draw(self, step: Any) -> Step:
         """A step's batch, and in a list the noise `[M, B, n]` if units want it."""
         draws, noise = self.stream.at(step, self.batch_size), []
+        if self.replicas > 1:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            draws = draws.share(replica, self.replicas)
         if self._noise_columns:
             noise.append(draws.uniform(0.0, 1.0, self._noise_columns, channel=NOISE_CHANNEL))
         return self.task.train_batch(draws), noise
 
     def _one_step(self, batch: Batch, noise: list[Any]) -> None:
-        loss, gradients = (self._within if self.compiled else self._around)(batch, noise)
+        loss, gradients = self._averaged(*self._gradients(batch, noise))
         if self.alternate:
             self._update(gradients, self._turns(self.alternate))
             self._update_by_penalties(loss)
         else:
+            if self._apart and self.penalty:
+                pulls = self._pulls(self._applied(loss))
+                gradients = [g + p for g, p in zip(gradients, pulls, strict=True)]
             self._update(gradients)
         self.step.assign_add(1)
         newly = (self.diverged_at == 0) & ~tf.math.is_finite(loss)
@@ -176,6 +193,19 @@ class Trainer:
         if self.restarts:
             error = tf.cast(loss if self.judge == "loss" else self.judged, tf.float64)
             self._errors.assign_add(tf.stack([tf.ones_like(error), error, error * error]))
+
+    def _averaged(self, loss: Any, gradients: list[Any]) -> tuple[Any, list[Any]]:
+        """The mean over replicas of what each made of its examples, in one collective."""
+        if self.replicas == 1:
+            return loss, gradients
+        parts = [loss, *gradients]
+        flat = tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
+        mean = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, flat)
+        pieces = tf.split(mean, [part.shape.num_elements() for part in parts])
+        loss, *gradients = [
+            tf.reshape(piece, part.shape) for piece, part in zip(pieces, parts, strict=True)
+        ]
+        return loss, gradients
 
     def _update(self, gradients: list[Any], masks: Sequence[Any] = ()) -> None:
         """Clip the gradients and update the variables, or what the masks leave of them."""
@@ -197,23 +227,47 @@ class Trainer:
         """An update by the penalties alone, of the members that they apply to."""
         if not self.penalty:
             return
-        weights = self._weights()
         applied = {
             name: tf.where(self._judged(loss, given) < given["below"], given["weight"], 0.0)
-            for name, given in weights.items()
+            for name, given in self._weights().items()
         }
+        members = tf.reduce_any(tf.stack(list(applied.values())) > 0, axis=0)  # [M]
+        ranks = [len(v.shape) for v in self.population.trainable_variables]
+        masks = [tf.reshape(members, [-1] + [1] * (rank - 1)) for rank in ranks]
+        self._update(self._pulls(applied), masks)
+
+    def _pulls(self, applied: dict[str, Any]) -> list[Any]:
+        """The gradients of the penalties alone, each with its members' weights `[M]`."""
 
         def objective(model: keras.Model, applied: dict[str, Any]) -> tuple[Any, Any]:
             total = sum(applied[n] * p for n, p in self._active(model).items())
             return total, total
 
-        _, gradients = self.population.gradients(objective, applied, self.model)
-        members = tf.reduce_any(tf.stack(list(applied.values())) > 0, axis=0)  # [M]
-        ranks = [len(v.shape) for v in self.population.trainable_variables]
-        self._update(gradients, [tf.reshape(members, [-1] + [1] * (rank - 1)) for rank in ranks])
+        return self.population.gradients(objective, applied, self.model)[1]
+
+    def _applied(self, loss: Any) -> dict[str, Any]:
+        """The weight that each penalty has for each member with such a loss."""
+        return {n: self._weight(loss, given) for n, given in self._weights().items()}
+
+    def _weight(self, loss: Any, given: dict[str, Any]) -> Any:
+        # Not `<`: a penalty without a condition also applies where nothing was judged yet.
+        weight = tf.where(self._judged(loss, given) >= given["below"], 0.0, given["weight"])
+        return tf.where(given["below"] == np.inf, given["weight"], weight)
 
     def _judged(self, loss: Any, given: dict[str, Any]) -> Any:
         return loss if self.judge == "loss" else given["judged"]
+
+    def _gradients(self, batch: Batch, noise: list[Any]) -> tuple[Any, list[Any]]:
+        """Each member's loss on these examples, `[M]`, and its gradients."""
+        if not self.compiled:
+            return self._around(batch, noise)
+        within = self._within if self.replicas == 1 else self._within_compiled
+        return within(batch, noise)
+
+    def _loss(self, y: Any, prediction: Any) -> Any:
+        loss = self.task.loss(y, prediction)
+        # A sum over a replica's examples, averaged over replicas, would lose their number.
+        return loss * self.replicas if self.task.sums and self.replicas > 1 else loss
 
     def _around(self, batch: Batch, noise: list[Any]) -> tuple[Any, list[Any]]:
         """Each member's loss and gradients, by a tape around the map: the faster in a graph."""
@@ -228,7 +282,7 @@ class Trainer:
                 training=True,
                 forward=self._forward,
             )
-            loss = self.task.loss(batch.y, prediction)  # [M]
+            loss = self._loss(batch.y, prediction)  # [M]
             # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
             objective = tf.reduce_sum(self._total(loss, penalties, self._weights()))
         return loss, [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
@@ -239,11 +293,15 @@ class Trainer:
         def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
             x, y, weights = inputs
             prediction, penalties = self._forward(model, x)
-            loss = self.task.loss(y[None], prediction[None])[0]
+            loss = self._loss(y[None], prediction[None])[0]
             return self._total(loss, penalties, weights), loss
 
         inputs = (batch.x, noise), batch.y, self._weights()
         return self.population.gradients(objective, inputs, self.model)
+
+    @tf.function(jit_compile=True)
+    def _within_compiled(self, batch: Batch, noise: list[Any]) -> tuple[Any, list[Any]]:
+        return self._within(batch, noise)
 
     def _forward(self, model: keras.Model, inputs: Any) -> tuple[Any, dict[str, Any]]:
         """One member's outputs, and its penalties that have a weight."""
@@ -272,15 +330,11 @@ class Trainer:
 
     def _total(self, loss: Any, penalties: dict[str, Any], weights: dict[str, Any]) -> Any:
         """The loss and the weighted penalties, of one member or of all."""
-        total = loss
-        if self.alternate:
-            return total  # penalties are an update of their own
+        if self._apart:
+            return loss
         for name, given in weights.items():
-            judged = self._judged(loss, given)
-            # Not `<`: a penalty without a condition also applies where nothing was judged yet.
-            weight = tf.where(judged >= given["below"], 0.0, given["weight"])
-            total += tf.where(given["below"] == np.inf, given["weight"], weight) * penalties[name]
-        return total
+            loss += self._weight(loss, given) * penalties[name]
+        return loss
 
 
 def ramp_weight(ramp: Ramp, step: Any) -> Any:
@@ -310,6 +364,12 @@ def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dic
         for name, value in own.items():
             total[name] = total.get(name, 0.0) + value
     return total
+
+
+def _variable(name: str, value: Any) -> tf.Variable:
+    """A variable that all replicas assign the same."""
+    aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return tf.Variable(value, name=name, aggregation=aggregation)
 
 
 def _largest_divisor(number: int, limit: int) -> int:
