@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nalu_seq.config import BadInput, first_line, options
+from nalu_seq.config import BadInput, Strategy, first_line, options
 from nalu_seq.files import replace
 
 
@@ -137,7 +137,7 @@ def _start(config: DictConfig) -> Any:
         raise BadInput("output is empty: give the directory that runs go into, or leave it out")
     from nalu_seq.startup import start_tensorflow
 
-    start_tensorflow()
+    start_tensorflow(Strategy(**config.strategy))
     HydraConfig.instance().set_config(config)
     from nalu_seq import recipe
 

@@ -84,6 +84,14 @@ class Train:
     judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 
+@dataclass
+class Strategy:
+    """Where a population trains."""
+
+    name: str = "auto"
+    devices: int | None = None
+
+
 PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z")  # those of the units here
 
 
@@ -103,7 +111,7 @@ class Config:
     restart: Restart = field(default_factory=Restart)
     cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values
     seeds: Any = 10  # a number, or a list of seeds
-    strategy: str = "auto"
+    strategy: Strategy = field(default_factory=Strategy)
     output: str = "runs"
     resume: str | None = None
 

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nalu_seq.checks import heard, refuse
-from nalu_seq.config import BadInput, first_line, register
+from nalu_seq.config import BadInput, Strategy, first_line, register
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
@@ -61,7 +61,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     cfg, choices = read_run(arguments.run, arguments.trust)
     from nalu_seq.startup import start_tensorflow
 
-    start_tensorflow()
+    cfg.strategy = Strategy()  # whatever it was trained on
+    start_tensorflow(cfg.strategy)
     from nalu_seq.evaluation.extrapolation import extrapolate
     from nalu_seq.recipe import Recipe
     from nalu_seq.training.checkpoints import NoCheckpoint, told

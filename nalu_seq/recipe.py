@@ -25,6 +25,7 @@ from nalu_seq.config import (
     BadInput,
     Ramp,
     Restart,
+    Strategy,
     conf_dir,
     first_line,
     options,
@@ -35,12 +36,12 @@ from nalu_seq.training.memory import PROGRAM, available, needed
 from nalu_seq.training.population import Population, check_seeds
 from nalu_seq.training.restarts import DRAWS
 from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
+from nalu_seq.training.strategy import start
 from nalu_seq.units import Unit
 
 # What cannot be found or made is told in an error; Hydra would log it as well.
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
-STRATEGIES = ("auto", "one_device")
 COMPILE = ("graph", "xla")
 JUDGES = ("loss", "validation")
 # What the builders give to a group's object, so that a config can't.
@@ -61,6 +62,7 @@ class Recipe:
         choices: the option that was chosen in each group, by the group's name.
 
     Attributes:
+        strategy: where its population trains.
         task: the task.
         seeds: each seed once.
         cases: each case once: the task's own, crossed with those of the config.
@@ -74,6 +76,7 @@ class Recipe:
         self.cfg = cfg
         self.choices = choices
         self._check_values()
+        self.strategy = start(Strategy(**cfg.strategy))
         try:
             self.seeds = check_seeds(_plain(cfg.seeds))
         except ValueError as error:
@@ -85,6 +88,7 @@ class Recipe:
         self.members = list(itertools.product(self.cases, self.seeds))
         self._head = _instantiate("head", cfg.head)
         self._check_model()
+        self._check_shares()
 
     @property
     def member_cases(self) -> list[str]:
@@ -120,9 +124,10 @@ class Recipe:
     def population(self) -> Population:
         """The members, with their initial values."""
         if not any(key.startswith("unit.") for key in self.cfg.cases):
-            return Population(self.build, self.member_seeds)
+            return Population(self.build, self.member_seeds, self.strategy)
         builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
-        return Population([builders[name] for name in self.member_cases], self.member_seeds)
+        by_member = [builders[name] for name in self.member_cases]
+        return Population(by_member, self.member_seeds, self.strategy)
 
     def stream(self) -> models.StreamModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
@@ -139,6 +144,10 @@ class Recipe:
 
     def trainer(self, population: Population) -> Trainer:
         """The training of a population."""
+        with self.strategy.scope():
+            return self._trainer(population)
+
+    def _trainer(self, population: Population) -> Trainer:
         train = self.cfg.train
         return Trainer(
             population,
@@ -254,10 +263,6 @@ class Recipe:
                 valid = ", ".join(map(str, self.cfg.penalty))
                 raise BadInput(f"cases: {key}: no such penalty; valid: {valid}")
         check_row(self.choices.get("protocol"), self.choices.get("unit"))
-        if self.cfg.strategy not in STRATEGIES:
-            raise BadInput(
-                f"strategy must be one of {', '.join(STRATEGIES)}, not {self.cfg.strategy!r}"
-            )
 
     def _check_model(self) -> None:
         try:
@@ -296,6 +301,26 @@ class Recipe:
                 f"{members} members need about {need / 2**30:.0f} GiB of memory, and "
                 f"{free / 2**30:.0f} are free: take at most {fit} members at once"
             )
+
+    def _check_shares(self) -> None:
+        """Whether replicas can share a batch, and come to what one alone would."""
+        replicas, size = self.strategy.num_replicas_in_sync, self.cfg.train.batch_size
+        if replicas == 1:
+            return
+        advice = "train on strategy=one_device, or on members' own devices by strategy=members"
+        if size % replicas:
+            raise BadInput(
+                f"train.batch_size={size} can't be split among {replicas} replicas: "
+                f"give a multiple of {replicas}, such as {-(-size // replicas) * replicas}"
+            )
+        if "r_z" in self._penalties():
+            raise BadInput(f"penalty.r_z looks at a whole batch, replicas at parts of it: {advice}")
+        for layer in self.build()._flatten_layers():
+            if getattr(layer, "whole_batch", False):
+                raise BadInput(
+                    f"unit={self.choices.get('unit')} looks at a whole batch, replicas at parts "
+                    f"of it: {advice}, or set unit.high"
+                )
 
 
 def check_row(protocol: str | None, unit: str | None) -> None:

@@ -28,7 +28,11 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
         BadInput: the directory is no run, or asks for something that is not shipped.
     """
     try:
-        cfg = OmegaConf.merge(OmegaConf.structured(Config), _load(directory, "config.yaml"))
+        recorded = _load(directory, "config.yaml")
+        name = OmegaConf.select(recorded, "strategy")
+        if isinstance(name, str):  # as runs were before strategies had options
+            OmegaConf.update(recorded, "strategy", {"name": name})
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), recorded)
         plain = OmegaConf.to_container(cfg, resolve=False)
         hydra: Any = OmegaConf.to_container(_load(directory, "hydra.yaml"), resolve=False)
         choices = hydra["hydra"]["runtime"]["choices"]

@@ -7,16 +7,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from nalu_seq.config import BadInput, Strategy
 
-def start_tensorflow() -> None:
-    """Import TensorFlow and Keras, look for devices, and ask for determinism."""
+
+def start_tensorflow(strategy: Strategy) -> None:
+    """Import TensorFlow and Keras, look for devices, and ask for determinism.
+
+    Raises:
+        BadInput: the strategy is not to be had.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with silenced_stderr():
         import keras  # noqa: F401
         import tensorflow as tf
 
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+        from nalu_seq.training.strategy import start
+
+        start(strategy)
         tf.constant(0) + 0  # the devices are made here, with more to say
     logging.getLogger("absl").setLevel(logging.WARNING)  # each checkpoint has something to say
     tf.config.experimental.enable_op_determinism()
@@ -31,6 +38,8 @@ def silenced_stderr() -> Iterator[None]:
         os.dup2(kept.fileno(), 2)
         try:
             yield
+        except BadInput:
+            raise
         except BaseException:
             kept.seek(0)
             os.write(original, kept.read())

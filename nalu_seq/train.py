@@ -14,8 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nalu_seq.checks import fail, heard, refuse
+<<<<<<< HEAD
 from nalu_seq.config import BadInput, conf_dir, options, register
 from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
+=======
+from nalu_seq.config import BadInput, Strategy, conf_dir, options, register
+from nalu_seq.runs import GROUPS, RESUMABLE, check_no_links, read_run
+>>>>>>> eacfbef (Replicas share a batch: strategy=mirrored, two devices of one CPU included)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -45,16 +50,18 @@ def _resumed(arguments: list[str]) -> None:
         if key not in RESUMABLE:
             raise BadInput(
                 f"resume keeps the run's own config: {key} can't change, "
-                f"only {' and '.join(RESUMABLE)} can"
+                f"only {', '.join(RESUMABLE)} can"
             )
     cfg, choices = read_run(directory, trust)
+    if "strategy" in given:
+        cfg.strategy = _strategy(given.pop("strategy"))
     for key, value in given.items():
         OmegaConf.update(cfg, key, value)
     if not trust:
         check_plain_files(directory)
     from nalu_seq.startup import start_tensorflow
 
-    start_tensorflow()
+    start_tensorflow(Strategy(**cfg.strategy))
     from nalu_seq.recipe import Recipe, check_output
     from nalu_seq.training.session import train
 
@@ -62,6 +69,7 @@ def _resumed(arguments: list[str]) -> None:
     train(Recipe(cfg, choices), directory, resume=True)
 
 
+<<<<<<< HEAD
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """A group whose option is no name, which Hydra meets with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
@@ -72,6 +80,24 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
             none = "" if group in GROUPS else f"; ~{group} for none"
             valid = f"{', '.join(options(group))}{none}"
             raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
+=======
+def _strategy(option: str) -> DictConfig:
+    """The strategy of that name, as shipped."""
+    if option not in options("strategy"):
+        raise BadInput(
+            f"strategy={option}: no such option; valid: {', '.join(options('strategy'))}"
+        )
+    node = OmegaConf.load(conf_dir() / "strategy" / f"{option}.yaml")
+    return OmegaConf.merge(OmegaConf.structured(Strategy), node)  # type: ignore[return-value]
+
+
+def _refuse_empty_groups(arguments: list[str]) -> None:
+    """A group without an option, which Hydra meets with a traceback."""
+    for argument in arguments:
+        group, _, option = argument.partition("=")
+        if group in (*GROUPS, "strategy") and option in ("", "null"):
+            raise BadInput(f"{argument}: no such option; valid: {', '.join(options(group))}")
+>>>>>>> eacfbef (Replicas share a batch: strategy=mirrored, two devices of one CPU included)
 
 
 def _explain(error: Exception) -> str:

@@ -208,7 +208,9 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["seeds=0"], "seeds=0 leaves no member"),
         (["seeds=[1,1]"], "names a seed twice"),
         (["seeds=[a]"], "a seed must be an integer"),
-        (["strategy=warp"], "strategy must be one of auto"),
+        (["strategy=warp"], "strategy=warp: no such option; valid: auto, mirrored, "),
+        (["strategy.name=warp"], "strategy must be one of auto"),
+        (["strategy.devices=2"], "strategy.devices goes with strategy=mirrored"),
         (["encoder.units=-1"], "encoder.units must be a positive integer, not -1"),
         (["encoder.units=2.5"], "encoder.units must be a positive integer, not 2.5"),
         (["encoder=rnn", "encoder.activation=foo"], "encoder.activation must be tanh or relu"),
@@ -303,7 +305,7 @@ def test_typos_inside_an_experiment_file_are_caught(
 
 def test_resume_changes_nothing_but_steps_and_strategy(main, run: Path) -> None:
     code, _, err = main(f"resume={run}", "seeds=3")
-    assert code == 2 and "seeds can't change, only train.steps and strategy can" in err
+    assert code == 2 and "seeds can't change, only train.steps, strategy, " in err
 
 
 def test_a_finished_run_is_not_resumed_without_more_steps(main, run: Path) -> None:

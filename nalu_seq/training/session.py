@@ -141,9 +141,8 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
 
 def open_run(recipe: Recipe, directory: Path) -> tuple[Population, Trainer, Checkpoints]:
     """A run's population and training at their initial values, and where its checkpoints are."""
-    with tf.distribute.get_strategy().scope():
-        population = recipe.population()
-        trainer = recipe.trainer(population)
+    population = recipe.population()
+    trainer = recipe.trainer(population)
     return population, trainer, Checkpoints(directory / "checkpoints", trainer.trackables())
 
 
@@ -190,7 +189,7 @@ def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> di
         "steps": step,
         "wall_seconds": round(seconds, 3),
         "member_steps_per_second": round(members * step / seconds, 1) if seconds else None,
-        "strategy": "one_device",
+        "strategy": recipe.cfg.strategy.name,
         "devices": [d.name for d in tf.config.list_logical_devices()],
         "versions": {
             "python": platform.python_version(),

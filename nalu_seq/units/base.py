@@ -89,6 +89,7 @@ class Unit(keras.layers.Layer):
 
     Attributes:
         noisy: whether it trains with noise where `giving_noise` gives any.
+        whole_batch: whether what it makes of an example depends on the others in the batch.
 
     Raises:
         ValueError: `units` is no positive integer, or (in `build`) the input has no feature axis of
@@ -96,6 +97,7 @@ class Unit(keras.layers.Layer):
     """
 
     noisy = False
+    whole_batch = False
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -59,6 +59,11 @@ class SNMU(NMU):
             raise ValueError(f"SNMU: high must be above 1, or None for 1 + 1 / sd(x), not {high!r}")
         self.high = high
 
+    @property
+    def whole_batch(self) -> bool:  # type: ignore[override]
+        """Whether the noise's range comes from the standard deviation over the batch."""
+        return self.high is None
+
     def call(self, x: Any, noise: Any = None) -> Any:
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
