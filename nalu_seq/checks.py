@@ -59,12 +59,17 @@ class CheckBeforeRun(Callback):
             recipe.check_output(directory)
             if (directory / "metrics.csv").exists():
                 raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
-            recipe.Recipe(config, dict(config.hydra.runtime.choices))
+            # What a job is given has no hydra in it.
+            cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+            checked = recipe.Recipe(cfg, dict(config.hydra.runtime.choices))
+            _assist(checked, directory)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check what all jobs of a sweep share; each job checks itself again."""
         with _refusing():
             _refuse_sweeps_of_sweeps(config)
+            if config.strategy.name == "multi_worker":
+                raise BadInput("strategy=multi_worker trains one run at a time: no sweep with it")
             recipe = _start(config)
             choices = config.hydra.runtime.choices
             protocol = None if _swept(config, "protocol", []) else choices["protocol"]
@@ -103,6 +108,16 @@ def _refusing() -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(1) from error
+
+
+def _assist(recipe: Any, directory: Path) -> None:
+    """A worker that does not lead trains here and leaves no directory: the run is the leader's."""
+    from nalu_seq.training.session import train
+    from nalu_seq.training.workers import Workers
+
+    if Workers(recipe.strategy).index > 0:
+        train(recipe, directory)
+        raise SystemExit(0)
 
 
 def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:

@@ -90,6 +90,7 @@ class Strategy:
 
     name: str = "auto"
     devices: int | None = None
+    wait: float = 15.0  # seconds that workers wait for each other to come
 
 
 PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z")  # those of the units here

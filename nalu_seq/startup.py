@@ -17,7 +17,10 @@ def start_tensorflow(strategy: Strategy) -> None:
         BadInput: the strategy is not to be had.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with silenced_stderr():
+    # Each checkpoint has something to say, and so has each collective.
+    for chatty in ("absl", "tensorflow"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    with silenced_stderr(BadInput):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -25,24 +28,26 @@ def start_tensorflow(strategy: Strategy) -> None:
 
         start(strategy)
         tf.constant(0) + 0  # the devices are made here, with more to say
-    logging.getLogger("absl").setLevel(logging.WARNING)  # each checkpoint has something to say
     tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager
-def silenced_stderr() -> Iterator[None]:
-    """Keep C++ quiet, which logs before any log level applies; replay it after an error."""
+def silenced_stderr(*told: type[BaseException]) -> Iterator[None]:
+    """Keep C++ quiet, which logs before any log level applies; replay it after an error.
+
+    Args:
+        *told: errors that are told in another way.
+    """
     sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BadInput:
-            raise
-        except BaseException:
-            kept.seek(0)
-            os.write(original, kept.read())
+        except BaseException as error:
+            if not isinstance(error, told):
+                kept.seek(0)
+                os.write(original, kept.read())
             raise
         finally:
             os.dup2(original, 2)

@@ -14,13 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nalu_seq.checks import fail, heard, refuse
-<<<<<<< HEAD
-from nalu_seq.config import BadInput, conf_dir, options, register
-from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
-=======
 from nalu_seq.config import BadInput, Strategy, conf_dir, options, register
-from nalu_seq.runs import GROUPS, RESUMABLE, check_no_links, read_run
->>>>>>> eacfbef (Replicas share a batch: strategy=mirrored, two devices of one CPU included)
+from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -69,18 +64,6 @@ def _resumed(arguments: list[str]) -> None:
     train(Recipe(cfg, choices), directory, resume=True)
 
 
-<<<<<<< HEAD
-def _refuse_odd_groups(arguments: list[str]) -> None:
-    """A group whose option is no name, which Hydra meets with a traceback."""
-    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
-    for override in OverridesParser.create().parse_overrides(given):
-        option, group = override.value(), override.key_or_group
-        if option is None or option == "" or isinstance(option, bool | int | float | dict):
-            none = "" if group in GROUPS else f"; ~{group} for none"
-            valid = f"{', '.join(options(group))}{none}"
-            raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
-=======
 def _strategy(option: str) -> DictConfig:
     """The strategy of that name, as shipped."""
     if option not in options("strategy"):
@@ -91,13 +74,16 @@ def _strategy(option: str) -> DictConfig:
     return OmegaConf.merge(OmegaConf.structured(Strategy), node)  # type: ignore[return-value]
 
 
-def _refuse_empty_groups(arguments: list[str]) -> None:
-    """A group without an option, which Hydra meets with a traceback."""
-    for argument in arguments:
-        group, _, option = argument.partition("=")
-        if group in (*GROUPS, "strategy") and option in ("", "null"):
-            raise BadInput(f"{argument}: no such option; valid: {', '.join(options(group))}")
->>>>>>> eacfbef (Replicas share a batch: strategy=mirrored, two devices of one CPU included)
+def _refuse_odd_groups(arguments: list[str]) -> None:
+    """A group whose option is no name, which Hydra meets with a traceback."""
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
+    for override in OverridesParser.create().parse_overrides(given):
+        option, group = override.value(), override.key_or_group
+        if option is None or option == "" or isinstance(option, bool | int | float | dict):
+            none = "" if group in (*GROUPS, "strategy") else f"; ~{group} for none"
+            valid = f"{', '.join(options(group))}{none}"
+            raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
 
 
 def _explain(error: Exception) -> str:

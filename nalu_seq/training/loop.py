@@ -38,12 +38,16 @@ class Interrupted(Exception):
 class Interruption:
     """Ctrl-C and SIGTERM ask to stop at the next check; a second one stops at once.
 
+    Args:
+        agree: whether to stop, if this process was asked to or not: workers stop together.
+
     Attributes:
         signal: the signal that came, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
         self.signal: int | None = None
+        self._agree = agree
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
@@ -59,7 +63,8 @@ class Interruption:
 
     def check(self) -> None:
         """Raise `Interrupted` if a signal came."""
-        if self.signal is not None:
+        if self._agree(self.signal is not None):
+            self.signal = self.signal or signal.SIGTERM  # it came to another worker
             raise Interrupted
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -78,6 +83,7 @@ def loop(
     hooks: Sequence[Hook],
     progress: Callable[[int], None],
     check: Callable[[], None],
+    agree: Callable[[float], float] = float,
 ) -> None:
     """Train up to `steps`, measuring at step 0, every `eval_every` steps, and at the end.
 
@@ -91,6 +97,7 @@ def loop(
         progress: called with the step after each call into TensorFlow.
         check: called between calls; what it raises ends the training there, as does what `measure`
             raises. Nothing is lost: the step is whole, and a measurement is made again.
+        agree: the seconds of a call, as all workers shall take them: they make the same calls.
     """
     step = int(trainer.step.numpy())
     length, pace = trainer.steps_per_call, 0.0
@@ -103,7 +110,7 @@ def loop(
             count = min(length, boundary - step)
             started = time.perf_counter()
             trainer.run(count)
-            seconds = time.perf_counter() - started
+            seconds = agree(time.perf_counter() - started)
             step += count
             progress(step)
             # The first call traces and compiles: its pace says nothing.

@@ -33,6 +33,7 @@ from nalu_seq.training.loop import Interrupted, Interruption, Measurement, loop
 from nalu_seq.training.population import Population
 from nalu_seq.training.resume import notes, restore
 from nalu_seq.training.step import Trainer
+from nalu_seq.training.workers import Workers
 
 PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
 
@@ -44,9 +45,14 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
         BadInput: there is nothing to resume.
         SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
     """
-    with _alone_in(directory), Interruption() as interruption:
+    workers = Workers(recipe.strategy)
+    with (
+        workers.place(directory, resume) as directory,
+        _alone_in(directory),
+        Interruption(workers.any) as interruption,
+    ):
         try:
-            _train(recipe, directory, resume, interruption)
+            _train(recipe, directory, resume, interruption, workers)
         except KeyboardInterrupt:
             print("stopped at once, after the last checkpoint's step; ", end="")
             _leave_interrupted(directory, signal.SIGINT)
@@ -58,7 +64,13 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
             fail(f"{first_line(error).rpartition('}} ')[2]}: mend that; {advice}")
 
 
-def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interruption) -> None:
+def _train(
+    recipe: Recipe,
+    directory: Path,
+    resume: bool,
+    interruption: Interruption,
+    workers: Workers,
+) -> None:
     console = Console()
     population, trainer, checkpoints = open_run(recipe, directory)
     evaluator = Evaluator(
@@ -123,6 +135,7 @@ def _train(recipe: Recipe, directory: Path, resume: bool, interruption: Interrup
                 hooks=[judge, record, tensorboard, checkpoint, progress],
                 progress=progress.advance,
                 check=interruption.check,
+                agree=workers.leaders,
             )
             done = True
         except Interrupted:

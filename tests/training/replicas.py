@@ -25,9 +25,9 @@ CASES = {
     "count": ["task=count", "task.length=5", "encoder.units=4", "unit=nau", "train.clip_norm=0.05"],
     # A loss that is a sum; a penalty that waits for the loss, members that start anew.
     "product": [
-        *("task=product", "unit=inalu", "train.compile=graph", "penalty.inalu.weight=0.1"),
-        *("penalty.inalu.loss_below=500", "restart.history=20", "restart.every=40"),
-        *("restart.window=2", "restart.threshold=0", "train.clip_value=0.1"),
+        *("task=product", "unit=nmu", "train.compile=graph", "penalty.sparsity.weight=100"),
+        *("penalty.sparsity.loss_below=500", "restart.history=20", "restart.every=40"),
+        *("restart.window=2", "restart.threshold=0", "train.clip_norm=1"),
     ],
     # Gates and weights in turn, penalties as an update of their own.
     "alternate": [
