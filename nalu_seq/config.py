@@ -90,6 +90,7 @@ class Strategy:
 
     name: str = "auto"
     devices: int | None = None
+    processes: int | None = None
     wait: float = 15.0  # seconds that workers wait for each other to come
 
 
@@ -113,6 +114,7 @@ class Config:
     cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values
     seeds: Any = 10  # a number, or a list of seeds
     strategy: Strategy = field(default_factory=Strategy)
+    shard: str | None = None  # i/n: every nth member, from the ith on
     output: str = "runs"
     resume: str | None = None
 

@@ -5,6 +5,7 @@ import itertools
 import logging
 import math
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ class Recipe:
         task: the task.
         seeds: each seed once.
         cases: each case once: the task's own, crossed with those of the config.
-        members: each member's case and seed: cases x seeds, case by case.
+        members: each member's case and seed: cases x seeds, case by case; of a shard i/n every nth
+            of them, from the ith on.
 
     Raises:
         BadInput: something in it cannot be used.
@@ -86,6 +88,8 @@ class Recipe:
         self.task = self._task()
         self.cases = cross(self.task.cases, _plain(cfg.cases))
         self.members = list(itertools.product(self.cases, self.seeds))
+        if cfg.shard is not None:
+            self._keep_shard(cfg.shard)
         self._head = _instantiate("head", cfg.head)
         self._check_model()
         self._check_shares()
@@ -124,10 +128,10 @@ class Recipe:
     def population(self) -> Population:
         """The members, with their initial values."""
         if not any(key.startswith("unit.") for key in self.cfg.cases):
-            return Population(self.build, self.member_seeds, self.strategy)
+            return Population(self.build, self.member_seeds, strategy=self.strategy)
         builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
         by_member = [builders[name] for name in self.member_cases]
-        return Population(by_member, self.member_seeds, self.strategy)
+        return Population(by_member, self.member_seeds, strategy=self.strategy)
 
     def stream(self) -> models.StreamModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
@@ -165,6 +169,19 @@ class Recipe:
             compiled=train.compile == "xla",
             interval=train.eval_every,
         )
+
+    def _keep_shard(self, shard: str) -> None:
+        match = re.fullmatch(r"(\d+)/(\d+)", shard)
+        index, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not index < parts <= len(self.members):
+            raise BadInput(
+                f"shard must be i/n, i from 0 to n - 1, n at most {len(self.members)}, the number "
+                f"of members; not {shard!r}"
+            )
+        self.members = self.members[index::parts]
+        self.seeds = list(dict.fromkeys(seed for _, seed in self.members))
+        kept = {case.name for case, _ in self.members}
+        self.cases = [case for case in self.cases if case.name in kept]
 
     def _layers(self, settings: Mapping[str, Any]) -> tuple[Any, Any]:
         """What makes the encoder and what makes the unit."""

@@ -10,7 +10,12 @@ from yaml import AliasToken, YAMLError
 
 from nalu_seq.config import BadInput, Config, first_line, options, shipped
 
-RESUMABLE = ("train.steps", "strategy")  # what may change when a run goes on
+RESUMABLE = (
+    "train.steps",
+    "strategy",
+    "strategy.devices",
+    "strategy.wait",
+)  # what may change when a run goes on
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 ADVICE = "if you wrote this run with units of your own, say --trust"
 # What reading a file of another kind may raise.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from nalu_seq.config import BadInput, Strategy
 
 
-def start_tensorflow(strategy: Strategy) -> None:
+def start_tensorflow(strategy: Strategy | None = None) -> None:
     """Import TensorFlow and Keras, look for devices, and ask for determinism.
 
     Raises:
@@ -26,7 +26,7 @@ def start_tensorflow(strategy: Strategy) -> None:
 
         from nalu_seq.training.strategy import start
 
-        start(strategy)
+        start(strategy or Strategy())
         tf.constant(0) + 0  # the devices are made here, with more to say
     tf.config.experimental.enable_op_determinism()
 

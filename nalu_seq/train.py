@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,12 +18,14 @@ from nalu_seq.checks import fail, heard, refuse
 from nalu_seq.config import BadInput, Strategy, conf_dir, options, register
 from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
 
+if TYPE_CHECKING:
+    from nalu_seq.recipe import Recipe
+
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _composed(cfg: DictConfig) -> None:
     """One job: Hydra has composed the config and made its directory."""
     from nalu_seq.recipe import Recipe
-    from nalu_seq.training.session import train
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
@@ -32,7 +35,7 @@ def _composed(cfg: DictConfig) -> None:
         if [path.name for path in directory.iterdir()] == [".hydra"]:
             shutil.rmtree(directory)
         raise
-    train(recipe, directory)
+    _train(recipe, directory)
 
 
 def _resumed(arguments: list[str]) -> None:
@@ -58,10 +61,20 @@ def _resumed(arguments: list[str]) -> None:
 
     start_tensorflow(Strategy(**cfg.strategy))
     from nalu_seq.recipe import Recipe, check_output
-    from nalu_seq.training.session import train
 
     check_output(directory)
-    train(Recipe(cfg, choices), directory, resume=True)
+    _train(Recipe(cfg, choices), directory, resume=True)
+
+
+def _train(recipe: "Recipe", directory: Path, resume: bool = False) -> None:
+    """In this process, or members in processes of their own."""
+    from nalu_seq.training.members import train_members
+    from nalu_seq.training.session import train
+
+    if recipe.cfg.strategy.name == "members":
+        train_members(recipe, directory, resume)
+    else:
+        train(recipe, directory, resume)
 
 
 def _strategy(option: str) -> DictConfig:

@@ -48,19 +48,19 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
     workers = Workers(recipe.strategy)
     with (
         workers.place(directory, resume) as directory,
-        _alone_in(directory),
+        alone_in(directory),
         Interruption(workers.any) as interruption,
     ):
         try:
             _train(recipe, directory, resume, interruption, workers)
         except KeyboardInterrupt:
             print("stopped at once, after the last checkpoint's step; ", end="")
-            _leave_interrupted(directory, signal.SIGINT)
+            leave_interrupted(directory, signal.SIGINT)
         except BrokenPipeError:
             raise
         except (OSError, tf.errors.ResourceExhaustedError) as error:
             saved = any((directory / "checkpoints").glob("[0-9]*"))
-            advice = f"then {_go_on(directory)}" if saved else "nothing is saved yet: start anew"
+            advice = f"then {go_on(directory)}" if saved else "nothing is saved yet: start anew"
             fail(f"{first_line(error).rpartition('}} ')[2]}: mend that; {advice}")
 
 
@@ -141,15 +141,26 @@ def _train(
         except Interrupted:
             checkpoint(int(trainer.step.numpy()))
     tensorboard.close()
-    summary = _summary(recipe, record, trainer, done)
-    replace(directory / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     if not done:
         assert interruption.signal is not None
+        summary = conclude(recipe, record, trainer, console, done=False)
         print(f"interrupted at step {summary['steps']}; ", end="")
-        _leave_interrupted(directory, interruption.signal)
-    console.print(results_table(summary))
-    _tell_diverged(console, summary["diverged"])
+        leave_interrupted(directory, interruption.signal)
+    conclude(recipe, record, trainer, console)
     print(f"run: {directory}", flush=True)
+
+
+def conclude(
+    recipe: Recipe, record: Record, trainer: Trainer, console: Console, done: bool = True
+) -> dict[str, Any]:
+    """Write a run's summary, and show it of one that is done."""
+    summary = _summarize(recipe, record, trainer, done)
+    text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
+    replace(record.path.with_name("summary.json"), text)
+    if done:
+        console.print(results_table(summary))
+        _tell_diverged(console, summary["diverged"])
+    return summary
 
 
 def open_run(recipe: Recipe, directory: Path) -> tuple[Population, Trainer, Checkpoints]:
@@ -160,7 +171,7 @@ def open_run(recipe: Recipe, directory: Path) -> tuple[Population, Trainer, Chec
 
 
 @contextlib.contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
+def alone_in(directory: Path) -> Iterator[None]:
     """Hold a run's directory: two trainings in one would record each row twice."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -172,17 +183,20 @@ def _alone_in(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _leave_interrupted(directory: Path, number: int) -> NoReturn:
-    print(_go_on(directory))
+def leave_interrupted(directory: Path, number: int) -> NoReturn:
+    """Say how to go on, and leave with 128 + the signal."""
+    print(go_on(directory))
     print(f"run: {directory}", flush=True)
     raise SystemExit(128 + number)
 
 
-def _go_on(directory: Path) -> str:
+def go_on(directory: Path) -> str:
+    """The line that says how to go on with a run."""
     return f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}"
 
 
-def _summary(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> dict[str, Any]:
+def _summarize(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> dict[str, Any]:
+    """What summary.json says of a training."""
     choices, members = recipe.choices, len(recipe.members)
     step, seconds = int(trainer.step.numpy()), float(trainer.seconds.numpy())
     diverged = zip(recipe.members, trainer.diverged_at.numpy(), strict=True)

@@ -27,6 +27,8 @@ def start(asked: Strategy) -> tf.distribute.Strategy:
         raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {asked.name!r}")
     if asked.devices is not None and (asked.name != "mirrored" or asked.devices < 1):
         raise BadInput("strategy.devices goes with strategy=mirrored, and is a positive integer")
+    if asked.processes is not None and (asked.name != "members" or asked.processes < 1):
+        raise BadInput("strategy.processes goes with strategy=members, and is a positive integer")
     if not asked.wait > 0:
         raise BadInput(f"strategy.wait must be above 0, not {asked.wait}")
     key = dataclasses.astuple(asked)
@@ -101,4 +103,5 @@ STRATEGIES: dict[str, Callable[[Strategy], tf.distribute.Strategy]] = {
     "one_device": _one_device,
     "mirrored": _mirrored,
     "multi_worker": _multi_worker,
+    "members": _one_device,  # of each process: training/members.py
 }
