@@ -1,6 +1,7 @@
 """Around Hydra's jobs: bad input ends before a directory is made, a sweep knows its jobs."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -86,10 +87,12 @@ class CheckBeforeRun(Callback):
         """Note a sweep's job in its sweep.json, job -> overrides, before it begins."""
         if config.hydra.mode != RunMode.MULTIRUN:
             return
-        path = Path(config.hydra.sweep.dir) / "sweep.json"
-        jobs = json.loads(path.read_text()) if path.exists() else {}
-        jobs[config.hydra.sweep.subdir] = OmegaConf.to_container(config.hydra.overrides.task)
-        replace(path, json.dumps(jobs, indent=1) + "\n")
+        directory = Path(config.hydra.sweep.dir)
+        with _held(directory):  # a launcher starts several jobs at once
+            path = directory / "sweep.json"
+            jobs = json.loads(path.read_text()) if path.exists() else {}
+            jobs[config.hydra.sweep.subdir] = OmegaConf.to_container(config.hydra.overrides.task)
+            replace(path, json.dumps(jobs, indent=1) + "\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Say where the sweep is."""
@@ -108,6 +111,17 @@ def _refusing() -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(1) from error
+
+
+@contextlib.contextmanager
+def _held(directory: Path) -> Iterator[None]:
+    """Wait until no other process holds the directory, then hold it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _assist(recipe: Any, directory: Path) -> None:

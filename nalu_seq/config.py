@@ -138,9 +138,14 @@ def shipped(group: str, option: str) -> DictConfig:
 
 
 def register() -> None:
-    """Make the schema and the resolver of `conf/config.yaml` known to Hydra."""
+    """Make the schema and the resolvers of `conf/` known to Hydra."""
     ConfigStore.instance().store(name="schema", node=Config)
     # runs/<experiment>, or runs/<task> where there is none.
     OmegaConf.register_new_resolver(
         "first", lambda *names: next(n for n in names if n not in (None, "None")), replace=True
     )
+    OmegaConf.register_new_resolver("modulo", lambda a, b: a % b, replace=True)
+
+
+# Here, as processes that a launcher starts import no more than this.
+register()

@@ -1,5 +1,6 @@
 """Run directories: read as data, whoever wrote them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ RESUMABLE = (
     "strategy.devices",
     "strategy.wait",
 )  # what may change when a run goes on
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # how a sweep's jobs are run
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 ADVICE = "if you wrote this run with units of your own, say --trust"
 # What reading a file of another kind may raise.
@@ -69,6 +71,45 @@ def _load(directory: Path, name: str) -> Any:
     if any(isinstance(token, AliasToken) for token in yaml.scan(text)):
         raise BadInput(f"{path} holds a YAML alias, which no run has")
     return OmegaConf.create(text)
+
+
+def read_sweep(directory: Path, trust: bool = False) -> list[str]:
+    """The command of a sweep, as it recorded it.
+
+    Unless `trust`ed, it may only say what a sweep goes through and how its jobs are launched.
+
+    Raises:
+        BadInput: the directory is no sweep, or asks for more.
+    """
+    path = directory / "multirun.yaml"
+    if not path.is_file():
+        raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
+    try:
+        overrides = OmegaConf.load(path).hydra.overrides
+        hydra, task = ([str(override) for override in overrides[k]] for k in ("hydra", "task"))
+    except (OSError, YAMLError, OmegaConfBaseException, LookupError, *WRONG) as error:
+        raise BadInput(f"{path} can't be read: {first_line(error)}") from error
+    for override in [*hydra, *task]:
+        ours = override in task or override.startswith((*LAUNCHER, "hydra.mode", "hydra.sweep"))
+        if not trust and (not ours or "_target_" in override or "${" in override):
+            raise BadInput(
+                f"{path} asks for {override!r}, which says more than what a sweep goes through; "
+                "if you wrote it, say --trust"
+            )
+    return [*hydra, *task]
+
+
+def state(directory: Path) -> str:
+    """Whether a run is "done", has a checkpoint ("saved"), has none ("begun"), or is "new"."""
+    try:
+        if json.loads((directory / "summary.json").read_text())["status"] == "done":
+            return "done"
+    except (OSError, *WRONG, KeyError):
+        pass
+    parts = any(directory.glob("parts/*/.hydra/config.yaml"))
+    if parts or any((directory / "checkpoints").glob("[0-9]*")):
+        return "saved"
+    return "begun" if (directory / "metrics.csv").exists() else "new"
 
 
 def check_plain_files(directory: Path) -> None:

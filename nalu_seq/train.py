@@ -16,7 +16,15 @@ from yaml import YAMLError
 
 from nalu_seq.checks import fail, heard, refuse
 from nalu_seq.config import BadInput, Strategy, conf_dir, options, register
-from nalu_seq.runs import GROUPS, RESUMABLE, check_plain_files, read_run
+from nalu_seq.runs import (
+    GROUPS,
+    LAUNCHER,
+    RESUMABLE,
+    check_plain_files,
+    read_run,
+    read_sweep,
+    state,
+)
 
 if TYPE_CHECKING:
     from nalu_seq.recipe import Recipe
@@ -25,17 +33,24 @@ if TYPE_CHECKING:
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _composed(cfg: DictConfig) -> None:
     """One job: Hydra has composed the config and made its directory."""
+    from nalu_seq.startup import start_tensorflow
+
+    start_tensorflow(Strategy(**cfg.strategy))  # a launcher's processes have not
     from nalu_seq.recipe import Recipe
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
+    if (made := state(directory)) == "done":  # in a sweep that goes on
+        return
+    if made == "begun":
+        (directory / "metrics.csv").unlink(missing_ok=True)
     try:
         recipe = Recipe(cfg, dict(hydra_config.runtime.choices))
     except BadInput:  # a sweep's job, which is not checked before it has a folder
         if [path.name for path in directory.iterdir()] == [".hydra"]:
             shutil.rmtree(directory)
         raise
-    _train(recipe, directory)
+    _train(recipe, directory, resume=made == "saved")
 
 
 def _resumed(arguments: list[str]) -> None:
@@ -64,6 +79,20 @@ def _resumed(arguments: list[str]) -> None:
 
     check_output(directory)
     _train(Recipe(cfg, choices), directory, resume=True)
+
+
+def _sweep_resumed(arguments: list[str]) -> None:
+    """Go on with a sweep: its own command in its own folder, jobs that are done left out."""
+    trust = "--trust" in arguments
+    named = [a for a in arguments if a.startswith("sweep.resume=")]
+    more = [a for a in arguments if a not in (*named, "--trust")]
+    directory = Path(named[-1].partition("=")[2])
+    for argument in more:
+        if not argument.startswith(LAUNCHER):
+            raise BadInput(f"sweep.resume keeps the sweep's own command: {argument} can't change")
+    quoted = str(directory).replace("\\", "\\\\").replace("'", "\\'")
+    sys.argv[1:] = [*read_sweep(directory, trust), *more, f"hydra.sweep.dir='{quoted}'"]
+    _composed()
 
 
 def _train(recipe: "Recipe", directory: Path, resume: bool = False) -> None:
@@ -133,6 +162,8 @@ def main() -> None:
         with heard():
             if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
                 _resumed(arguments)
+            elif any(a.startswith("sweep.resume=") for a in arguments):
+                _sweep_resumed(arguments)
             else:
                 _refuse_odd_groups(arguments)
                 _composed()

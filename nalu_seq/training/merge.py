@@ -35,10 +35,8 @@ def merge(recipe: Recipe, directory: Path, parts: Sequence[Path], console: Conso
     Raises:
         BadInput: a part is not done.
     """
+    check_done(recipe, parts)
     steps = recipe.cfg.train.steps
-    for part in parts:
-        if steps_made(part) != steps:
-            raise BadInput(f"{part} is not done with {steps} steps: go on with it by resume={part}")
     (directory / "metrics.csv").unlink(missing_ok=True)  # of fewer steps, or of a merge cut short
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     record = Record(directory / "metrics.csv", recipe.member_cases, recipe.member_seeds)
@@ -51,6 +49,19 @@ def merge(recipe: Recipe, directory: Path, parts: Sequence[Path], console: Conso
     checkpoints.save(steps, notes(recipe, record))
     conclude(recipe, record, trainer, console)
     print(f"run: {directory}", flush=True)
+
+
+def check_done(recipe: Recipe, parts: Sequence[Path]) -> None:
+    """Whether parts have made all steps.
+
+    Raises:
+        BadInput: one has not.
+    """
+    steps = recipe.cfg.train.steps
+    for part in parts:
+        if (made := steps_made(part)) != steps:
+            told = f"has made {made}" if made else "is not done"
+            raise BadInput(f"{part} {told} of {steps} steps: go on with it by resume={part}")
 
 
 def steps_made(part: Path) -> int:

@@ -1,5 +1,6 @@
 """Where a population trains: `tf.distribute`'s strategies by their names in the config."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -80,8 +81,9 @@ def _multi_worker(asked: Strategy) -> tf.distribute.Strategy:
 
 
 def _let_memory_grow() -> None:
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    with contextlib.suppress(RuntimeError):  # they are in use already, as they were set up before
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _split_the_cpu(devices: int) -> None:

@@ -1,0 +1,153 @@
+"""Members trained apart: the parts are the run that one process would have made."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import nalu_seq.merge
+import nalu_seq.train
+
+# Restarts and a grid of cases: whatever has members in it has to be put together.
+SMALL = ["task=product", "unit=nmu", "train.compile=graph", "seeds=[3,1,4]", "train.steps=30"]
+SMALL += ["train.eval_every=10", "restart.history=5", "restart.every=10", "restart.threshold=0"]
+SMALL += ["restart.window=2", "+cases={optimizer.learning_rate: [0.01, 0.001]}"]
+
+
+def run(directory: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
+    """Train in this process."""
+    given = [*SMALL, *arguments, f"hydra.run.dir={directory}"]
+    monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *given])
+    nalu_seq.train.main()
+    return directory
+
+
+def merge(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["nalu_seq.merge", *map(str, arguments)])
+    nalu_seq.merge.main()
+
+
+def check_same(merged: Path, whole: Path) -> None:
+    """The same rows, and figures that differ by rounding at most."""
+    ours, theirs = (
+        [line.rsplit(",", 1) for line in (d / "metrics.csv").read_text().splitlines()[1:]]
+        for d in (merged, whole)
+    )
+    assert [what for what, _ in ours] == [what for what, _ in theirs]
+    np.testing.assert_allclose(
+        [float(value) for _, value in ours],
+        [float(value) for _, value in theirs],
+        rtol=1e-4,
+        atol=1e-6,
+    )
+    steps = max(int(p.name) for p in (whole / "checkpoints").iterdir())
+    readers = [
+        tf.train.load_checkpoint(str(d / "checkpoints" / str(steps) / "state"))
+        for d in (merged, whole)
+    ]
+    shapes = [reader.get_variable_to_shape_map() for reader in readers]
+    assert shapes[0] == shapes[1]
+    for key in shapes[0]:
+        if not key.startswith(("_CHECKPOINTABLE", "seconds")):
+            a, b = (reader.get_tensor(key) for reader in readers)
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=key)
+    told = [json.loads((d / "summary.json").read_text()) for d in (merged, whole)]
+    assert [t["seeds"] for t in told] == [[3, 1, 4]] * 2
+    assert [len(t["members"]) for t in told] == [6, 6]
+    assert told[0]["cases"] == told[1]["cases"] and told[0]["status"] == "done"
+
+
+def test_shards_are_merged_into_the_run_that_one_process_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(tmp_path / "whole", monkeypatch)
+    parts = [run(tmp_path / f"part{i}", monkeypatch, f"shard={i}/2") for i in range(2)]
+    counts = [json.loads((part / "summary.json").read_text())["members"] for part in parts]
+    assert [len(count) for count in counts] == [3, 3]
+    merge(monkeypatch, tmp_path / "merged", parts[1], parts[0])
+    assert capfd.readouterr().out.splitlines()[-1] == f"run: {tmp_path / 'merged'}"
+    check_same(tmp_path / "merged", whole)
+
+    wrong = {
+        (tmp_path / "merged", parts[0], parts[1]): "exists: give a directory to be made",
+        (tmp_path / "new", parts[0]): "these are shards 0/2: give each of 0/2, 1/2 once",
+        (tmp_path / "new", whole, parts[1]): "it was not trained with shard=i/n",
+    }
+    for arguments, message in wrong.items():
+        with pytest.raises(SystemExit) as left:
+            merge(monkeypatch, *arguments)
+        err = capfd.readouterr().err
+        assert left.value.code == 2 and message in err and len(err.splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("shard", ["2/2", "a", "0/7", "-1/2", "1/0"])
+def test_a_shard_is_a_share_of_the_members(
+    shard: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path / "run", monkeypatch, f"shard={shard}")
+    assert left.value.code == 2
+    assert "shard must be i/n, i from 0 to n - 1, n at most 6" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_no_others_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "run"
+    longer = ["train.steps=3000", "train.eval_every=1000"]
+    command = [sys.executable, "-m", "nalu_seq.train"]
+    given = [*SMALL, *longer, f"hydra.run.dir={directory}"]
+    with subprocess.Popen(
+        [*command, *given, "strategy=members", "strategy.processes=4"],
+        text=True,
+        stderr=subprocess.PIPE,
+    ) as process:
+        wanted = directory / "parts" / "2-of-4"
+        while not (pids := [p for p in children(process.pid) if holds(p, wanted)]):
+            assert process.poll() is None
+            time.sleep(0.05)
+        while not list(wanted.glob("checkpoints/0")):
+            time.sleep(0.05)
+        os.kill(pids[0], signal.SIGKILL)
+        _, err = process.communicate()
+    assert process.returncode == 1 and len(err.splitlines()) == 1
+    assert "of 4 processes, lost are 2-of-4 (exit code -9): go on with" in err
+    done = [p.parent.name for p in directory.glob("parts/*/summary.json")]
+    assert sorted(done) == ["0-of-4", "1-of-4", "3-of-4"]
+    before = {p: p.stat().st_mtime for p in directory.glob("parts/[013]-*/metrics.csv")}
+    subprocess.run([*command, f"resume={directory}"], check=True)
+    assert before == {p: p.stat().st_mtime for p in before}
+    check_same(directory, run(tmp_path / "whole", monkeypatch, *longer))
+    # A merged run is a run: one process may go on with it.
+    shutil.rmtree(directory / "parts")
+    more = ["strategy=one_device", "train.steps=3010"]
+    subprocess.run([*command, f"resume={directory}", *more], check=True)
+    assert json.loads((directory / "summary.json").read_text())["steps"] == 3010
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in found.split()]
+
+
+def holds(pid: int, directory: Path) -> bool:
+    """Whether a process has a file or the directory open."""
+    try:
+        targets = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    return any(target.startswith(str(directory)) for target in targets)
