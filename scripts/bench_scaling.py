@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Time what a second core gives: as a worker that shares each batch, and with members of its own.
 
-`.venv/bin/python scripts/bench_scaling.py [--members 100] [--rounds 15] [--batches 128 512]`:
-processes that are pinned to one of two cores train `task=arithmetic`. The forms take turns, so that
+`.venv/bin/python scripts/bench_scaling.py [--task arithmetic] [--members 100] [--batches 128 512]`:
+processes that are pinned to one of two cores train a task. The forms take turns, so that
 they share whatever else the machine does; what is printed are ratios, as Markdown.
 """
 
@@ -26,6 +26,7 @@ WAIT = 300
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", default="arithmetic")
     parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=20, help="of a turn")
@@ -53,7 +54,10 @@ def main() -> None:
                 taken[form].append(1e3 * (time.perf_counter() - begun) / given.steps)
         for process in processes:
             process.join()
-        tell(batch, given.members, {form: times[1:] for form, times in taken.items()})
+        tell(
+            f"{given.task}, batch {batch}, {given.members} members",
+            {form: times[1:] for form, times in taken.items()},
+        )
 
 
 def take_turns(
@@ -73,7 +77,12 @@ def take_turns(
 
     name, wait = ("multi_worker", f"strategy.wait={WAIT}") if shared else ("one_device", "")
     start_tensorflow(Strategy(name, wait=float(WAIT)) if shared else Strategy(name))
-    common = [f"seeds={given.members}", f"strategy={name}", *([wait] if wait else [])]
+    common = [
+        f"task={given.task}",
+        f"seeds={given.members}",
+        f"strategy={name}",
+        *([wait] if wait else []),
+    ]
 
     own: dict[str, Any] = {}
     if shared:
@@ -98,13 +107,13 @@ def trainer(*overrides: str) -> Any:
     from nalu_seq.recipe import Recipe
     from tests.training.replicas import compose
 
-    recipe = Recipe(*compose("task=arithmetic", *overrides))
+    recipe = Recipe(*compose(*overrides))
     return recipe.trainer(recipe.population())
 
 
-def tell(batch: int, members: int, taken: dict[str, list[float]]) -> None:
+def tell(what: str, taken: dict[str, list[float]]) -> None:
     """A table: the fastest turns tell what the machine can, the medians what it did."""
-    print(f"\nbatch {batch}, {members} members, load {os.getloadavg()[0]:.1f}\n")
+    print(f"\n{what}, load {os.getloadavg()[0]:.1f}\n")
     print("| form | ms a step, fastest | times | ms, median | times |")
     print("| --- | --- | --- | --- | --- |")
     fastest = {form: min(times) for form, times in taken.items()}
