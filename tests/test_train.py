@@ -208,7 +208,7 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["seeds=0"], "seeds=0 leaves no member"),
         (["seeds=[1,1]"], "names a seed twice"),
         (["seeds=[a]"], "a seed must be an integer"),
-        (["strategy=warp"], "strategy=warp: no such option; valid: auto, mirrored, "),
+        (["strategy=warp"], "strategy=warp: no such option; valid: auto, members, "),
         (["strategy.name=warp"], "strategy must be one of auto"),
         (["strategy.devices=2"], "strategy.devices goes with strategy=mirrored"),
         (["encoder.units=-1"], "encoder.units must be a positive integer, not -1"),
