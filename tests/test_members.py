@@ -108,7 +108,7 @@ def test_a_killed_process_loses_no_others_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = tmp_path / "run"
-    longer = ["train.steps=3000", "train.eval_every=1000"]
+    longer = ["train.steps=100", "train.eval_every=50"]
     command = [sys.executable, "-m", "nalu_seq.train"]
     given = [*SMALL, *longer, f"hydra.run.dir={directory}"]
     with subprocess.Popen(
@@ -134,9 +134,9 @@ def test_a_killed_process_loses_no_others_members(
     check_same(directory, run(tmp_path / "whole", monkeypatch, *longer))
     # A merged run is a run: one process may go on with it.
     shutil.rmtree(directory / "parts")
-    more = ["strategy=one_device", "train.steps=3010"]
+    more = ["strategy=one_device", "train.steps=110"]
     subprocess.run([*command, f"resume={directory}", *more], check=True)
-    assert json.loads((directory / "summary.json").read_text())["steps"] == 3010
+    assert json.loads((directory / "summary.json").read_text())["steps"] == 110
 
 
 def children(pid: int) -> list[int]:
