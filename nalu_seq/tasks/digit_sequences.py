@@ -147,13 +147,8 @@ class DigitSequences(SequenceTask):
         sequences, examples = self.train_split.examples, draws.examples.shape[0]
         # Numbered on from epoch to epoch, so that a batch may begin in one and end in the next.
         begin = tf.cast(draws.step, tf.int64) * draws.batch_size
-        numbers, first = begin + tf.cast(draws.examples, tf.int64), begin // sequences
-        epochs = 2 + (draws.batch_size - 1) // sequences
-        shuffled = [
-            tf.argsort(tf.cast(draws.at(first + i, [0]).bits(sequences)[:, 0], tf.int64))
-            for i in range(epochs)
-        ]  # each [M, sequences]
-        chosen = tf.gather(tf.concat(shuffled, 1), numbers - first * sequences, axis=1)  # [M, B]
+        numbers = begin + tf.cast(draws.examples, tf.int64)
+        chosen = draws.shuffled(numbers % sequences, sequences, numbers // sequences)  # [M, B]
         places = chosen[..., None] + sequences * tf.range(self.length)  # [M, B, T]
         pictures = tf.gather(self._order("train", draws), places, axis=1, batch_dims=1)
         return self._batch("train", pictures, self.target_state(len(draws.cases), examples))[0]

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
+_FEISTEL_ROUNDS = 6
 
 
 def _rotate_left(x: Any, bits: int) -> Any:
@@ -145,6 +146,42 @@ class Draws:
         if isinstance(count, int):
             drawn.set_shape([None, None, count])
         return drawn
+
+    def shuffled(self, places: Any, size: int, steps: Any, channel: int = 0) -> Any:
+        """Where permutations of `0 .. size - 1` put some places: int32 `[M, B]`.
+
+        Each member has one for each step. Nothing is sorted: a Feistel network permutes the numbers
+        below the next power of four, and what it puts beyond the end it permutes again (Black &
+        Rogaway 2002, "Ciphers with arbitrary finite domains").
+
+        Args:
+            places: `[B]`, from 0 to `size - 1`.
+            size: how many places there are.
+            steps: `[B]`, the step whose permutation each place is put by.
+            channel: as for `bits`.
+        """
+        key0, key1 = (key[:, None] for key in self.stream.keys)
+        keys = threefry2x32(key0, key1, _word(steps)[None], _word(channel))  # [M, B]
+        half = tf.constant(max(1, (size - 1).bit_length() + 1 >> 1), tf.uint32)
+        mask = tf.bitwise.left_shift(tf.constant(1, tf.uint32), half) - 1
+
+        def permuted(x: Any) -> Any:
+            left, right = tf.bitwise.right_shift(x, half), tf.bitwise.bitwise_and(x, mask)
+            for number in range(_FEISTEL_ROUNDS):
+                word, _ = threefry2x32(*keys, right, _word(number))
+                mixed = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(word, mask))
+                left, right = right, mixed
+            return tf.bitwise.bitwise_or(tf.bitwise.left_shift(left, half), right)
+
+        def beyond(x: Any) -> Any:
+            return tf.cast(x, tf.int64) >= size
+
+        (x,) = tf.while_loop(
+            lambda x: tf.reduce_any(beyond(x)),
+            lambda x: (tf.where(beyond(x), permuted(x), x),),
+            (permuted(tf.broadcast_to(_word(places)[None], tf.shape(keys[0]))),),
+        )
+        return tf.cast(x, tf.int32)
 
     def integers(self, low: int, high: int, count: Any, start: Any = 0, channel: int = 0) -> Any:
         """Uniform integers in `low .. high - 1`: int32 `[M, B, count]`."""

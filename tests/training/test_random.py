@@ -127,3 +127,27 @@ def test_neighbours_are_independent(axis: str) -> None:
     assert correlation.pvalue > 1e-3
     pairs = np.histogram2d(x[:-1].ravel(), x[1:].ravel(), bins=8)[0]
     assert stats.chisquare(pairs.ravel()).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 64, 1000])
+def test_shuffled_places_are_a_permutation_for_each_member_and_step(size: int) -> None:
+    draws = Stream([0, 1], ["default"] * 2, "train").at(0, size)
+    places = tf.tile(tf.range(size), [2])
+    steps = tf.repeat([3, 4], size)
+    put = draws.shuffled(places, size, steps).numpy().reshape(2, 2, size)
+    for member in put:
+        for step in member:
+            assert sorted(step) == list(range(size))
+    if size > 5:
+        assert len({tuple(order) for member in put for order in member}) == 4
+    alone = Stream([1], ["default"], "train").at(0, 1).shuffled([size - 1], size, [4])
+    assert int(alone[0, 0]) == put[1, 1, -1]
+
+
+def test_shuffling_is_even() -> None:
+    draws = Stream([0], ["default"], "train").at(0, 1)
+    steps = tf.range(6000)
+    first = draws.shuffled(tf.zeros_like(steps), 6, steps).numpy()[0]
+    # Each of six places 1,000 times: a chi-square of 5 degrees of freedom, 0.1 % beyond 20.5.
+    counts = np.bincount(first, minlength=6)
+    assert np.sum((counts - 1000) ** 2 / 1000) < 20.5
