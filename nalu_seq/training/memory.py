@@ -27,7 +27,7 @@ def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int
         steps: how many steps' batches are drawn at once.
     """
     weights = sum(math.prod(v.shape) for v in model.variables)
-    outputs = sum(_made_by(layer) for layer in model._flatten_layers(include_self=False))
+    outputs = _made_by(model)
     inputs = math.prod(d or 1 for d in model.input_shape[1:])
     numbers = WEIGHT * weights + batch_size * (OUTPUT * outputs + INPUT * steps * inputs)
     return PROGRAM + 4 * members * numbers
@@ -43,13 +43,16 @@ def available() -> int | None:
     return int(found[0]) * 1024 if found else None
 
 
-def _made_by(layer: Any) -> int:
-    """How many numbers a layer gives for an example."""
-    if isinstance(layer, keras.Model | keras.layers.InputLayer):  # its layers count, inputs do too
+def _made_by(layer: Any, times: int = 1) -> int:
+    """How many numbers a layer and those inside it give for an example, being called `times`."""
+    if isinstance(layer, keras.layers.InputLayer):
         return 0
+    if isinstance(layer, keras.Model):
+        return sum(_made_by(inner, times) for inner in layer.layers)
     try:
-        shapes = layer.output.shape
+        shape = [size or 1 for size in layer.output.shape[1:]]
     except (AttributeError, ValueError):  # a cell or another layer inside one that counts
         return 0
-    size = math.prod(d or 1 for d in shapes[1:]) if isinstance(shapes, tuple) else 0
-    return size * (WITHIN_A_CELL if isinstance(layer, keras.layers.RNN) else 1)
+    own = math.prod(shape) * (WITHIN_A_CELL if isinstance(layer, keras.layers.RNN) else 1)
+    # One that holds others, such as a convnet, calls them for each frame.
+    return times * own + sum(_made_by(i, times * math.prod(shape[:-1])) for i in layer._layers)

@@ -3,6 +3,7 @@ import pytest
 
 from nalu_seq import recipe as recipes
 from nalu_seq.config import BadInput
+from nalu_seq.models.convnet import Convnet
 from nalu_seq.training.memory import PROGRAM, available, needed
 from tests.test_cases import recipe
 
@@ -21,6 +22,18 @@ def test_a_cell_holds_more_than_it_gives():
     lstm = keras.Sequential([keras.Input((10, 3)), keras.layers.LSTM(4, return_sequences=True)])
     wide = keras.Sequential([keras.Input((10, 3)), keras.layers.Dense(4)])
     assert needed(lstm, 1, 64, 1) - PROGRAM > 5 * (needed(wide, 1, 64, 1) - PROGRAM)
+
+
+def test_a_convnet_is_called_for_every_frame():
+    def of_frames(count: int) -> int:
+        x = keras.Input((count, 8, 8, 1))
+        made = keras.Model(x, Convnet(3, filters=[4], kernel=3, hidden=5)(x))
+        weights = 4 * sum(v.shape.num_elements() for v in (w.value for w in made.variables))
+        return needed(made, 1, 1, 1) - PROGRAM - 4 * weights
+
+    # For each: a convolution, its pool, what is flat, two dense layers; the output; the input.
+    frame = 6 * 6 * 4 + 3 * 3 * 4 + 3 * 3 * 4 + 5 + 3
+    assert of_frames(7) == 7 * of_frames(1) == 7 * 4 * (3 * (frame + 3) + 3 * 64)
 
 
 def test_the_machine_says_what_is_available():
