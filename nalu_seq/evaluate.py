@@ -62,7 +62,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from nalu_seq.startup import start_tensorflow
 
     cfg.strategy = Strategy()  # whatever it was trained on
-    start_tensorflow(cfg.strategy)
+    start_tensorflow()
     from nalu_seq.evaluation.extrapolation import extrapolate
     from nalu_seq.recipe import Recipe
     from nalu_seq.training.checkpoints import NoCheckpoint, told
