@@ -29,7 +29,7 @@ def test_its_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_its_commands_compose(command: str) -> None:
     register()
     overrides = [word for word in shlex.split(command) if word not in ("-m", "--help")]
-    if any(word.startswith("resume=") for word in overrides):
+    if any(word.startswith(("resume=", "sweep.resume=")) for word in overrides):
         return
     overrides = [re.sub(r"=(\w+),.*", r"=\1", word) for word in overrides]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
