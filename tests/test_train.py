@@ -93,7 +93,10 @@ def test_the_real_tensorboard_serves_it(run: Path) -> None:
     assert "success_rate/length_20" in served["tensorboard"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+TERM = pytest.param(signal.SIGTERM, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, TERM])
 def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
     with subprocess.Popen(
         command(f"output={tmp_path}", *TINY, "train.steps=100000", "train.eval_every=1000"),
@@ -137,6 +140,7 @@ def test_interrupted_within_an_interval_it_goes_on_to_the_bit(
     assert (cut / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_and_said(run: Path, tmp_path: Path) -> None:
     directory = copy(run, tmp_path)
     index = directory / "checkpoints" / "40" / "state.index"
@@ -325,6 +329,7 @@ def test_help_lists_every_option(main) -> None:
         assert f"{group}: {', '.join(options(group))}" in out
 
 
+@pytest.mark.slow
 def test_a_sweep_over_tasks_has_one_folder(tmp_path: Path) -> None:
     small = ["seeds=1", "train.steps=1", "train.eval_every=1"]
     sweep = train(tmp_path, "-m", "task=product,running_sum", *small)
@@ -404,7 +409,14 @@ def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:
         assert summary["status"] == "done" and summary["unit"] == unit
 
 
-@pytest.mark.parametrize("task", options("task"))
+# These differ from mnist_count in what is told of the pictures alone.
+OF_PICTURES = ("mnist_parity", "mnist_product", "mnist_sum")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(t, marks=[pytest.mark.slow] * (t in OF_PICTURES)) for t in options("task")],
+)
 def test_every_task_trains_as_it_stands(main, task: str, tmp_path: Path) -> None:
     small = ["seeds=2", "train.steps=2", "train.eval_every=2"]
     if task == "mnist_parity":

@@ -88,11 +88,11 @@ def train_alone(task: Task, model: keras.Model, seed: int, steps: int) -> list[f
     ("task", "model", "compiled"),
     [
         (Count(alphabet=3, length=6), count_model, False),
-        (MnistCount(digits(8), length=3), picture_model, False),
         (Product(), product_model, False),
         (Product(), product_model, True),
+        pytest.param(MnistCount(digits(8), length=3), picture_model, False, marks=pytest.mark.slow),
     ],
-    ids=["lstm", "convnet", "readout", "readout compiled"],
+    ids=["lstm", "readout", "readout compiled", "convnet"],
 )
 def test_200_steps_stacked_equal_200_steps_alone(task, model, compiled) -> None:
     population = Population(model, SEEDS)
