@@ -1,5 +1,6 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
+import dataclasses
 import inspect
 import itertools
 import logging
@@ -236,7 +237,12 @@ class Recipe:
 
     def _penalties(self) -> dict[str, Ramp]:
         ramps = {}
+        valid = [field.name for field in dataclasses.fields(Ramp)]
         for name, node in self.cfg.penalty.items():
+            if unknown := [str(field) for field in node if field not in valid]:
+                raise BadInput(
+                    f"penalty.{name}.{unknown[0]}: no such key; valid: {', '.join(valid)}"
+                )
             fields = {
                 field: _per_member(self._varying(f"penalty.{name}.{field}", value))
                 for field, value in node.items()

@@ -122,7 +122,9 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
     given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(given):
         option, group = override.value(), override.key_or_group
-        if option is None or option == "" or isinstance(option, bool | int | float | dict):
+        names = option if isinstance(option, list) else [option]
+        odd = (bool, int, float, dict, list, type(None))
+        if not names or any(isinstance(name, odd) or name == "" for name in names):
             none = "" if group in (*GROUPS, "strategy") else f"; ~{group} for none"
             valid = f"{', '.join(options(group))}{none}"
             raise BadInput(f"{override.input_line}: no such option; valid: {valid}")

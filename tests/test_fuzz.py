@@ -51,6 +51,8 @@ def near(value: Any, draw: random.Random) -> str:
 def combination(number: int) -> list[str]:
     """Overrides drawn over the config tree: options of groups, keys near their values, odd ones."""
     draw = random.Random(number)
+    if number % 25 == 0:  # so that of each batch one trains, whatever the others are
+        return ["seeds=2", "train.steps=2", "train.eval_every=2", "task.lengths=[10,12]"]
     given = [f"{g}={draw.choice(options(g))}" for g in GROUPS[:-1] if draw.random() < 0.4]
     given += [f"protocol={draw.choice(options('protocol'))}"] * (draw.random() < 0.05)
     register()

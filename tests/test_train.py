@@ -242,6 +242,8 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["optimizer.schedule=linear"], "schedule must be constant or cosine"),
         (["penalty.sparsity.weight=1"], "penalty.sparsity: unit=nalu"),
         (["penalty.l1.every=0"], "every must be at least 1"),
+        (["+penalty.l1.weights=1"], "penalty.l1.weights: no such key; valid: weight, start"),
+        (["unit=[1]"], "unit=[1]: no such option; valid: "),
         (["task=product", "encoder=lstm"], "use encoder=none"),
         (["task=product", "head=accumulate"], "head=readout or head=dense"),
         (["output=/dev/null/x"], "/dev/null is a file"),
