@@ -93,6 +93,8 @@ def _command(run: Path) -> str:
         overrides = [o for o in jobs[0] if all(o in job for job in jobs)]
     else:
         overrides = list(OmegaConf.load(run / ".hydra" / "overrides.yaml"))
+        if any(o.startswith("experiment=") for o in overrides):
+            overrides.append("hydra.mode=RUN")  # one of its rows, alone
     return shlex.join(["python", "-m", "nalu_seq.train", *_kept(overrides)])
 
 
