@@ -13,22 +13,6 @@ SMALL = ["task=product", "unit=nmu,nau", "train.compile=graph", "seeds=1", "trai
 SMALL += ["train.eval_every=2", "hydra.mode=MULTIRUN"]
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
-    """The command in this process: (exit code, its stdout, its stderr)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *arguments])
-        code = 0
-        try:
-            nalu_seq.train.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return code, *capfd.readouterr()
-
-    return call
-
-
 def jobs(sweep: Path) -> dict[str, list[str]]:
     return json.loads((sweep / "sweep.json").read_text())
 
@@ -40,9 +24,9 @@ def statuses(sweep: Path) -> dict[str, str]:
 
 
 def test_a_sweep_that_was_cut_off_goes_on(
-    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = command(f"output={tmp_path}", *SMALL)
+    code, out, err = main(f"output={tmp_path}", *SMALL)
     assert code == 0, err
     sweep = Path(out.splitlines()[-1].removeprefix("run: "))
     whole = {i: (sweep / i / "metrics.csv").read_text() for i in "01"}
@@ -50,7 +34,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     done, cut = (sweep / i / "summary.json" for i in "01")
     cut.unlink()
     before = done.stat().st_mtime_ns
-    code, out, err = command(f"sweep.resume={sweep}")
+    code, out, err = main(f"sweep.resume={sweep}")
     assert code == 0, err
     assert out.splitlines()[-1] == f"run: {sweep}"
     assert statuses(sweep) == {"0": "done", "1": "done"}
@@ -62,27 +46,27 @@ def test_a_sweep_that_was_cut_off_goes_on(
     table = capfd.readouterr().out
     assert "nmu" in table and "nau" in table
 
-    code, _, err = command(f"sweep.resume={sweep}", "seeds=3")
+    code, _, err = main(f"sweep.resume={sweep}", "seeds=3")
     assert code == 2 and "sweep.resume keeps the sweep's own command: seeds=3 can't change" in err
-    code, _, err = command(f"sweep.resume={tmp_path}")
+    code, _, err = main(f"sweep.resume={tmp_path}")
     assert code == 2 and "is no sweep: it has no multirun.yaml" in err
     recorded = sweep / "multirun.yaml"
     text = recorded.read_text()
     for hostile in ("hydra.callbacks.x._target_=os.system", "+unit._target_=os.system"):
         recorded.write_text(text.replace("    task:\n", f"    task:\n    - {hostile}\n"))
-        code, _, err = command(f"sweep.resume={sweep}")
+        code, _, err = main(f"sweep.resume={sweep}")
         assert code == 2 and "which says more than what a sweep goes through" in err, hostile
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["cores", "submitit_local"])
-def test_jobs_run_side_by_side(command, launcher: str, tmp_path: Path) -> None:
-    code, out, err = command(f"output={tmp_path}", *SMALL, f"hydra/launcher={launcher}")
+def test_jobs_run_side_by_side(main, launcher: str, tmp_path: Path) -> None:
+    code, out, err = main(f"output={tmp_path}", *SMALL, f"hydra/launcher={launcher}")
     assert code == 0, err
     sweep = Path(out.splitlines()[-1].removeprefix("run: "))
     assert statuses(sweep) == {"0": "done", "1": "done"}
     assert sorted(jobs(sweep)) == ["0", "1"]
     (sweep / "1" / "summary.json").unlink()
-    code, _, err = command(f"sweep.resume={sweep}")
+    code, _, err = main(f"sweep.resume={sweep}")
     assert code == 0, err
     assert statuses(sweep) == {"0": "done", "1": "done"}
