@@ -137,8 +137,9 @@ def best(overrides: list[str]) -> Work:
     member = OneMember(overrides)
     if "mnist" in overrides[0]:
         return fastest(member, [(10, False, True)])
-    forms = [(50, False, False), (10, True, True)]
-    return fastest(member, forms if "count" in overrides[0] else [*forms, (40, True, True)])
+    if "count" in overrides[0]:  # ten steps of an LSTM take XLA minutes to compile
+        return fastest(member, [(50, False, False), (1, True, True)])
+    return fastest(member, [(50, False, False), (10, True, True), (40, True, True)])
 
 
 def evaluate(overrides: list[str]) -> Work:
