@@ -1,10 +1,13 @@
-"""The command as a user calls it: in processes of its own, with a small `count`."""
+"""The commands as a user calls them: in processes of their own, or in this one."""
 
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 TINY = ["task.lengths=[10,20]", "encoder.units=4", "seeds=2", "train.batch_size=4"]
 
@@ -38,3 +41,19 @@ def resume(directory: Path, *arguments: str) -> Path:
 def copy(run: Path, target: Path) -> Path:
     subprocess.run(["cp", "-r", str(run), str(target / "copy")], check=True)
     return target / "copy"
+
+
+def in_process(
+    module: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *arguments: str,
+) -> tuple[int, str, str]:
+    """A command in this process: its exit code, its stdout, its stderr."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *arguments])
+    code = 0
+    try:
+        module.main()
+    except SystemExit as leave:
+        code = int(leave.code or 0)
+    return code, *capfd.readouterr()

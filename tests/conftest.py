@@ -1,5 +1,6 @@
 """What every test stands on: a quiet TensorFlow, the same random numbers each time."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 import nalu_seq.train
-from tests.commands import TINY, train
+from tests.commands import TINY, in_process, train
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
 
@@ -30,16 +31,7 @@ def seed():
 def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """The command in this process: (exit code, its stdout, its stderr)."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *arguments])
-        code = 0
-        try:
-            nalu_seq.train.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return code, *capfd.readouterr()
-
-    return call
+    return functools.partial(in_process, nalu_seq.train, monkeypatch, capfd)
 
 
 @pytest.fixture(scope="session")

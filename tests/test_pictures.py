@@ -12,21 +12,9 @@ from omegaconf import OmegaConf
 import nalu_seq.evaluate
 import nalu_seq.train
 from nalu_seq.runs import read_run
+from tests.commands import in_process
 
 CONVNET = ["encoder.filters=[8,16]", "encoder.hidden=32"]
-
-
-def call(
-    module: object, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *given: str
-) -> tuple[int, str, str]:
-    """A command in this process: its exit code, stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", [module.__name__, *given])  # type: ignore[attr-defined]
-    code = 0
-    try:
-        module.main()  # type: ignore[attr-defined]
-    except SystemExit as leave:
-        code = int(leave.code or 0)
-    return code, *capfd.readouterr()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +51,9 @@ def test_it_learns_to_read_and_the_record_tells(run: Path) -> None:
 def test_what_is_read_can_be_drawn(run: Path, monkeypatch, capfd, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     picture = tmp_path / "digits.png"
-    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(run), "--digits", str(picture))
+    code, _, err = in_process(
+        nalu_seq.evaluate, monkeypatch, capfd, str(run), "--digits", str(picture)
+    )
     assert code == 0, err
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -77,7 +67,7 @@ def test_what_is_read_can_be_drawn(run: Path, monkeypatch, capfd, tmp_path: Path
     ],
 )
 def test_bad_input_gets_one_line(run, given, message, monkeypatch, capfd) -> None:
-    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(run), *given)
+    code, _, err = in_process(nalu_seq.evaluate, monkeypatch, capfd, str(run), *given)
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
 
 
@@ -88,7 +78,7 @@ def test_a_run_from_elsewhere_names_shipped_data_alone(run, monkeypatch, capfd, 
     OmegaConf.save(cfg, tmp_path / ".hydra" / "config.yaml")
     recorded = (run / ".hydra" / "hydra.yaml").read_text()
     (tmp_path / ".hydra" / "hydra.yaml").write_text(recorded)
-    code, _, err = call(nalu_seq.evaluate, monkeypatch, capfd, str(tmp_path))
+    code, _, err = in_process(nalu_seq.evaluate, monkeypatch, capfd, str(tmp_path))
     assert code == 2 and "data=digits asks for 'os.system'" in err
 
 
@@ -119,6 +109,8 @@ def test_a_training_that_cannot_be_makes_no_directory(
 ) -> None:
     short = ["task.lengths=[1]"] if "task=count" not in given else []
     output = tmp_path / "runs"
-    code, _, err = call(nalu_seq.train, monkeypatch, capfd, *given, *short, f"output={output}")
+    code, _, err = in_process(
+        nalu_seq.train, monkeypatch, capfd, *given, *short, f"output={output}"
+    )
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
     assert not output.exists()

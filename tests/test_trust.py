@@ -1,6 +1,7 @@
 """Run directories from elsewhere: read as data, whatever stands in them."""
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 
 import nalu_seq.evaluate
 import nalu_seq.models
-from tests.commands import copy
+from tests.commands import copy, in_process
 
 ROOT = Path(__file__).parent.parent
 # What no hostile run may bring about; Python tells of each before it happens.
@@ -49,16 +50,7 @@ def deeds() -> Iterator[list[tuple[str, str]]]:
 def evaluate(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     """The other command that reads runs, in this process: (exit code, its stdout, its stderr)."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nalu_seq.evaluate", *arguments])
-        code = 0
-        try:
-            nalu_seq.evaluate.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return code, *capfd.readouterr()
-
-    return call
+    return functools.partial(in_process, nalu_seq.evaluate, monkeypatch, capfd)
 
 
 def edited(run: Path, target: Path, find: str, replacement: str, file: str = "config.yaml") -> Path:
