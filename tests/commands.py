@@ -31,6 +31,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.05)
 
 
+def saved(output: Path, pattern: str, step: int = 0) -> bool:
+    """Whether a run there has made the checkpoint of `step`, which later ones may have replaced."""
+    return any(int(p.name) >= step for p in output.glob(f"{pattern}/checkpoints/[0-9]*"))
+
+
 def resume(directory: Path, *arguments: str) -> Path:
     done = subprocess.run(
         command(f"resume={directory}", *arguments), capture_output=True, text=True, check=True

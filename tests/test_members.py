@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import nalu_seq.merge
 import nalu_seq.train
+from tests.commands import saved, wait_for
 
 # Restarts and a grid of cases: whatever has members in it has to be put together.
 SMALL = ["task=product", "unit=nmu", "train.compile=graph", "seeds=[3,1,4]", "train.steps=30"]
@@ -120,8 +121,7 @@ def test_a_killed_process_loses_no_others_members(
         while not (pids := [p for p in children(process.pid) if holds(p, wanted)]):
             assert process.poll() is None
             time.sleep(0.05)
-        while not list(wanted.glob("checkpoints/0")):
-            time.sleep(0.05)
+        wait_for(lambda: saved(directory, "parts/2-of-4"))
         os.kill(pids[0], signal.SIGKILL)
         _, err = process.communicate()
     assert process.returncode == 1 and len(err.splitlines()) == 1

@@ -24,7 +24,7 @@ import nalu_seq.evaluate
 import nalu_seq.models  # its layers are what load_model looks for
 import nalu_seq.train
 from nalu_seq.config import conf_dir, options, register
-from tests.commands import TINY, command, copy, resume, train, wait_for
+from tests.commands import TINY, command, copy, resume, saved, train, wait_for
 
 
 def test_a_run_leaves_what_the_design_says(run: Path) -> None:
@@ -103,7 +103,7 @@ def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        wait_for(lambda: list(tmp_path.glob("*/*/checkpoints/0")))
+        wait_for(lambda: saved(tmp_path, "*/*"))
         process.send_signal(number)
         asked = time.monotonic()
         out, _ = process.communicate()
@@ -131,7 +131,7 @@ def test_interrupted_within_an_interval_it_goes_on_to_the_bit(
 ) -> None:
     whole = train(tmp_path / "whole", *arguments)
     with subprocess.Popen(command(f"output={tmp_path}/cut", *arguments)) as process:
-        wait_for(lambda: list(tmp_path.glob("cut/*/*/checkpoints/0")))
+        wait_for(lambda: saved(tmp_path, "cut/*/*"))
         time.sleep(3)  # past the first call, which compiles
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM

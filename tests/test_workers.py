@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.commands import saved, wait_for
 from tests.training.clusters import environments
 
 TINY = ["task=count", "task.lengths=[10,20]", "encoder.units=4", "unit=nau", "seeds=2"]
@@ -37,18 +38,11 @@ def workers(*arguments: str) -> Iterator[Workers]:
             process.communicate()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
 def lose(output: Path, number: int, lost: int) -> tuple[Path, str, float]:
     """Send a signal to one of two training workers: the run, what the other said, and when."""
     endless = [*TINY, "train.steps=1000000", "strategy=multi_worker", "strategy.wait=120"]
     with workers(f"output={output}", *endless) as pair:
-        wait_for(lambda: list(output.glob("*/*/checkpoints/20")))
+        wait_for(lambda: saved(output, "*/*", step=20))
         os.kill(pair[lost].pid, number)
         sent = time.monotonic()
         _, err = pair[1 - lost].communicate(timeout=60)
@@ -96,7 +90,7 @@ def test_a_lost_leader_is_named(number: int, tmp_path: Path) -> None:
 def test_an_interrupted_worker_stops_all_after_saving(tmp_path: Path) -> None:
     endless = [*TINY, "train.steps=1000000", "strategy=multi_worker", "strategy.wait=120"]
     with workers(f"output={tmp_path}", *endless) as pair:
-        wait_for(lambda: list(tmp_path.glob("*/*/checkpoints/20")))
+        wait_for(lambda: saved(tmp_path, "*/*", step=20))
         pair[1].send_signal(signal.SIGTERM)
         out, _ = pair[0].communicate(timeout=60)
         assert [p.wait(60) for p in pair] == [128 + signal.SIGTERM] * 2
