@@ -47,7 +47,12 @@ def compose(overrides: list[str]) -> Recipe:
 def population(overrides: list[str]) -> Work:
     recipe = compose(overrides)
     trainer = recipe.trainer(recipe.population())
-    return trainer.run
+
+    def work(count: int) -> None:
+        trainer.run(count)
+
+    work.steps = trainer.steps_per_call  # type: ignore[attr-defined]
+    return work
 
 
 class TensorFlowsDraws:
@@ -199,7 +204,7 @@ def main() -> None:
         work = floor(workload, members, compose(overrides))
     else:
         work = {"population": population, "users": users, "best": best}[name](overrides)
-    whole = 10 if name == "population" and not hasattr(work, "steps") else 1
+    whole = getattr(work, "steps", 1)
     built = time.perf_counter() - begun
     work(whole)
     first = time.perf_counter() - begun
@@ -207,7 +212,6 @@ def main() -> None:
     steps = None
     for line in sys.stdin:
         steps = steps or per_turn(work, float(line))
-        steps = max(whole, steps // whole * whole)
         begun = time.perf_counter()
         work(steps)
         took = time.perf_counter() - begun
