@@ -59,7 +59,11 @@ def threefry2x32(key0: Any, key1: Any, counter0: Any, counter1: Any) -> tuple[An
 @tf.function(jit_compile=True)
 def _words(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Any:
     """The two words of `threefry2x32` side by side: `[..., 2]`."""
-    return tf.stack(threefry2x32(key0, key1, counter0, counter1), axis=-1)
+    first, second = threefry2x32(key0, key1, counter0, counter1)
+    # As halves of a longer word, the first the lower: of a stack XLA makes each word by itself, and
+    # goes through the rounds twice.
+    second = tf.bitwise.left_shift(tf.cast(second, tf.uint64), tf.constant(32, tf.uint64))
+    return tf.bitcast(tf.bitwise.bitwise_or(tf.cast(first, tf.uint64), second), tf.uint32)
 
 
 @tf.function(jit_compile=True)
