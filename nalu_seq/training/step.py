@@ -145,8 +145,8 @@ class Trainer:
         }
 
     def _make_calls(self, length: int, compiled: bool) -> Callable[[Any], None]:
-        def draw() -> list[Step]:
-            return [self._draw(self.step + i) for i in range(length)]
+        def draw(step: Any) -> list[Step]:
+            return [self._draw(step + i) for i in range(length)]
 
         def train(steps: list[Step]) -> None:
             for batch, noise in steps:
@@ -159,11 +159,22 @@ class Trainer:
             train = tf.function(train, jit_compile=True) if self.replicas == 1 else train
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
-        def calls(count: Any) -> None:
+        def together(count: Any) -> None:
             for _ in tf.range(count):
-                self.strategy.run(lambda: train(draw()))
+                self.strategy.run(lambda: train(draw(self.step)))
 
-        return calls
+        @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
+        def ahead(count: Any) -> None:
+            step = tf.identity(self.step)
+            drawn = draw(step)
+            for left in tf.range(count - 1, -1, -1):
+                step += length
+                # It waits for nothing that is trained: cores that the training leaves draw it.
+                following = draw(step) if left > 0 else drawn
+                train(drawn)
+                drawn = following
+
+        return together if self.replicas > 1 else ahead
 
     def _draw(self, step: Any) -> Step:
         """A step's batch, and in a list the noise `[M, B, n]` if units want it."""
