@@ -81,6 +81,7 @@ class Train:
     clip_norm: float | None = None  # the largest gradient norm of each member
     clip_value: float | None = None  # the largest magnitude of each gradient's entry
     compile: str = "graph"  # or xla: pays for small feed-forward models
+    precision: str = "float32"  # or bfloat16: the encoder's products, its weights stay in float32
     judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 

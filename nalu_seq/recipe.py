@@ -46,6 +46,8 @@ logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 COMPILE = ("graph", "xla")
 JUDGES = ("loss", "validation")
+PRECISIONS = ("float32", "bfloat16")
+EXACT = ("none", "hidden", "hidden_cell")  # they round nothing, or are made of units
 # What the builders give to a group's object, so that a config can't.
 GIVEN = {
     "task": ("data",),
@@ -192,7 +194,9 @@ class Recipe:
         unit = _instantiate("unit", node)
         node = self.cfg.encoder
         if not isinstance(node, DictConfig) or "unit" not in node:
-            return _instantiate("encoder", node), unit
+            encoder = _instantiate("encoder", node)
+            mixed = self.cfg.train.precision == "bfloat16"
+            return models.encoders.in_bfloat16(encoder) if mixed else encoder, unit
         # A hidden layer of units: of another one by its option's name, or of the same.
         named, inner = node.unit, unit
         if named is not None:
@@ -268,6 +272,13 @@ class Recipe:
             raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
         if train.judge not in JUDGES:
             raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
+        if train.precision not in PRECISIONS:
+            raise BadInput(f"train.precision must be float32 or bfloat16, not {train.precision!r}")
+        if train.precision != "float32" and (encoder := self.choices.get("encoder")) in EXACT:
+            raise BadInput(
+                f"train.precision={train.precision} is the encoder's, and encoder={encoder} has no "
+                "products of its own: it may be float32 only"
+            )
         restart = self.cfg.restart
         if restart.draw not in DRAWS:
             raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")

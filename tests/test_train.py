@@ -257,6 +257,8 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["restart.draw=normal"], "restart.draw must be initial or uniform"),
         (["restart.window=0"], "restart: history must not be negative"),
         (["train.judge=test"], "train.judge must be loss or validation"),
+        (["train.precision=half"], "train.precision must be float32 or bfloat16, not 'half'"),
+        (["encoder=none", "train.precision=bfloat16"], "encoder=none has no products of its own"),
         (["train.clip_value=0"], "train.clip_value must be positive or null"),
         (["protocol=nope"], "protocol=nope: no such option; valid: "),
         (["experiment=primer_mul", "unit=relu"], ROW),

@@ -88,7 +88,8 @@ def build_stream(
             continue
         start = [keras.ops.convert_to_numpy(s) for s in _initial_states(layer)]
         states = [
-            keras.Input(s.shape[1:], name=f"{layer.name}_state_{i}") for i, s in enumerate(start)
+            keras.Input(s.shape[1:], name=f"{layer.name}_state_{i}", dtype=s.dtype.name)
+            for i, s in enumerate(start)
         ]
         y, *new_states = layer(y, initial_state=states)
         inputs += states

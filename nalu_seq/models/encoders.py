@@ -20,6 +20,27 @@ MLP_ACTIVATIONS = (
 )  # fmt: skip
 
 
+def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., keras.layers.Layer]:
+    """The same encoder with its products in bfloat16, its weights and their updates in float32.
+
+    What comes after it counts in float32: bfloat16 has no 257. It has float32's range, so that
+    gradients need no scale; float16, which does, is not offered.
+
+    Args:
+        encoder: makes an encoder's layer.
+    """
+
+    def made(**how: bool) -> keras.layers.Layer:
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            return encoder(**how)
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    return made
+
+
 def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """No encoder: the unit sees the raw steps."""
     del unroll, return_state

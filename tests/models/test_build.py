@@ -14,6 +14,7 @@ import nalu_seq
 from nalu_seq import units
 from nalu_seq.config import options, shipped
 from nalu_seq.models import StreamModel, build, build_stream
+from nalu_seq.models.encoders import in_bfloat16
 from nalu_seq.models.heads import Accumulate, UnitCell
 from tests.units.layers import array
 
@@ -57,6 +58,17 @@ class Models(NamedTuple):
     unrolled: keras.Model
     rolled: keras.Model
     stream: StreamModel
+
+
+def in_pieces(stream: StreamModel, x: np.ndarray) -> np.ndarray:
+    """What a stream gives for uneven pieces of a batch, its states passed on."""
+    states = [keras.ops.repeat(state, BATCH, axis=0) for state in stream.initial_states]
+    pieces = []
+    for piece in (x[:, :2], x[:, 2:]):
+        outputs = stream.model([keras.ops.convert_to_tensor(piece), *states])
+        y, *states = outputs if stream.initial_states else [outputs]
+        pieces.append(array(y))
+    return np.concatenate(pieces, axis=1)
 
 
 @functools.cache
@@ -111,16 +123,9 @@ def test_unrolled_and_rolled_give_the_same(chosen):
 
 @each_model
 def test_stream_in_uneven_pieces_equals_the_whole(chosen):
-    _, rolled, (model, initial_states) = models(*chosen)
+    _, rolled, stream = models(*chosen)
     x = inputs(shape=shape_of(chosen[0]))
-    states = [keras.ops.repeat(state, BATCH, axis=0) for state in initial_states]
-    pieces = []
-    for piece in (x[:, :2], x[:, 2:]):
-        outputs = model([keras.ops.convert_to_tensor(piece), *states])
-        y, *states = outputs if initial_states else [outputs]
-        pieces.append(array(y))
-    whole = array(rolled(x))
-    np.testing.assert_allclose(np.concatenate(pieces, 1), whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(in_pieces(stream, x), array(rolled(x)), rtol=1e-4, atol=1e-5)
 
 
 @each_model
@@ -238,3 +243,24 @@ def test_without_steps_what_needs_them_is_refused(encoder, head, named):
     valid = "use encoder=none and head=readout or head=dense"
     with pytest.raises(ValueError, match=f"^{named} steps in time.*{valid}"):
         build(*parts(encoder, head, "nau"), FEATURES, UNITS, sequence=False)
+
+
+@pytest.mark.parametrize("encoder", ["convnet", "gru", "lstm", "mlp", "rnn"])
+def test_only_an_encoders_products_are_in_bfloat16(encoder: str) -> None:
+    plain, head, unit = parts(encoder, "accumulate", "nau")
+    mixed = in_bfloat16(plain)
+    shape = shape_of(encoder)
+    model = build(mixed, head, unit, shape, UNITS)
+    wanted = build(plain, head, unit, shape, UNITS)
+    wanted.set_weights(model.get_weights())
+    assert model.layers[1].compute_dtype == "bfloat16"
+    assert {v.dtype for v in model.weights} == {"float32"}
+    assert model.layers[2].compute_dtype == keras.config.dtype_policy().name == "float32"
+    x = inputs(shape=shape)
+    y = array(model(x))
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, array(wanted(x)), atol=0.05)
+    assert (y != array(wanted(x))).any()
+    stream = build_stream(mixed, head, unit, shape, UNITS)
+    stream.model.set_weights(model.get_weights())
+    np.testing.assert_allclose(in_pieces(stream, x), y, atol=0.02)
