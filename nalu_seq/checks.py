@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq.config import BadInput, Strategy, first_line, options
 from nalu_seq.files import replace
+from nalu_seq.values import check_output, check_row
 
 
 def refuse(error: Exception | str) -> NoReturn:
@@ -57,7 +58,7 @@ class CheckBeforeRun(Callback):
         with _refusing():
             recipe = _start(config)
             directory = Path(config.hydra.run.dir)
-            recipe.check_output(directory)
+            check_output(directory)
             if (directory / "metrics.csv").exists():
                 raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
             # What a job is given has no hydra in it.
@@ -71,13 +72,13 @@ class CheckBeforeRun(Callback):
             _refuse_sweeps_of_sweeps(config)
             if config.strategy.name == "multi_worker":
                 raise BadInput("strategy=multi_worker trains one run at a time: no sweep with it")
-            recipe = _start(config)
+            _start(config)
             choices = config.hydra.runtime.choices
             protocol = None if _swept(config, "protocol", []) else choices["protocol"]
             for unit in _swept(config, "unit", options("unit")) or [choices["unit"]]:
-                recipe.check_row(protocol, unit)
+                check_row(protocol, unit)
             directory = str(config.hydra.sweep.dir)
-            recipe.check_output(Path(directory))
+            check_output(Path(directory))
         # Each job would make the folder's name from its own options: all shall have this one.
         quoted = directory.replace("\\", "\\\\").replace("'", "\\'")
         OmegaConf.set_readonly(config.hydra, False)

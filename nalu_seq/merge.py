@@ -11,6 +11,7 @@ from yaml import YAMLError
 from nalu_seq.checks import fail, heard, refuse
 from nalu_seq.config import BadInput, Strategy, first_line, register
 from nalu_seq.runs import read_run
+from nalu_seq.values import check_output
 
 OWN = ("shard", "strategy", "output", "resume")  # what parts of one run need not share
 
@@ -46,7 +47,7 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     start_tensorflow()
     from rich.console import Console
 
-    from nalu_seq.recipe import Recipe, check_output
+    from nalu_seq.recipe import Recipe
     from nalu_seq.training.merge import check_done, merge
 
     recipe = Recipe(cfg, choices)

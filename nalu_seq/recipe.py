@@ -1,24 +1,16 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
 import dataclasses
-import inspect
 import itertools
-import logging
-import math
-import os
 import re
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import hydra.utils
 import keras
 import numpy as np
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq import models
 from nalu_seq.cases import cross
@@ -28,34 +20,20 @@ from nalu_seq.config import (
     Ramp,
     Restart,
     Strategy,
-    conf_dir,
     first_line,
     options,
     shipped,
 )
+from nalu_seq.instantiate import instantiate
 from nalu_seq.tasks.base import Task
 from nalu_seq.training.memory import PROGRAM, available, needed
 from nalu_seq.training.population import Population, check_seeds
-from nalu_seq.training.restarts import DRAWS
 from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
 from nalu_seq.training.strategy import start
 from nalu_seq.units import Unit
+from nalu_seq.values import check_values
 
-# What cannot be found or made is told in an error; Hydra would log it as well.
-logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
-COMPILE = ("graph", "xla")
-JUDGES = ("loss", "validation")
-PRECISIONS = ("float32", "bfloat16")
-EXACT = ("none", "hidden", "hidden_cell")  # they round nothing, or are made of units
-# What the builders give to a group's object, so that a config can't.
-GIVEN = {
-    "task": ("data",),
-    "encoder": ("unroll", "return_state"),
-    "head": ("unit", "unroll", "return_state"),
-    "unit": ("units", "name", "dtype", "trainable"),
-    "optimizer": ("steps",),
-}
 
 
 class Recipe:
@@ -80,7 +58,7 @@ class Recipe:
     def __init__(self, cfg: DictConfig, choices: dict[str, str]) -> None:
         self.cfg = cfg
         self.choices = choices
-        self._check_values()
+        check_values(cfg, choices)
         self.strategy = start(Strategy(**cfg.strategy))
         try:
             self.seeds = check_seeds(_plain(cfg.seeds))
@@ -93,7 +71,7 @@ class Recipe:
         self.members = list(itertools.product(self.cases, self.seeds))
         if cfg.shard is not None:
             self._keep_shard(cfg.shard)
-        self._head = _instantiate("head", cfg.head)
+        self._head = instantiate("head", cfg.head)
         self._check_model()
         self._check_shares()
 
@@ -191,10 +169,10 @@ class Recipe:
         given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
         with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
             node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
-        unit = _instantiate("unit", node)
+        unit = instantiate("unit", node)
         node = self.cfg.encoder
         if not isinstance(node, DictConfig) or "unit" not in node:
-            encoder = _instantiate("encoder", node)
+            encoder = instantiate("encoder", node)
             mixed = self.cfg.train.precision == "bfloat16"
             return models.encoders.in_bfloat16(encoder) if mixed else encoder, unit
         # A hidden layer of units: of another one by its option's name, or of the same.
@@ -203,13 +181,13 @@ class Recipe:
             if named not in options("unit"):
                 valid = ", ".join(options("unit"))
                 raise BadInput(f"encoder.unit={named}: no such option; valid: {valid}")
-            inner = _instantiate("unit", shipped("unit", named))
+            inner = instantiate("unit", shipped("unit", named))
         node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
-        return partial(_instantiate("encoder", node), unit=inner), unit
+        return partial(instantiate("encoder", node), unit=inner), unit
 
     def _task(self) -> Task:
         """The task, with its pictures if it is one that needs some."""
-        made, option = _instantiate("task", self.cfg.task), self.choices.get("task")
+        made, option = instantiate("task", self.cfg.task), self.choices.get("task")
         if not isinstance(made, partial):
             if self.cfg.data is not None:
                 raise BadInput(f"data: task={option} takes none")
@@ -217,7 +195,7 @@ class Recipe:
         if self.cfg.data is None:
             raise BadInput(f"task={option} needs data; valid: {', '.join(options('data'))}")
         try:
-            return made(data=_instantiate("data", self.cfg.data))
+            return made(data=instantiate("data", self.cfg.data))
         except ValueError as error:
             raise BadInput(f"task: {first_line(error)}") from error
 
@@ -228,7 +206,7 @@ class Recipe:
         return [case.settings[key] for case, _ in self.members]
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
-        make = _instantiate("optimizer", self.cfg.optimizer)
+        make = instantiate("optimizer", self.cfg.optimizer)
         given = {
             key.partition(".")[2]: self._varying(key, None)
             for key in self.cfg.cases
@@ -257,46 +235,6 @@ class Recipe:
             if np.any(ramp.start < 0) or np.any(ramp.end < 0):
                 raise BadInput(f"penalty.{name}: start and end must not be negative")
         return {name: ramp for name, ramp in ramps.items() if np.any(ramp.weight)}
-
-    def _check_values(self) -> None:
-        train = self.cfg.train
-        for key in ("steps", "batch_size", "eval_every"):
-            if train[key] < 1:
-                raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
-        for key in ("clip_norm", "clip_value"):
-            if train[key] is not None and not 0 < train[key] < math.inf:
-                raise BadInput(f"train.{key} must be positive or null, not {train[key]}")
-        if self.cfg.resume is not None:
-            raise BadInput("resume goes on with a run and stands alone: resume=RUN")
-        if train.compile not in COMPILE:
-            raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
-        if train.judge not in JUDGES:
-            raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
-        if train.precision not in PRECISIONS:
-            raise BadInput(f"train.precision must be float32 or bfloat16, not {train.precision!r}")
-        if train.precision != "float32" and (encoder := self.choices.get("encoder")) in EXACT:
-            raise BadInput(
-                f"train.precision={train.precision} is the encoder's, and encoder={encoder} has no "
-                "products of its own: it may be float32 only"
-            )
-        restart = self.cfg.restart
-        if restart.draw not in DRAWS:
-            raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")
-        if min(restart.history, restart.every - 1, restart.window - 1) < 0 or restart.reach <= 0:
-            raise BadInput(
-                "restart: history must not be negative, every and window at least 1, reach above 0"
-            )
-        alternate = self.cfg.alternate
-        if not 0 <= alternate.gates <= alternate.period:
-            raise BadInput("alternate.gates must be from 0 to alternate.period")
-        if alternate.period and self.choices.get("optimizer") != "rmsprop":
-            raise BadInput("alternate needs optimizer=rmsprop, the one that can leave weights out")
-        for key in self.cfg.cases:
-            group, _, rest = str(key).partition(".")
-            if group == "penalty" and rest.partition(".")[0] not in self.cfg.penalty:
-                valid = ", ".join(map(str, self.cfg.penalty))
-                raise BadInput(f"cases: {key}: no such penalty; valid: {valid}")
-        check_row(self.choices.get("protocol"), self.choices.get("unit"))
 
     def _check_model(self) -> None:
         try:
@@ -355,81 +293,6 @@ class Recipe:
                     f"unit={self.choices.get('unit')} looks at a whole batch, replicas at parts "
                     f"of it: {advice}, or set unit.high"
                 )
-
-
-def check_row(protocol: str | None, unit: str | None) -> None:
-    """A published protocol says its settings for each of its units, and for no others.
-
-    Raises:
-        BadInput: the unit is another one.
-    """
-    if protocol in (None, "None", "null"):
-        return
-    valid = sorted(path.stem for path in (conf_dir() / "rows" / protocol).glob("*.yaml"))
-    if unit not in valid:
-        raise BadInput(
-            f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
-        )
-
-
-def check_output(directory: Path) -> None:
-    """Make sure that a directory can be made, leaving none.
-
-    Raises:
-        BadInput: it cannot.
-    """
-    place, missing = directory.absolute(), []
-    try:
-        while not place.exists():
-            missing.append(place)
-            place = place.parent
-        if not place.is_dir():
-            raise BadInput(f"output: {place} is a file, not a directory: give another output=")
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise BadInput(f"output: {place} can't be written to: give another output=")
-        # Some places refuse for reasons of their own: only making it tells. It is removed again.
-        directory.mkdir(parents=True, exist_ok=True)
-        for made in missing:
-            made.rmdir()
-    except OSError as error:
-        raise BadInput(f"output: {directory}: {error.strerror}: give another output=") from error
-
-
-def _instantiate(group: str, node: DictConfig) -> Any:
-    """The object that a group's node describes."""
-    target = node.get("_target_") if isinstance(node, DictConfig) else None
-    if not isinstance(target, str):
-        raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
-    try:
-        given, arguments = GIVEN.get(group, ()), _arguments(hydra.utils.get_object(target))
-        known = [k for k in arguments if k not in given]
-        for key in map(str, node):
-            if key not in ("_target_", "_partial_", *known):
-                raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
-        completed = "data" in arguments if group == "task" else group != "data"
-        if bool(node.get("_partial_")) != completed:
-            raise BadInput(f"{group}._partial_ can't change")
-        return hydra.utils.instantiate(node, _convert_="all")
-    except BadInput:
-        raise
-    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
-        cause = error.__cause__ if isinstance(error, HydraException) else None
-        message = first_line(cause or error)
-        raise BadInput(message if message.startswith(group) else f"{group}: {message}") from error
-
-
-def _arguments(target: Any) -> list[str]:
-    """The arguments that a function or class takes, those that `**kwargs` pass on included."""
-    names: dict[str, None] = {}
-    for owner in inspect.getmro(target) if inspect.isclass(target) else [target]:
-        constructor = vars(owner).get("__init__") if inspect.isclass(owner) else owner
-        if constructor is None:
-            continue
-        parameters = inspect.signature(constructor).parameters.values()
-        names |= {p.name: None for p in parameters if p.kind is not p.VAR_KEYWORD}
-        if owner is keras.layers.Layer or all(p.kind is not p.VAR_KEYWORD for p in parameters):
-            break
-    return [name for name in names if name != "self"]
 
 
 def _per_member(value: Any) -> Any:

@@ -25,6 +25,7 @@ from nalu_seq.runs import (
     read_sweep,
     state,
 )
+from nalu_seq.values import check_output
 
 if TYPE_CHECKING:
     from nalu_seq.recipe import Recipe
@@ -75,7 +76,7 @@ def _resumed(arguments: list[str]) -> None:
     from nalu_seq.startup import start_tensorflow
 
     start_tensorflow(Strategy(**cfg.strategy))
-    from nalu_seq.recipe import Recipe, check_output
+    from nalu_seq.recipe import Recipe
 
     check_output(directory)
     _train(Recipe(cfg, choices), directory, resume=True)

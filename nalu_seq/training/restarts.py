@@ -14,8 +14,6 @@ import tensorflow as tf
 from nalu_seq.config import Restart
 from nalu_seq.training.population import Population
 
-DRAWS = ("initial", "uniform")
-
 
 class Restarts:
     """Watches the members' errors, and draws the weights of those that get nowhere anew.
