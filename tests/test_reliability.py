@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,20 @@ def test_a_config_edited_by_hand_is_told(
     assert (code, out) == (2, "") and len(err.splitlines()) == 1 and message in err, err
     config.write_text(text)
     assert (directory / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+
+
+def test_a_run_of_an_earlier_version_goes_on(main, run: Path, tmp_path: Path) -> None:
+    directory = copy(run, tmp_path)
+    for checkpoint in (directory / "checkpoints").iterdir():
+        notes = json.loads((checkpoint / "notes.json").read_text())
+        del notes["config"]["train.precision"]
+        (checkpoint / "notes.json").write_text(json.dumps(notes))
+        manifest = json.loads((checkpoint / "manifest.json").read_text())
+        manifest["notes.json"] = sha256((checkpoint / "notes.json").read_bytes()).hexdigest()
+        (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+    config = directory / ".hydra" / "config.yaml"
+    config.write_text(config.read_text().replace("  precision: float32\n", ""))
+    assert main(f"resume={directory}", "train.steps=50")[0] == 0
 
 
 def test_killed_before_its_summary_it_is_finished_by_resuming(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from nalu_seq.config import BadInput
+from nalu_seq.config import BadInput, Config
 from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.record import Record
 from nalu_seq.runs import RESUMABLE
@@ -18,7 +18,7 @@ FREE = (*RESUMABLE, "output", "resume")
 
 def notes(recipe: Recipe, record: Record) -> dict[str, Any]:
     """What a checkpoint keeps beside the variables: how far the record is, and the config."""
-    return {"record": record.mark(), "config": _settings(recipe)}
+    return {"record": record.mark(), "config": _settings(recipe.cfg)}
 
 
 def restore(checkpoints: Checkpoints, record: Record, trainer: Trainer, recipe: Recipe) -> str:
@@ -32,7 +32,7 @@ def restore(checkpoints: Checkpoints, record: Record, trainer: Trainer, recipe: 
     """
 
     def objection(notes: Mapping[str, Any]) -> str | None:
-        _check_unchanged(notes.get("config"), _settings(recipe))
+        _check_unchanged(notes.get("config"), _settings(recipe.cfg))
         whole = record.holds(notes.get("record"))
         return None if whole else f"is of rows that {record.path.name} no longer holds"
 
@@ -52,7 +52,7 @@ def restore(checkpoints: Checkpoints, record: Record, trainer: Trainer, recipe: 
     return f"{told(passed)}: going on from step {step}" if passed else ""
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(cfg: DictConfig) -> dict[str, Any]:
     """The config under dotted names, without what resuming may change."""
     settings: dict[str, Any] = {}
 
@@ -63,15 +63,17 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
         elif not path.startswith(FREE):
             settings[path] = node
 
-    add("", OmegaConf.to_container(recipe.cfg, resolve=True))
+    add("", OmegaConf.to_container(cfg, resolve=True))
     return settings
 
 
 def _check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
     if not isinstance(trained, dict):
         return  # then its record does not fit either
+    # A key that came with a later version has the value that it had when there was no such key.
+    defaults = _settings(OmegaConf.structured(Config))
     for key in sorted({*trained, *now}):
-        before, after = trained.get(key), now.get(key)
+        before, after = trained.get(key, defaults.get(key)), now.get(key)
         if repr(before) != repr(after):  # as text: nan equals nan
             raise BadInput(
                 f"{key} is {after!r} in the run's config, but it was trained with {before!r}: "
