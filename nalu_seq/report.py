@@ -42,12 +42,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--against", metavar="KEY", help="with --figure: the outcome by this key, or by case"
     )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="with --figure: this metric by step, a line a member"
+    )
     return parser.parse_args()
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    if arguments.against and not arguments.figure:
-        raise BadInput("--against says what a figure is drawn against: give --figure FILE too")
+    for option in ("against", "metric"):
+        if getattr(arguments, option) and not arguments.figure:
+            raise BadInput(f"--{option} says what a figure shows: give --figure FILE too")
+    if arguments.against and arguments.metric:
+        raise BadInput("--against and --metric are two figures: give one of them")
     from nalu_seq.reporting.beside import beside
     from nalu_seq.reporting.formats import FORMATS as formats
     from nalu_seq.reporting.pairs import pairs
@@ -68,14 +74,16 @@ def _report(arguments: argparse.Namespace) -> None:
         shown += [t for group in groups for t in pairs(group, groups)]
     print(formats[arguments.format](shown))
     if arguments.figure:
-        from nalu_seq.reporting.plots import plot_against, plot_points, plot_survival, points_of
+        from nalu_seq.reporting import plots
 
         if arguments.against:
-            plot_against(runs, arguments.against, arguments.figure)
-        elif all(points_of(run) for run in runs):
-            plot_points(runs, arguments.figure)
+            plots.plot_against(runs, arguments.against, arguments.figure)
+        elif arguments.metric:
+            plots.plot_metric(runs, arguments.metric, arguments.figure)
+        elif all(plots.points_of(run) for run in runs):
+            plots.plot_points(runs, arguments.figure)
         else:
-            plot_survival(groups, arguments.figure)
+            plots.plot_survival(groups, arguments.figure)
 
 
 def _find(directories: Sequence[Path]) -> "list[Run]":

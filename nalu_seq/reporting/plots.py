@@ -10,6 +10,7 @@ import numpy as np
 from nalu_seq.config import BadInput
 from nalu_seq.evaluation.intervals import Estimate
 from nalu_seq.evaluation.survival import kaplan_meier
+from nalu_seq.reporting.record import read_record
 from nalu_seq.reporting.summaries import (
     Member,
     Run,
@@ -91,6 +92,48 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     figure.supylabel(f"share of members that solved {told[0][0].judged[-1]}")
     if len(told) == 1:
         figure.suptitle(describe(told[0], told))
+    _legend(figure, axes)
+    save(figure, path, "--figure")
+
+
+def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
+    """Draw a metric by step, a thin line a member and a thick one for the median of each run.
+
+    The first split that has it stands beside the last, the hardest one.
+
+    Raises:
+        BadInput: matplotlib is missing, a run has no record or no such metric in it, or the file
+            can't be written.
+    """
+    Figure = figure_class("--figure")
+    records = []
+    for run in runs:
+        if not (run.place / "metrics.csv").exists():
+            raise BadInput(f"--metric {metric}: {run.place} has only a summary, no metrics.csv")
+        records.append(rows := read_record(run.place / "metrics.csv"))
+        if metric not in (known := dict.fromkeys(row.metric for row in rows)):
+            raise BadInput(
+                f"--metric {metric}: {run.place} has no such metric; valid: {', '.join(known)}"
+            )
+    splits = list(dict.fromkeys(r.split for rows in records for r in rows if r.metric == metric))
+    shown = list(dict.fromkeys((splits[0], splits[-1])))
+    figure, axes = _grid(Figure, len(shown), sharey=True)
+    for i, (name, rows) in enumerate(zip(_names(runs), records, strict=True)):
+        for split, panel in zip(shown, axes, strict=True):
+            courses: dict[tuple[str, int], dict[int, float]] = {}
+            for row in rows:
+                if (row.split, row.metric) == (split, metric):
+                    courses.setdefault((row.case, row.seed), {})[row.step] = row.value
+            if not courses:
+                continue
+            at = list(next(iter(courses.values())))
+            values = np.array([[course[step] for step in at] for course in courses.values()])
+            panel.plot(at, values.T, color=f"C{i % 10}", alpha=0.4, linewidth=0.8)
+            panel.plot(at, np.median(values, axis=0), label=name, linewidth=2, **_style(i))
+            panel.set_title(split, fontsize=9)
+            panel.xaxis.set_major_formatter(_steps_text)
+            panel.set_xlabel("training step", fontsize=9)
+    figure.supylabel(metric)
     _legend(figure, axes)
     save(figure, path, "--figure")
 

@@ -6,11 +6,13 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nalu_seq.config import BadInput
 from nalu_seq.files import replace
-from nalu_seq.training.loop import Measurement
+
+if TYPE_CHECKING:
+    from nalu_seq.training.loop import Measurement
 
 COLUMNS = ("step", "case", "seed", "split", "metric", "value")
 
@@ -48,7 +50,7 @@ class Record:
             self._digest = hashlib.file_digest(file, "sha256")
             self._length = file.tell()
 
-    def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
+    def __call__(self, step: int, measurements: "Sequence[Measurement]") -> None:
         """Append the rows of a step."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nalu_seq.config import BadInput
-from nalu_seq.reporting.plots import plot_against, plot_survival
+from nalu_seq.reporting.plots import plot_against, plot_metric, plot_survival
 from nalu_seq.reporting.summaries import Run, find_runs, protocols
 
 pytest.importorskip("matplotlib")
@@ -50,3 +50,31 @@ def test_what_cannot_be_drawn_is_refused(
         plot_against(runs[:1], "task.nothing", tmp_path / "a.png")
     with pytest.raises(BadInput, match="does not differ"):
         plot_against(runs[:1], "case", tmp_path / "a.png")
+
+
+def test_a_metric_by_step_is_drawn_on_the_first_split_and_the_last(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"has only a summary, no metrics\.csv"):
+        plot_metric(runs, "mae", tmp_path / "a.svg")
+    rows = [
+        f"{step},U[1;2],{seed},{split},{metric},{step + seed}\n"
+        for step in (0, 500, 1000)
+        for split in ("validation", "length_10", "length_100")
+        for metric in ("mae", "mse")
+        for seed in (0, 1)
+    ]
+    for run in runs:
+        (run.place / "metrics.csv").write_text("step,case,seed,split,metric,value\n")
+        with pytest.raises(BadInput, match=r"has no such metric; valid: $"):
+            plot_metric([run], "mae", tmp_path / "a.svg")
+        with (run.place / "metrics.csv").open("a") as file:
+            file.writelines(rows)
+    with pytest.raises(BadInput, match="has no such metric; valid: mae, mse"):
+        plot_metric(runs, "accuracy", tmp_path / "a.svg")
+    assert not (tmp_path / "a.svg").exists()
+    plot_metric(runs, "mae", tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    shown = ("validation", "length_100", "nau 2", "nac 10", "mae", "1k")
+    assert all(f"<!-- {text} -->" in drawn for text in shown)
+    assert "<!-- length_10 -->" not in drawn

@@ -172,7 +172,8 @@ def test_the_command_goes_on_without_what_it_cannot_read(
 
 def test_the_command_refuses_in_one_line(write: Callable[..., Path], tmp_path: Path) -> None:
     run = write("run", {"U[1,2]": [1000]})
-    for arguments in ([tmp_path], [run, "--published", "Nobody"], [run, "--against", "case"]):
+    for arguments in ([tmp_path], [run, "--published", "Nobody"], [run, "--against", "case"],
+                      [run, "--metric", "mae"]):  # fmt: skip
         done = report(*arguments)
         assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
