@@ -31,6 +31,7 @@ CONTESTANTS = ("population", "users", "best", "floor")
 ON_EACH_CORE = ("users", "best")
 
 MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
+MNIST = ["task=mnist_count", "task.lengths=[10]"]
 ARITHMETIC = ["task=arithmetic", "seeds={members}"]
 
 
@@ -49,8 +50,8 @@ WORKLOADS: dict[str, tuple[list[str], int]] = {
     "arithmetic_nmu": ([*ARITHMETIC, "unit=nmu", "encoder.unit=nau"], 100),
     "count_10": (["task=count", "seeds={members}"], 10),
     "count_100": (["task=count", "seeds={members}"], 100),
-    "mnist_count_1": (["task=mnist_count", "seeds={members}"], 1),
-    "mnist_count_4": (["task=mnist_count", "seeds={members}"], 4),
+    "mnist_count_1": ([*MNIST, "seeds={members}"], 1),
+    "mnist_count_4": ([*MNIST, "seeds={members}"], 4),
     "evaluate": (["task=count", "task.lengths=[10000]", "seeds={members}"], 10),
     **{f"scaling_{members}": (grid(members), members) for members in (1, 10, 100, 1000, 10_000)},
     "keras_mlp": ([], 50),

@@ -33,8 +33,7 @@ def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
 def _repeated(one: Callable[[Any], list[Any]], jit: bool) -> Callable[[int], Any]:
     """Repeats of what takes a step's number and gives gradients, which are added up."""
     step = tf.Variable(0, dtype=tf.int64)
-    with tf.init_scope():
-        sums = [tf.Variable(tf.zeros_like(g)) for g in one(tf.constant(0, tf.int64))]
+    sums = [tf.Variable(tf.zeros_like(g)) for g in one(tf.constant(0, tf.int64))]
 
     def again() -> None:
         for total, gradient in zip(sums, one(step), strict=True):
