@@ -15,39 +15,46 @@ from nalu_seq.recipe import Recipe
 from nalu_seq.training.random import Stream
 
 REPEATS = 10
+Draw = Callable[[Any], Any]  # a step's numbers
+Arithmetic = Callable[[Any], list[Any]]  # gradients from them
 
 
 def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
     """What repeats a workload's arithmetic, many times a call: the faster of graph and XLA."""
     if workload.startswith("mnist_count"):
-        return _repeated(_convnets(members, recipe), jit=False)
+        return _repeated(*_convnets(members, recipe), jit=False)
     if workload.startswith("count"):
-        return _repeated(_lstm(members, recipe), jit=False)
+        return _repeated(*_lstm(members, recipe), jit=False)
     unit, hidden = recipe.choices["unit"], 1
     if workload.startswith("arithmetic"):
         unit, hidden = ("nalu" if unit == "nalu" else "nau"), 2  # of the first layer, the large one
-    made = [_repeated(_unit(unit, hidden, members, recipe), jit) for jit in (True, False)]
+    made = [_repeated(*_unit(unit, hidden, members, recipe), jit) for jit in (True, False)]
     return min(made, key=_seconds)
 
 
-def _repeated(one: Callable[[Any], list[Any]], jit: bool) -> Callable[[int], Any]:
-    """Repeats of what takes a step's number and gives gradients, which are added up."""
+def _repeated(draw: Draw, one: Arithmetic, jit: bool) -> Callable[[int], Any]:
+    """Repeats of drawing a step's numbers and making gradients of them, which are added up."""
     step = tf.Variable(0, dtype=tf.int64)
-    sums = [tf.Variable(tf.zeros_like(g)) for g in one(tf.constant(0, tf.int64))]
-
-    def again() -> None:
-        for total, gradient in zip(sums, one(step), strict=True):
-            total.assign_add(gradient)
-        step.assign_add(1)
+    sums = [tf.Variable(tf.zeros_like(g)) for g in one(draw(step))]
 
     @tf.function(jit_compile=jit or None)
+    def drawn(count: int) -> list[Any]:
+        return [draw(step + i) for i in range(count)]
+
+    @tf.function(jit_compile=jit or None)
+    def again(batches: list[Any]) -> None:
+        for x in batches:
+            for total, gradient in zip(sums, one(x), strict=True):
+                total.assign_add(gradient)
+            step.assign_add(1)
+
+    @tf.function
     def call() -> None:
         if jit:
-            for _ in range(REPEATS):
-                again()
+            again(drawn(REPEATS))
         else:
             for _ in tf.range(REPEATS):
-                again()
+                again(drawn(1))
 
     def work(count: int) -> None:
         for _ in range(max(1, count // REPEATS)):
@@ -64,7 +71,7 @@ def _seconds(work: Callable[[int], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
     features, batch = recipe.task.features, recipe.cfg.train.batch_size
     stream = Stream(range(members), ["floor"] * members, "train")
     w, g = (tf.Variable(tf.random.uniform([members, features, hidden], 0.2, 0.8)) for _ in "wg")
@@ -99,13 +106,13 @@ def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> Callable[[Any
 
     forms = {"nalu": nalu, "nmu": nmu, "real_npu": real_npu}
 
-    def one(step: Any) -> list[Any]:
-        return forms.get(unit, linear)(stream.at(step, batch).uniform(1.0, 2.0, features))
+    def draw(step: Any) -> Any:
+        return stream.at(step, batch).uniform(1.0, 2.0, features)
 
-    return one
+    return draw, forms.get(unit, linear)
 
 
-def _lstm(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+def _lstm(members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
     """An LSTM's products and gates over the training length, forward and backward."""
     length, features = recipe.task.length, recipe.task.features
     batch, units = recipe.cfg.train.batch_size, recipe.cfg.encoder.units
@@ -113,8 +120,10 @@ def _lstm(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
     kernel = tf.Variable(tf.random.normal([members, features, 4 * units], stddev=0.1))
     recurrent = tf.Variable(tf.random.normal([members, units, 4 * units], stddev=0.1))
 
-    def one(step: Any) -> list[Any]:
-        symbols = stream.at(step, batch).integers(0, features, length)
+    def draw(step: Any) -> Any:
+        return stream.at(step, batch).integers(0, features, length)
+
+    def one(symbols: Any) -> list[Any]:
         x = tf.one_hot(symbols, features)  # [M, B, T, features]
         h = c = tf.zeros([members, batch, units])
         with tf.GradientTape() as tape:
@@ -127,10 +136,10 @@ def _lstm(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
                 total += tf.reduce_sum(h)
         return tape.gradient(total, [kernel, recurrent])
 
-    return one
+    return draw, one
 
 
-def _convnets(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
+def _convnets(members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
     """Each member's convolutions, pools and dense products on all frames, forward and backward."""
     network = next(layer for layer in recipe.build().layers if hasattr(layer, "network")).network
     frames = recipe.cfg.train.batch_size * recipe.task.length
@@ -141,10 +150,13 @@ def _convnets(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
         [tf.Variable(layer.kernel) for layer in kinds if layer.weights] for _ in range(members)
     ]
 
-    def one(step: Any) -> list[Any]:
+    def draw(step: Any) -> Any:
+        return images + 1e-6 * tf.cast(step, tf.float32)
+
+    def one(drawn: Any) -> list[Any]:
         gradients = []
         for member in range(members):
-            y = images[member] + 1e-6 * tf.cast(step, tf.float32)
+            y = drawn[member]
             with tf.GradientTape() as tape:
                 left = iter(kernels[member])
                 for layer in kinds:
@@ -158,4 +170,4 @@ def _convnets(members: int, recipe: Recipe) -> Callable[[Any], list[Any]]:
             gradients += tape.gradient(total, kernels[member])
         return gradients
 
-    return one
+    return draw, one
