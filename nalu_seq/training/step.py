@@ -160,6 +160,7 @@ class Trainer:
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])
         def together(count: Any) -> None:
+            # What a replica has drawn is its own: it is not carried from one turn to the next.
             for _ in tf.range(count):
                 self.strategy.run(lambda: train(draw(self.step)))
 
