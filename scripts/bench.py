@@ -10,6 +10,7 @@ round, so that whatever else the machine does is shared. Wall time per member-st
     users        one member as a Keras user trains it: one compiled call a step; one process a core
     best         one member, many steps in one compiled call, the fastest form of several; the same
     floor        the unavoidable arithmetic at the population's sizes, many repetitions in one call
+    frames       pictures only: one member whose convnet is called a time step at a time, all cores
 
 `evaluate` and `keras_examples` compare what they measure in the same way.
 """
@@ -27,7 +28,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-CONTESTANTS = ("population", "users", "best", "floor")
+CONTESTANTS = ("population", "users", "best", "floor", "frames")
+OPPONENTS = ("users", "best", "frames")
 ON_EACH_CORE = ("users", "best")
 
 MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
@@ -135,6 +137,8 @@ def takes_part(name: str, workload: str) -> bool:
     """Whether a contestant is in a workload: `evaluate` and Keras' examples have two."""
     if workload.startswith("scaling"):
         return name == "population"
+    if name == "frames":
+        return workload.startswith("mnist")
     return name in ("population", "users") or not workload.startswith(("evaluate", "keras"))
 
 
@@ -156,7 +160,7 @@ def measure(workload: str, rounds: int, seconds: float, data: list[str]) -> dict
                 **contestant.about,
             }
     ours = result["population"]["ms_per_member_step"]
-    for name in ("users", "best"):
+    for name in OPPONENTS:
         if name in result:
             pairs = zip(result[name]["rounds_ms"], result["population"]["rounds_ms"], strict=True)
             result[f"against_{name}"] = statistics.median(other / own for other, own in pairs)
@@ -167,8 +171,8 @@ def measure(workload: str, rounds: int, seconds: float, data: list[str]) -> dict
 
 def table(results: list[dict[str, Any]]) -> str:
     """Markdown."""
-    head = ["workload", "members", "population", "users", "best", "floor", "against users",
-            "against best", "of the floor", "first step", "peak"]  # fmt: skip
+    against = [f"against {name}" for name in OPPONENTS]
+    head = ["workload", "members", *CONTESTANTS, *against, "of the floor", "first step", "peak"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for result in results:
         times = [
@@ -177,7 +181,7 @@ def table(results: list[dict[str, Any]]) -> str:
         ]
         ratios = [
             f"{result[key]:.2g}x" if key in result else "-"
-            for key in ("against_users", "against_best", "of_floor")
+            for key in (*(f"against_{name}" for name in OPPONENTS), "of_floor")
         ]
         own = result["population"]
         about = [f"{own['first_step_seconds']:.1f} s", f"{own['peak_mib']:.0f} MiB"]

@@ -24,9 +24,10 @@ import tensorflow as tf  # noqa: E402
 from nalu_seq import Population  # noqa: E402
 from nalu_seq.config import conf_dir, register  # noqa: E402
 from nalu_seq.evaluation.measure import Evaluator  # noqa: E402
+from nalu_seq.models.convnet import Convnet  # noqa: E402
 from nalu_seq.recipe import Recipe  # noqa: E402
 from nalu_seq.training.optimizers import clip_each_member  # noqa: E402
-from nalu_seq.training.random import Stream  # noqa: E402
+from nalu_seq.training.random import Draws, Stream, threefry2x32  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(len(CORES))
 tf.config.threading.set_inter_op_parallelism_threads(len(CORES))
@@ -71,6 +72,21 @@ class TensorFlowsDraws:
         return tf.random.uniform([1, self.batch_size, count], low, high, tf.int32)
 
 
+class StackedDraws(Draws):
+    """Our numbers by another road, for one program that draws and trains.
+
+    There XLA makes each number where it is used, and the halves of a longer word, which are faster
+    to draw on their own, cost it more than two words side by side.
+    """
+
+    def uniform(self, low: Any, high: Any, count: int, *_: Any, **__: Any) -> Any:
+        def numbers(*counters: Any) -> Any:
+            words = tf.bitwise.right_shift(tf.stack(threefry2x32(*counters), axis=-1), 8)
+            return low + (high - low) * (tf.cast(words, tf.float32) * 2.0**-24)
+
+        return self._draw(numbers, count, 0, 0)
+
+
 class OneMember:
     """One member trained plainly: a model, a tape, a Keras optimizer."""
 
@@ -80,17 +96,24 @@ class OneMember:
         self.clip, self.batch_size = recipe.cfg.train.clip_norm, recipe.cfg.train.batch_size
         self.stream = Stream([0], self.task.cases[:1], "train")
 
-    def form(self, steps: int, jit: bool, own: bool) -> Work:
-        """A way to make steps: so many a call, compiled by XLA or not, drawn by ours or not."""
+    def draws(self, source: str, step: Any) -> Any:
+        """A step's draws: ours as the engine makes them, ours stacked, or TensorFlow's."""
+        if source == "tensorflow":
+            return TensorFlowsDraws(self.batch_size, self.task.cases[0])
+        ours = self.stream.at(step, self.batch_size)
+        if source == "ours":
+            return ours
+        return StackedDraws(self.stream, step, self.batch_size, ours.examples)
+
+    def form(self, steps: int, jit: bool, source: str) -> Work:
+        """A way to make steps: so many a call, compiled by XLA or not, drawn by which generator."""
         model = self.recipe.build(self.task.length)
         optimizer = self.recipe._optimizer()
         optimizer.build(model.trainable_variables)
         counter = tf.Variable(0, dtype=tf.int64)
 
         def draw(step: Any) -> Any:
-            ours = self.stream.at(step, self.batch_size)
-            draws: Any = ours if own else TensorFlowsDraws(self.batch_size, self.task.cases[0])
-            return self.task.train_batch(draws)
+            return self.task.train_batch(self.draws(source, step))
 
         def one(batch: Any) -> None:
             x, y = batch
@@ -113,8 +136,8 @@ class OneMember:
             for batch in batches:
                 one(batch)
 
-        # With our generator two programs: in one, XLA goes through its rounds again for each use.
-        @tf.function(jit_compile=(jit and not own) or None)
+        # With the engine's draws two programs: in one, XLA goes through the rounds at each use.
+        @tf.function(jit_compile=(jit and source != "ours") or None)
         def call() -> None:
             if jit:
                 train(drawn())
@@ -132,35 +155,56 @@ class OneMember:
         return work
 
 
-def fastest(member: OneMember, forms: list[tuple[int, bool, bool]]) -> Work:
+def fastest(member: OneMember, forms: list[tuple[int, bool, str]]) -> Work:
     """The fastest of several forms, by a second of each."""
-    rates: list[tuple[float, Work]] = []
-    for form in forms:
-        work = member.form(*form)
-        work(1)
-        steps = per_turn(work, 0.5)
-        begun = time.perf_counter()
-        work(steps)
-        rates.append(((time.perf_counter() - begun) / steps, work))
-    return min(rates, key=lambda rate: rate[0])[1]
+    works = [member.form(*form) for form in forms]
+    return min(works, key=seconds_a_step)
+
+
+def seconds_a_step(work: Work) -> float:
+    """After it was compiled."""
+    work(1)
+    steps = per_turn(work, 0.5)
+    begun = time.perf_counter()
+    work(steps)
+    return (time.perf_counter() - begun) / steps
 
 
 def users(overrides: list[str]) -> Work:
     member = OneMember(overrides)
     # A task that gathers pictures draws by words that TensorFlow's generator has no name for here.
     if "mnist" in overrides[0]:
-        return fastest(member, [(1, False, True), (1, True, True)])
-    return fastest(member, [(1, False, False), (1, True, True), (1, True, False)])
+        return fastest(member, [(1, False, "ours"), (1, True, "ours")])
+    return fastest(member, [(1, False, "tensorflow"), (1, True, "ours"), (1, True, "tensorflow")])
 
 
 def best(overrides: list[str]) -> Work:
     member = OneMember(overrides)
     if "mnist" in overrides[0]:
-        return fastest(member, [(10, False, True)])
+        return fastest(member, [(10, False, "ours")])
     if "count" in overrides[0]:  # ten steps of an LSTM take XLA minutes to compile
-        return fastest(member, [(50, False, False), (1, True, True)])
-    compiled = [(steps, True, own) for steps in (10, 40) for own in (True, False)]
-    return fastest(member, [(50, False, False), *compiled])
+        return fastest(member, [(50, False, "tensorflow"), (1, True, "ours")])
+    sources = ("ours", "stacked", "tensorflow")
+    compiled = [(steps, True, source) for steps in (10, 40) for source in sources]
+    return fastest(member, [(50, False, "tensorflow"), *compiled])
+
+
+def frames(overrides: list[str]) -> Work:
+    """The same convnet called for one time step after the other, unrolled or in a graph's loop."""
+
+    def unrolled(self: Convnet, x: Any) -> Any:
+        return tf.stack([self.network(x[:, t]) for t in range(x.shape[1])], axis=1)
+
+    def looped(self: Convnet, x: Any) -> Any:
+        y = tf.map_fn(self.network, tf.einsum("bt...->tb...", x), fn_output_signature=tf.float32)
+        return tf.transpose(y, [1, 0, 2])
+
+    works = {}
+    for call in (unrolled, looped):
+        Convnet.call = call  # type: ignore[method-assign]
+        work = OneMember(overrides).form(1, False, "ours")
+        works[seconds_a_step(work)] = work  # traced by now, so it keeps its way of calling
+    return works[min(works)]
 
 
 def evaluate(overrides: list[str]) -> Work:
@@ -219,7 +263,9 @@ def main() -> None:
 
         work = floor(workload, members, compose(overrides))
     else:
-        work = {"population": population, "users": users, "best": best}[name](overrides)
+        work = {"population": population, "users": users, "best": best, "frames": frames}[name](
+            overrides
+        )
     whole = getattr(work, "steps", 1)
     built = time.perf_counter() - begun
     work(whole)
