@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from nalu_seq.recipe import Recipe
 from nalu_seq.training.random import Stream
+from nalu_seq.units.weights import FEW
 
 REPEATS = 10
 Draw = Callable[[Any], Any]  # a step's numbers
@@ -20,7 +21,10 @@ Arithmetic = Callable[[Any], list[Any]]  # gradients from them
 
 
 def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
-    """What repeats a workload's arithmetic, many times a call: the faster of graph and XLA."""
+    """What repeats a workload's arithmetic, many times a call: the fastest of several forms.
+
+    In a graph or compiled by XLA, and products of few inputs also as sums of terms.
+    """
     if workload.startswith("mnist_count"):
         return _repeated(*_convnets(members, recipe), jit=False)
     if workload.startswith("count"):
@@ -28,8 +32,34 @@ def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
     unit, hidden = recipe.choices["unit"], 1
     if workload.startswith("arithmetic"):
         unit, hidden = ("nalu" if unit == "nalu" else "nau"), 2  # of the first layer, the large one
-    made = [_repeated(*_unit(unit, hidden, members, recipe), jit) for jit in (True, False)]
+    products = [Products()] if recipe.task.features > FEW else [Products(), Terms()]
+    made = [
+        _repeated(*_unit(unit, hidden, members, recipe, form), jit)
+        for jit in (True, False)
+        for form in products
+    ]
     return min(made, key=_seconds)
+
+
+class Products:
+    """Products of matrices: `[M, B, in], [M, in, units]`."""
+
+    def __call__(self, x: Any, w: Any) -> Any:
+        return tf.matmul(x, w)
+
+    def of_weights(self, x: Any, dy: Any) -> Any:
+        """The gradient of `w`."""
+        return tf.matmul(x, dy, transpose_a=True)
+
+
+class Terms(Products):
+    """The same as sums of terms, which a compiler fuses with what stands around them."""
+
+    def __call__(self, x: Any, w: Any) -> Any:
+        return tf.reduce_sum(x[..., None] * w[:, None], axis=-2)
+
+    def of_weights(self, x: Any, dy: Any) -> Any:
+        return tf.reduce_sum(x[..., None] * dy[..., None, :], axis=1)
 
 
 def _repeated(draw: Draw, one: Arithmetic, jit: bool) -> Callable[[int], Any]:
@@ -71,23 +101,25 @@ def _seconds(work: Callable[[int], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
+def _unit(
+    unit: str, hidden: int, members: int, recipe: Recipe, times: Products
+) -> tuple[Draw, Arithmetic]:
     features, batch = recipe.task.features, recipe.cfg.train.batch_size
     stream = Stream(range(members), ["floor"] * members, "train")
     w, g = (tf.Variable(tf.random.uniform([members, features, hidden], 0.2, 0.8)) for _ in "wg")
 
     def linear(x: Any) -> list[Any]:
-        y = tf.matmul(x, w)
-        return [tf.matmul(x, y, transpose_a=True)]
+        y = times(x, w)
+        return [times.of_weights(x, y)]
 
     def nalu(x: Any) -> list[Any]:
         log = tf.math.log(tf.abs(x))
-        gate = tf.sigmoid(tf.matmul(x, g))
-        a, m = tf.matmul(x, w), tf.exp(tf.matmul(log, w))
+        gate = tf.sigmoid(times(x, g))
+        a, m = times(x, w), tf.exp(times(log, w))
         y = gate * a + (1 - gate) * m
         of_a, of_m = y * gate, y * (1 - gate) * m
-        dw = tf.matmul(x, of_a, transpose_a=True) + tf.matmul(log, of_m, transpose_a=True)
-        return [dw, tf.matmul(x, y * (a - m) * gate * (1 - gate), transpose_a=True)]
+        dw = times.of_weights(x, of_a) + times.of_weights(log, of_m)
+        return [dw, times.of_weights(x, y * (a - m) * gate * (1 - gate))]
 
     def nmu(x: Any) -> list[Any]:
         z = x * tf.squeeze(w, -1)[:, None] + (1 - tf.squeeze(w, -1)[:, None])  # two inputs
@@ -98,10 +130,10 @@ def _unit(unit: str, hidden: int, members: int, recipe: Recipe) -> tuple[Draw, A
         gate = tf.squeeze(g, -1)[:, None]
         r = gate * tf.abs(x) + (1 - gate)
         log, k = tf.math.log(r), tf.where(x < 0, gate * 3.14159265, 0.0)
-        size, phase = tf.exp(tf.matmul(log, w)), tf.matmul(k, w)
+        size, phase = tf.exp(times(log, w)), times(k, w)
         y, s = size * tf.cos(phase), size * tf.sin(phase)
-        dw = tf.matmul(log, y * y, transpose_a=True) - tf.matmul(k, y * s, transpose_a=True)
-        of_log = tf.matmul(y * y, w, transpose_b=True)
+        dw = times.of_weights(log, y * y) - times.of_weights(k, y * s)
+        of_log = times(y * y, tf.linalg.matrix_transpose(w))
         return [dw, tf.reduce_sum(of_log / r * (tf.abs(x) - 1), axis=1)]
 
     forms = {"nalu": nalu, "nmu": nmu, "real_npu": real_npu}

@@ -7,7 +7,7 @@ from keras import ops
 
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nmu import gated_product
-from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity
+from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -72,8 +72,8 @@ class GatedNAUNMU(Unit):
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         w = self.matrices()
-        a, m = ops.matmul(x, w["W_a"]), gated_product(x, w["W_m"])
-        g = ops.sigmoid(ops.matmul(x, self.g))
+        a, m = weighted_sums(x, w["W_a"]), gated_product(x, w["W_m"])
+        g = ops.sigmoid(weighted_sums(x, self.g))
         return g * a + (1 - g) * m
 
     def penalties(self) -> dict[str, Any]:

@@ -8,7 +8,14 @@ from keras import ops
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import nac_weights
 from nalu_seq.units.nmu import gated_product
-from nalu_seq.units.weights import at_least_float32, log_max, near_zero, one_of, positive
+from nalu_seq.units.weights import (
+    at_least_float32,
+    log_max,
+    near_zero,
+    one_of,
+    positive,
+    weighted_sums,
+)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -100,8 +107,8 @@ class INALU(Unit):
             w_a = w_m = ops.cast(self.matrices()["W"], x.dtype)
         else:
             w_a, w_m = (ops.cast(w, x.dtype) for w in self.matrices().values())
-        a = ops.matmul(x, w_a)
-        m = ops.exp(ops.minimum(ops.matmul(log_max(x, self.eps), w_m), self.omega))
+        a = weighted_sums(x, w_a)
+        m = ops.exp(ops.minimum(weighted_sums(log_max(x, self.eps), w_m), self.omega))
         s = ops.clip(gated_product(ops.sign(x), ops.abs(w_m)), -1.0, 1.0)
         g = ops.cast(ops.sigmoid(self.g), x.dtype)
         return ops.cast(g * a + (1 - g) * m * s, self.compute_dtype)

@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.weights import weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -43,4 +43,4 @@ class Linear(Unit):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, self.matrices()["W"]) + self.b
+        return weighted_sums(x, self.matrices()["W"]) + self.b

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import own_initializer
+from nalu_seq.units.weights import own_initializer, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -76,7 +76,7 @@ class MCFC(Unit):
     def shared_out(self, x: Any) -> Any:
         """The gated sums, in the precision of x."""
         gate = ops.sigmoid(ops.cast(self.w_o[0] + self.b_o, x.dtype))
-        return gate * ops.matmul(x, ops.cast(self.matrices()["R"], x.dtype))
+        return gate * weighted_sums(x, ops.cast(self.matrices()["R"], x.dtype))
 
     def matrices(self) -> dict[str, Any]:
         """`R`, whose rows sum to 1."""

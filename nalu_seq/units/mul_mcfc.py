@@ -8,7 +8,14 @@ from keras import ops
 
 from nalu_seq.units.mcfc import MCFC
 from nalu_seq.units.nmu import gated_product
-from nalu_seq.units.weights import at_least_float32, log_max, one_of, positive, sparsity
+from nalu_seq.units.weights import (
+    at_least_float32,
+    log_max,
+    one_of,
+    positive,
+    sparsity,
+    weighted_sums,
+)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -80,7 +87,7 @@ class MulMCFC(MCFC):
         w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])
-        return ops.cos(ops.matmul(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
+        return ops.cos(weighted_sums(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of MCFC's weights; `sparsity`: R_sparse of the gate."""

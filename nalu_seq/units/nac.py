@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.weights import nac_uniform, own_initializer, r_z
+from nalu_seq.units.weights import nac_uniform, own_initializer, r_z, weighted_sums
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
@@ -67,7 +67,7 @@ class NAC(Unit):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, self.matrices()["W"])
+        return weighted_sums(x, self.matrices()["W"])
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:
         """`r_z`: R_z of the weights."""

@@ -7,7 +7,16 @@ from keras import ops
 
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import NAC
-from nalu_seq.units.weights import Clip, log_abs, one_of, own_initializer, positive, r_z, sparsity
+from nalu_seq.units.weights import (
+    Clip,
+    log_abs,
+    one_of,
+    own_initializer,
+    positive,
+    r_z,
+    sparsity,
+    weighted_sums,
+)
 
 
 def log_product(x: Any, w: Any, eps: float) -> Any:
@@ -19,7 +28,7 @@ def log_product(x: Any, w: Any, eps: float) -> Any:
         eps: what keeps the logarithm finite at 0.
     """
     logs = log_abs(x, eps)
-    return ops.exp(ops.matmul(logs, ops.cast(w, logs.dtype)))
+    return ops.exp(weighted_sums(logs, ops.cast(w, logs.dtype)))
 
 
 @keras.saving.register_keras_serializable("nalu_seq")

@@ -8,7 +8,14 @@ from keras import ops
 from nalu_seq.units.base import Unit
 from nalu_seq.units.nac import NAC, nac_weights
 from nalu_seq.units.nac_mul import log_product
-from nalu_seq.units.weights import nac_uniform, near_zero, one_of, own_initializer, positive
+from nalu_seq.units.weights import (
+    nac_uniform,
+    near_zero,
+    one_of,
+    own_initializer,
+    positive,
+    weighted_sums,
+)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -114,13 +121,13 @@ class NALU(NAC):
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         w = self.matrices()
-        a = ops.matmul(x, w["W"] if self.tied else w["W_a"])
+        a = weighted_sums(x, w["W"] if self.tied else w["W_a"])
         if isinstance(self.multiplier, Unit):
             m = self.multiplier(x)
         else:
             m = log_product(x, w["W"] if self.tied else w["W_m"], self.eps)
         m = ops.cast(m, a.dtype)
-        g = self.squash(ops.matmul(x, self.g) if self.gate == "input" else self.g)
+        g = self.squash(weighted_sums(x, self.g) if self.gate == "input" else self.g)
         return g * a + (1 - g) * m
 
     def penalties(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nalu_seq.units.weights import (
     own_initializer,
     r_z,
     sparsity,
+    weighted_sums,
 )
 
 
@@ -70,7 +71,7 @@ class NAU(Unit):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
-        return ops.matmul(x, self.matrices()["W"])
+        return weighted_sums(x, self.matrices()["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""

@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 from scipy.optimize import brentq
 
+FEW = 8  # inputs, of which terms are faster than a product of matrices
+
 
 def own_initializer(identifier: Any) -> Any:
     """Keras' initializer for an identifier; a copy of an instance, which others may use too.
@@ -41,6 +43,22 @@ def nau_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:
     """U(-r, r) with `r = min(1/2, sqrt(6 / (in + out)))`. Source: Madsen & Johansen 2020."""
     r = min(0.5, (6 / (fan_in + fan_out)) ** 0.5)
     return keras.initializers.RandomUniform(-r, r)
+
+
+def weighted_sums(x: Any, w: Any) -> Any:
+    """`x w`, as terms and their sum where there are few: `[..., in] -> [..., units]`.
+
+    A compiler fuses terms with what stands around them, and a product of matrices it does not:
+    compiled by XLA, a population of NALUs on two inputs trains 1.7 times as fast, on seven 1.5,
+    and on ten as fast as by products (docs/performance.md).
+
+    Args:
+        x: `[..., in]`.
+        w: `[in, units]`.
+    """
+    if w.shape[0] > FEW:
+        return ops.matmul(x, w)
+    return ops.sum(ops.multiply(ops.expand_dims(x, -1), w), axis=-2)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nalu_seq import units
-from nalu_seq.units.weights import sparsity_error
+from nalu_seq.units.weights import FEW, sparsity_error, weighted_sums
 from tests.units.exact import SOLUTIONS, solved
 from tests.units.layers import IN, OUT, array, built, each_option, with_weights
 
@@ -111,6 +111,15 @@ def test_matrices_are_the_equation_s(layer, weights, expected):
 
 
 # How far from whole
+
+
+@pytest.mark.parametrize("inputs", [1, 2, FEW, FEW + 1])
+@pytest.mark.parametrize("units", [1, 3])
+def test_sums_are_the_product_of_matrices(inputs, units):
+    rng = np.random.default_rng(inputs)
+    x, w = (rng.normal(size=size).astype("float32") for size in ((4, 5, inputs), (inputs, units)))
+    y = array(weighted_sums(keras.ops.array(x), keras.ops.array(w)))
+    np.testing.assert_allclose(y, x @ w, rtol=1e-5, atol=1e-6)
 
 
 def test_sparsity_error_is_the_distance_of_the_worst_weight():
