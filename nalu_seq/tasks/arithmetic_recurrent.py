@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from nalu_seq.evaluation.thresholds import OPERATIONS
@@ -17,6 +16,7 @@ from nalu_seq.tasks.base import (
     length_splits,
     mean_per_member,
 )
+from nalu_seq.tasks.ranges import is_range
 from nalu_seq.training.random import Draws
 
 
@@ -105,7 +105,6 @@ class ArithmeticRecurrent(SequenceTask):
 
 
 def _check_range(value: Any) -> tuple[float, float]:
-    numbers = isinstance(value, list) and all(type(v) in (int, float) for v in value)
-    if not numbers or len(value) != 2 or not 0 < value[0] < value[1] < np.inf:
+    if not is_range(value) or value[0] <= 0:
         raise ValueError(f"range must be [low, high] with 0 < low < high, not {value!r}")
     return float(value[0]), float(value[1])

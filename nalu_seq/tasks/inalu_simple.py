@@ -15,6 +15,7 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
+from nalu_seq.tasks.ranges import is_range
 from nalu_seq.training.random import Draws
 
 SHAPES = ("normal", "uniform", "exponential")
@@ -176,7 +177,6 @@ def _parse_range(shape: str, value: Any) -> Range:
                 f"distributions: the scale of an exponential must be above 0, not {value!r}"
             )
         return float(value)
-    numbers = isinstance(value, list) and len(value) == 2
-    if not numbers or not all(type(v) in (int, float) for v in value) or not value[0] < value[1]:
+    if not is_range(value):
         raise ValueError(f"distributions: a range must be [low, high], not {value!r}")
     return float(value[0]), float(value[1])

@@ -40,7 +40,7 @@ def parse_ranges(ranges: Any) -> dict[str, Ranges]:
         raise ValueError(f"ranges must be a list of [[low, high], [low, high]], not {ranges!r}")
     cases: dict[str, Ranges] = {}
     for pair in ranges:
-        if not isinstance(pair, list) or not 2 <= len(pair) <= 3 or not all(map(_is_range, pair)):
+        if not isinstance(pair, list) or not 2 <= len(pair) <= 3 or not all(map(is_range, pair)):
             raise ValueError(
                 "ranges must hold the range that is trained and one or two that are tested, as in "
                 f"[[1, 2], [2, 6]], not {pair!r}"
@@ -53,7 +53,8 @@ def parse_ranges(ranges: Any) -> dict[str, Ranges]:
     return cases
 
 
-def _is_range(value: Any) -> bool:
+def is_range(value: Any) -> bool:
+    """Whether it is a list `[low, high]` of finite numbers, the first below the second."""
     numbers = isinstance(value, list) and len(value) == 2
     if not numbers or not all(type(v) in (int, float) and np.isfinite(v) for v in value):
         return False

@@ -1,6 +1,5 @@
 """Running sums of real numbers, extrapolated in length and in range."""
 
-import math
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +14,7 @@ from nalu_seq.tasks.base import (
     length_splits,
     mean_per_member,
 )
+from nalu_seq.tasks.ranges import is_range
 from nalu_seq.training.random import Draws
 
 
@@ -77,10 +77,7 @@ class RunningSum(SequenceTask):
 
 
 def _check_range(name: str, value: Any) -> tuple[float, float]:
-    numbers = isinstance(value, list) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value
-    )
-    if not numbers or len(value) != 2 or not value[0] < value[1]:
+    if not is_range(value):
         raise ValueError(
             f"{name} must be two finite numbers [low, high] with low < high, not {value!r}"
         )
