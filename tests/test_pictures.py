@@ -114,3 +114,14 @@ def test_a_training_that_cannot_be_makes_no_directory(
     )
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
     assert not output.exists()
+
+
+@pytest.mark.parametrize("head", ["solved", "lstm"])
+def test_products_have_a_reference_and_baselines(head: str, main, tmp_path: Path) -> None:
+    operation = ["head.operation=product"] if head == "solved" else []
+    code, _, err = main(
+        "task=mnist_product", "protocol=madsen_mnist", "unit=nac", f"head={head}", *operation,
+        "data=digits", "encoder.padding=same", *CONVNET, "seeds=1", "task.lengths=[2]",
+        "train.steps=1", "train.eval_every=1", f"output={tmp_path}",
+    )  # fmt: skip
+    assert code == 0, err

@@ -12,7 +12,7 @@ class MnistProduct(DigitSequences):
     """The running product of the digits 1 to 9 in the pictures.
 
     All else is as for `DigitSequences`; the digit that a step names is the integer nearest to what
-    it multiplies by. A model's state has to start from 1: `head.initial_state=1`.
+    it multiplies by. A model's state has to start from 1: `head=product_cell`.
 
     Raises:
         ValueError: as for `DigitSequences`, or the digits hold 0, which leaves nothing to learn
