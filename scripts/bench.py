@@ -180,7 +180,7 @@ def table(results: list[dict[str, Any]]) -> str:
             for n in CONTESTANTS
         ]
         ratios = [
-            f"{result[key]:.2g}x" if key in result else "-"
+            f"{result[key]:{'.0f' if result[key] >= 100 else '.2g'}}x" if key in result else "-"
             for key in (*(f"against_{name}" for name in OPPONENTS), "of_floor")
         ]
         own = result["population"]

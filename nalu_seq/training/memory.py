@@ -7,18 +7,19 @@ from typing import Any
 import keras
 
 # What is held at once, in float32s: of a weight its value, gradient and two moments; of what a
-# layer gives itself, its gradient and one on the way; of an input, drawn words and the numbers.
-WEIGHT, OUTPUT, INPUT = 4, 3, 3
+# layer gives itself, its gradient and one on the way; of an input, drawn words and the numbers, and
+# those of the batch that is trained on while they are drawn.
+WEIGHT, OUTPUT, INPUT = 4, 3, 4
 # A cell makes about so many numbers at each step for each that it gives: gates, states, copies.
 WITHIN_A_CELL = 8
-PROGRAM = 2**30  # bytes: TensorFlow, and its compiler at work
+PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 
 
 def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
     """About how many bytes a population's training takes, from above.
 
-    Measured: 0.77 GiB where this says 1.02 (2,000 members on two inputs), 0.83 where it says 1.11
-    (100 members, LSTM 32).
+    Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.37 where it says 1.68
+    (10,000 of them), 0.94 where it says 1.36 (100 members, LSTM 32).
 
     Args:
         model: one member's, of known sizes but for the batch's.

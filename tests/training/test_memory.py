@@ -13,9 +13,9 @@ def model() -> keras.Model:
 
 
 def test_what_is_needed_grows_with_members_examples_and_weights():
-    # 20 weights four times; 5 outputs and 3 inputs three times for each example.
-    assert needed(model(), 1, 1, 1) - PROGRAM == 4 * (4 * 20 + 3 * 5 + 3 * 3)
-    assert needed(model(), 7, 2, 10) - PROGRAM == 4 * 7 * (4 * 20 + 2 * (3 * 5 + 3 * 10 * 3))
+    # 20 weights four times; for each example 5 outputs three times and 3 inputs four times.
+    assert needed(model(), 1, 1, 1) - PROGRAM == 4 * (4 * 20 + 3 * 5 + 4 * 3)
+    assert needed(model(), 7, 2, 10) - PROGRAM == 4 * 7 * (4 * 20 + 2 * (3 * 5 + 4 * 10 * 3))
 
 
 def test_a_cell_holds_more_than_it_gives():
@@ -33,7 +33,7 @@ def test_a_convnet_is_called_for_every_frame():
 
     # For each: a convolution, its pool, what is flat, two dense layers; the output; the input.
     frame = 6 * 6 * 4 + 3 * 3 * 4 + 3 * 3 * 4 + 5 + 3
-    assert of_frames(7) == 7 * of_frames(1) == 7 * 4 * (3 * (frame + 3) + 3 * 64)
+    assert of_frames(7) == 7 * of_frames(1) == 7 * 4 * (3 * (frame + 3) + 4 * 64)
 
 
 def test_the_machine_says_what_is_available():
