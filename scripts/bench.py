@@ -199,15 +199,13 @@ def plot(results: list[dict[str, Any]], path: Path) -> None:
 
     members = [r["members"] for r in results]
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    series = {
-        "µs for each member and step": [
-            1e3 * r["population"]["ms_per_member_step"] for r in results
-        ],
-        "peak memory, MiB": [r["population"]["peak_mib"] for r in results],
-    }
-    for ax, (label, values) in zip(axes, series.items(), strict=True):
-        ax.loglog(members, values, "o-")
-        ax.set(xlabel="members", ylabel=label)
+    costs = [1e3 * r["population"]["ms_per_member_step"] for r in results]
+    peaks = [r["population"]["peak_mib"] for r in results]
+    axes[0].loglog(members, costs, "o-")
+    axes[1].semilogx(members, peaks, "o-")
+    axes[0].set(xlabel="members", ylabel="µs for each member and step")
+    axes[1].set(xlabel="members", ylabel="peak memory, MiB", ylim=(0, 1.1 * max(peaks)))
+    for ax in axes:
         ax.grid(alpha=0.3, which="both")
     figure.savefig(path, dpi=120)
 

@@ -18,7 +18,7 @@ PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
     """About how many bytes a population's training takes, from above.
 
-    Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.37 where it says 1.68
+    Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.54 where it says 1.68
     (10,000 of them), 0.94 where it says 1.36 (100 members, LSTM 32).
 
     Args:
