@@ -13,6 +13,7 @@ from nalu_seq.config import BadInput, Config, first_line, options, shipped
 
 RESUMABLE = (
     "train.steps",
+    "task.reference",
     "strategy",
     "strategy.devices",
     "strategy.wait",

@@ -125,3 +125,23 @@ def test_products_have_a_reference_and_baselines(head: str, main, tmp_path: Path
         "train.steps=1", "train.eval_every=1", f"output={tmp_path}",
     )  # fmt: skip
     assert code == 0, err
+
+
+def test_a_run_is_judged_by_a_reference_afterwards(run: Path, main, tmp_path: Path) -> None:
+    directory, reference = tmp_path / "run", tmp_path / "reference"
+    shutil.copytree(run, directory)
+    reference.mkdir()
+    rows = [f"9,default,{seed},validation,digit_accuracy,0.99" for seed in (0, 1)]
+    for split in ("validation", "length_1", "length_20"):
+        rows += [f"9,default,{seed},{split},mse,{1e9 + seed}" for seed in (0, 1)]
+    record = "\n".join(["step,case,seed,split,metric,value", *rows]) + "\n"
+    (reference / "metrics.csv").write_text(record)
+    before = (directory / "metrics.csv").read_text()
+    code, _, err = main(f"resume={directory}", f"task.reference={reference}")
+    assert code == 0, err
+    assert (directory / "metrics.csv").read_text() == before
+    found = json.loads((directory / "summary.json").read_text())["results"]
+    judged = {(r["split"], r["metric"]): r["success_rate"] for r in found if r["success_rate"]}
+    assert judged == {(split, "mse"): 1.0 for split in ("validation", "length_1", "length_20")}
+    code, _, err = main(f"resume={directory}", f"task.reference={reference}")
+    assert code == 2 and "has made 120 steps already" in err

@@ -1,6 +1,8 @@
 """Going on with a run: from its newest checkpoint that fits its record and its config."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,7 +14,7 @@ from nalu_seq.runs import RESUMABLE
 from nalu_seq.training.checkpoints import Checkpoints, NoCheckpoint, told
 from nalu_seq.training.step import Trainer
 
-# What does not change what a run is: where it went, and what resuming it was called with.
+# What does not change what a run is: where it went, how it is judged, what was asked of resume.
 FREE = (*RESUMABLE, "output", "resume")
 
 
@@ -43,13 +45,21 @@ def restore(checkpoints: Checkpoints, record: Record, trainer: Trainer, recipe: 
     record.cut(checkpoints.notes(step)["record"])
     directory, steps = record.path.parent, recipe.cfg.train.steps
     # Without a summary it was killed after its last checkpoint: that is left to be made.
-    done = (directory / "summary.json").exists() and record.has(step)
+    done = _judged(directory / "summary.json", recipe.cfg) and record.has(step)
     if step > steps or (step == steps and done):
         raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
     checkpoints.discard(passed)
     if trainer.restarts:
         trainer.restarts.load()
     return f"{told(passed)}: going on from step {step}" if passed else ""
+
+
+def _judged(summary: Path, cfg: DictConfig) -> bool:
+    """Whether a run was summed up, and by the reference that its config names now."""
+    if not summary.exists():
+        return False
+    config = json.loads(summary.read_text()).get("config", {})
+    return bool(config.get("task.reference") in (None, str(cfg.task.get("reference"))))
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
