@@ -23,7 +23,6 @@ from nalu_seq.reporting.tables import (
     Table,
     describe,
     estimate_facts,
-    is_benchmark,
     number,
     steps,
     without_same,
@@ -109,7 +108,7 @@ def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) ->
     """A table for each published table or figure that runs of a protocol correspond to."""
     title = f"{describe(runs, groups)} beside {source}"
     found: dict[str, list[Compared]] = {}
-    for compared in _compare(runs, source) if is_benchmark(runs) else ():
+    for compared in _compare(runs, source) if all(run.judged for run in runs) else ():
         found.setdefault(compared.fact.table, []).append(compared)
     if not found:
         return [Table(title, [], [], [], ["published: none at hand"])]

@@ -48,6 +48,32 @@ MADSEN_FIGURES: dict[str, tuple[str, str, Any]] = {
     "penalty.sparsity.weight": ("Fig. lambda ({op})", "lambda_hat", None),
     "task.ranges": ("Fig. range", "range", "U[1,2]"),
 }
+MADSEN_MNIST = {
+    "mnist_product": {
+        "nmu": "NMU",
+        "nac_mul": "NAC*",
+        "nac_mul_sigmoid": "NAC*,sigma",
+        "nac_mul_nmu": "NAC*,NMU",
+        "nalu": "NALU",
+    },
+    "mnist_sum": {"nau": "NAU", "nac": "NAC+", "nalu": "NALU"},
+}
+# by task: the operation, the figure with R_z, the one without, the iterations of 1,000 epochs
+MADSEN_MNIST_FIGURES = {
+    "mnist_product": (
+        "cumprod",
+        "Fig. sequential MNIST product (with R_z)",
+        "Fig. seq. MNIST product, no R_z",
+        387_000,
+    ),
+    "mnist_sum": (
+        "cumsum",
+        "Fig. seq. MNIST sum (NAU with R_z)",
+        "Fig. seq. MNIST sum, NAU without R_z",
+        86_000,
+    ),
+}
+CELLS = ("unit_cell", "product_cell")
 INALU_MODELS = {
     "nalu": ("nalu__paperm", "nalu__paperv"),
     "inalu_shared": ("nalui1",),
@@ -140,8 +166,12 @@ def check_source(source: str) -> None:
 
 def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
     """What a source calls a split of a run's case; `ALL` is its cases together."""
-    finders = {"Madsen2020": _madsen, "iNALU2020": _inalu, "Trask2018": _trask}
-    return list(finders[source](run, case, split)) if source in finders else []
+    finders = {
+        "Madsen2020": (_madsen, _madsen_mnist),
+        "iNALU2020": (_inalu,),
+        "Trask2018": (_trask,),
+    }
+    return [match for find in finders.get(source, ()) for match in find(run, case, split)]
 
 
 def facts_of(source: str, match: Match) -> list[Fact]:
@@ -245,6 +275,29 @@ def _tested(run: Run, case: str) -> list[Any] | None:
     except (TypeError, ValueError):
         return None
     return named.get(task_case(case))
+
+
+def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Their sums and products of MNIST's digits, by length: every total told, a unit as the cell.
+
+    R_z is of NMU, NAC*,NMU, NAU, and of NAC+ a model of its own.
+    """
+    task, length = run.summary["task"], re.fullmatch(r"length_(\d+)", split)
+    model = MADSEN_MNIST.get(task, {}).get(run.summary["unit"])
+    as_theirs = (
+        run.value("data") == "mnist"
+        and run.summary["head"] in CELLS
+        and run.value("task.supervise") == "every"
+        and run.metric == "mse"
+    )
+    if not (as_theirs and model and length) or case == ALL:
+        return
+    op, with_r_z, without, steps = MADSEN_MNIST_FIGURES[task]
+    weight = float(run.value("penalty.r_z.weight", case) or 0.0)
+    if weight not in (0.0, 1.0) or (weight and model in ("NAC*", "NAC*,sigma", "NALU")):
+        return
+    model = "NAC+,Rz" if weight and model == "NAC+" else model
+    yield Match(with_r_z if weight else without, f"length={length[1]}", op, (model,), steps)
 
 
 def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:

@@ -94,6 +94,41 @@ def test_what_is_not_theirs_matches_nothing(write: Write, config: dict[str, Any]
     assert matches("Madsen2020", madsen(write, **config), "U[1,2]", "extrapolation") == []
 
 
+PRODUCTS: dict[str, Any] = {
+    "data": "mnist", "task.supervise": "every", "penalty.r_z.weight": 1.0,
+}  # fmt: skip
+
+
+def products(write: Write, unit: str = "nmu", **changed: Any) -> Run:
+    path = write("run", {"default": [1000]}, "mnist_product", unit, {**PRODUCTS, **changed})
+    run = find_runs(path)[0][0]
+    return run._replace(summary={**run.summary, "head": "product_cell"})
+
+
+@pytest.mark.parametrize(
+    ("unit", "weight", "table", "rate"),
+    [
+        ("nmu", 1.0, "Fig. sequential MNIST product (with R_z)", 0.7),
+        ("nmu", 0.0, "Fig. seq. MNIST product, no R_z", 0.9),
+        ("nac_mul", 0.0, "Fig. seq. MNIST product, no R_z", 0.3),
+    ],
+)
+def test_products_of_digits_are_found_by_length(write, unit, weight, table, rate) -> None:
+    run = products(write, unit, **{"penalty.r_z.weight": weight})
+    (match,) = matches("Madsen2020", run, "default", "length_12")
+    assert (match.table, match.place, match.steps) == (table, "length=12", 387_000)
+    found = {f.metric: f.value for f in facts_of("Madsen2020", match)}
+    assert found["success_rate"] == rate
+
+
+@pytest.mark.parametrize(
+    "changed", [{"data": "digits"}, {"task.supervise": "last"}, {"penalty.r_z.weight": 0.5}]
+)
+def test_other_products_of_digits_match_nothing(write, changed) -> None:
+    run = products(write, **changed)
+    assert matches("Madsen2020", run, "default", "length_12") == []
+
+
 def test_weights_as_cases_are_the_ablation_at_the_usual_weight_too(write: Write) -> None:
     cases = {f"U[1,2] penalty.sparsity.weight={w}": [1000] for w in ("0", "10")}
     run = madsen(write, cases=cases)
