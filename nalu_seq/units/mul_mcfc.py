@@ -10,6 +10,7 @@ from nalu_seq.units.mcfc import MCFC
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
     at_least_float32,
+    cosine,
     log_max,
     one_of,
     positive,
@@ -87,7 +88,7 @@ class MulMCFC(MCFC):
         w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])
-        return ops.cos(weighted_sums(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
+        return cosine(weighted_sums(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of MCFC's weights; `sparsity`: R_sparse of the gate."""

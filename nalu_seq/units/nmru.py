@@ -11,6 +11,7 @@ from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
+    cosine,
     own_initializer,
     positive,
     sparsity,
@@ -86,7 +87,7 @@ class NMRU(Unit):
         size = ops.abs(inverted) if training else ops.maximum(ops.abs(x), self.eps)
         u = ops.concatenate([ops.abs(x), 1 / size], axis=-1)
         k = math.pi * ops.cast(ops.concatenate([x, inverted], axis=-1) < 0, x.dtype)
-        y = gated_product(u, w) * ops.cos(weighted_sums(k, w))
+        y = gated_product(u, w) * cosine(weighted_sums(k, w))
         return ops.cast(y, self.compute_dtype)
 
     def penalties(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.real_npu import RealNPU, log_and_phase
-from nalu_seq.units.weights import own_initializer, weighted_sums
+from nalu_seq.units.weights import cosine, own_initializer, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -63,7 +63,7 @@ class NPU(RealNPU):
         w_r, w_i = (ops.cast(w[name], logs.dtype) for name in ("W_r", "W_i"))
         size = ops.exp(weighted_sums(logs, w_r) - weighted_sums(k, w_i))
         phase = weighted_sums(k, w_r) + weighted_sums(logs, w_i)
-        return ops.cast(size * ops.cos(phase), self.compute_dtype)
+        return ops.cast(size * cosine(phase), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -10,6 +10,7 @@ from nalu_seq.units.base import Unit
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
+    cosine,
     one_of,
     own_initializer,
     positive,
@@ -107,7 +108,7 @@ class RealNPU(Unit):
         w = self.matrices()
         logs, k = log_and_phase(ops.cast(x, self.compute_dtype), w["g"], self.eps)
         w_r = ops.cast(w["W_r"], logs.dtype)
-        y = ops.exp(weighted_sums(logs, w_r)) * ops.cos(weighted_sums(k, w_r))
+        y = ops.exp(weighted_sums(logs, w_r)) * cosine(weighted_sums(k, w_r))
         return ops.cast(y, self.compute_dtype)
 
     def penalties(self) -> dict[str, Any]:

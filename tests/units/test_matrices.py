@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nalu_seq import units
-from nalu_seq.units.weights import FEW, sparsity_error, weighted_sums
+from nalu_seq.units.weights import FEW, cosine, sparsity_error, weighted_sums
 from tests.units.exact import SOLUTIONS, solved
 from tests.units.layers import IN, OUT, array, built, each_option, with_weights
 
@@ -120,6 +120,14 @@ def test_sums_are_the_product_of_matrices(inputs, units):
     x, w = (rng.normal(size=size).astype("float32") for size in ((4, 5, inputs), (inputs, units)))
     y = array(weighted_sums(keras.ops.array(x), keras.ops.array(w)))
     np.testing.assert_allclose(y, x @ w, rtol=1e-5, atol=1e-6)
+
+
+def test_the_cosine_is_that_of_the_library():
+    x = np.linspace(-50, 50, 100_001, dtype="float32")
+    y = array(cosine(keras.ops.array(x)))
+    np.testing.assert_allclose(y, np.cos(x.astype("float64")), atol=3e-7)
+    few = array(cosine(keras.ops.array(np.float32([0, np.pi, -np.pi, np.pi / 2, 1e30]))))
+    assert list(few[:3]) == [1, -1, -1] and abs(few[3]) < 3e-7 and abs(few[4]) <= 1
 
 
 def test_sparsity_error_is_the_distance_of_the_worst_weight():
