@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from nalu_seq.config import BadInput, Config
 from nalu_seq.recipe import Recipe
 from nalu_seq.reporting.record import Record
-from nalu_seq.runs import RESUMABLE
+from nalu_seq.runs import RESUMABLE, WRONG
 from nalu_seq.training.checkpoints import Checkpoints, NoCheckpoint, told
 from nalu_seq.training.step import Trainer
 
@@ -58,8 +58,11 @@ def _judged(summary: Path, cfg: DictConfig) -> bool:
     """Whether a run was summed up, and by the reference that its config names now."""
     if not summary.exists():
         return False
-    config = json.loads(summary.read_text()).get("config", {})
-    return bool(config.get("task.reference") in (None, str(cfg.task.get("reference"))))
+    try:
+        reference = json.loads(summary.read_text())["config"].get("task.reference")
+    except (*WRONG, KeyError):  # what can't be read is made anew
+        return False
+    return reference in (None, str(cfg.task.get("reference")))
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
