@@ -48,6 +48,16 @@ def copy(run: Path, target: Path) -> Path:
     return target / "copy"
 
 
+def edited(run: Path, target: Path, find: str, replacement: str, file: str = "config.yaml") -> Path:
+    """A copy of a run whose recorded config says something else."""
+    directory = copy(run, target)
+    path = directory / ".hydra" / file
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, replacement, 1))
+    return directory
+
+
 def in_process(
     module: ModuleType,
     monkeypatch: pytest.MonkeyPatch,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import nalu_seq.evaluate
-from tests.commands import TINY, copy
+from tests.commands import TINY, copy, edited
 
 ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
 
@@ -171,11 +171,7 @@ def test_a_run_with_links_is_not_written_through(main, run: Path, tmp_path: Path
 def test_a_run_from_elsewhere_is_data(
     main, run: Path, tmp_path: Path, find: str, replacement: str, message: str
 ) -> None:
-    directory = copy(run, tmp_path)
-    config = directory / ".hydra" / "config.yaml"
-    text = config.read_text()
-    assert find in text
-    config.write_text(text.replace(find, replacement))
+    directory = edited(run, tmp_path, find, replacement)
     code, _, err = main(f"resume={directory}", "train.steps=50")
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
 

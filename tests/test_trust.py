@@ -16,7 +16,7 @@ import pytest
 
 import nalu_seq.evaluate
 import nalu_seq.models
-from tests.commands import copy, in_process
+from tests.commands import copy, edited, in_process
 
 ROOT = Path(__file__).parent.parent
 # What no hostile run may bring about; Python tells of each before it happens.
@@ -51,15 +51,6 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     """The other command that reads runs, in this process: (exit code, its stdout, its stderr)."""
 
     return functools.partial(in_process, nalu_seq.evaluate, monkeypatch, capfd)
-
-
-def edited(run: Path, target: Path, find: str, replacement: str, file: str = "config.yaml") -> Path:
-    directory = copy(run, target)
-    path = directory / ".hydra" / file
-    text = path.read_text()
-    assert find in text
-    path.write_text(text.replace(find, replacement, 1))
-    return directory
 
 
 def contents(directory: Path) -> dict[str, bytes]:
