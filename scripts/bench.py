@@ -10,7 +10,8 @@ round, so that whatever else the machine does is shared. Wall time per member-st
     users        one member as a Keras user trains it: one compiled call a step; one process a core
     best         one member, many steps in one compiled call, the fastest form of several; the same
     floor        the unavoidable arithmetic at the population's sizes, many repetitions in one call
-    frames       pictures only: one member whose convnet is called a time step at a time, all cores
+    keras        pictures only: the user's one member, on all cores
+    frames       pictures only: the same with the convnet called a time step at a time
 
 `evaluate` and `keras_examples` compare what they measure in the same way.
 """
@@ -28,8 +29,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-CONTESTANTS = ("population", "users", "best", "floor", "frames")
-OPPONENTS = ("users", "best", "frames")
+CONTESTANTS = ("population", "users", "best", "floor", "keras", "frames")
+OPPONENTS = ("users", "best", "keras", "frames")
 ON_EACH_CORE = ("users", "best")
 
 MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
@@ -137,7 +138,7 @@ def takes_part(name: str, workload: str) -> bool:
     """Whether a contestant is in a workload: `evaluate` and Keras' examples have two."""
     if workload.startswith("scaling"):
         return name == "population"
-    if name == "frames":
+    if name in ("keras", "frames"):
         return workload.startswith("mnist")
     return name in ("population", "users") or not workload.startswith(("evaluate", "keras"))
 

@@ -263,9 +263,8 @@ def main() -> None:
 
         work = floor(workload, members, compose(overrides))
     else:
-        work = {"population": population, "users": users, "best": best, "frames": frames}[name](
-            overrides
-        )
+        forms = {"population": population, "users": users, "best": best, "keras": users}
+        work = {**forms, "frames": frames}[name](overrides)
     whole = getattr(work, "steps", 1)
     built = time.perf_counter() - begun
     work(whole)

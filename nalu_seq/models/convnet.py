@@ -19,7 +19,7 @@ class Convnet(keras.layers.Layer):
         filters: how many filters each convolution has.
         kernel: height and width of a filter.
         hidden: size of the dense layer.
-        activation: of the outputs, such as linear or softmax.
+        activation: of the outputs, such as linear, sigmoid or softmax.
         padding: of the convolutions: valid, or same for small pictures.
         **kwargs: `name`, `dtype`, `trainable`.
 

@@ -12,7 +12,7 @@ from nalu_seq.models.convnet import Convnet
 from nalu_seq.models.heads import UnitCell
 
 ACTIVATIONS = ("tanh", "relu")
-OUTPUTS = ("linear", "softmax")
+OUTPUTS = ("linear", "sigmoid", "softmax")
 PADDINGS = ("valid", "same")
 MLP_ACTIVATIONS = (
     "tanh", "sigmoid", "relu", "relu6", "prelu", "leaky_relu", "elu", "selu", "softplus",
@@ -101,7 +101,7 @@ def convnet(
         raise ValueError(f"encoder.filters must be a list of positive integers, not {filters!r}")
     for name, valid in (("activation", OUTPUTS), ("padding", PADDINGS)):
         if (given := {"activation": activation, "padding": padding}[name]) not in valid:
-            raise ValueError(f"encoder.{name} must be {' or '.join(valid)}, not {given!r}")
+            raise ValueError(f"encoder.{name} must be one of {', '.join(valid)}, not {given!r}")
     return Convnet(
         _positive(outputs, "outputs"),
         [_positive(count, "filters") for count in filters],
