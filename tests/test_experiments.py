@@ -129,6 +129,17 @@ def test_the_rows_are_the_published_ones(
     assert {key: OmegaConf.select(cfg, key) for key in expected} == expected
 
 
+def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
+    own = composed("task=mnist_sum")
+    assert (own.unit.w_initializer, own.encoder.outputs) == ("ones", 9)
+    assert "w_initializer" not in composed("task=mnist_sum", "unit=nac").unit
+    assert composed("task=mnist_count", "unit=nau").unit.w_initializer is None
+    assert composed("task=mnist_sum", "unit.w_initializer=zeros").unit.w_initializer == "zeros"
+    theirs = composed("experiment=madsen_mnist_sum", "unit=nau")
+    assert (theirs.unit.w_initializer, theirs.encoder.outputs) == (None, 1)
+    assert theirs.encoder.activation == "linear"
+
+
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One's own experiments: two plain ones and a sweep."""
