@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import importlib.metadata
 import json
 import math
@@ -45,6 +46,7 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
         BadInput: there is nothing to resume.
         SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
     """
+    _git_commit()  # what trains is what was loaded: the checkout may move on meanwhile
     workers = Workers(recipe.strategy)
     with (
         workers.place(directory, resume) as directory,
@@ -271,6 +273,7 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     return flat
 
 
+@functools.cache
 def _git_commit() -> str | None:
     if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
         return None
