@@ -138,6 +138,22 @@ def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
     theirs = composed("experiment=madsen_mnist_sum", "unit=nau")
     assert (theirs.unit.w_initializer, theirs.encoder.outputs) == (None, 1)
     assert theirs.encoder.activation == "linear"
+    table = composed("experiment=trask_mnist_sum", "unit=nau")
+    assert (table.unit.w_initializer, table.encoder.outputs) == (None, 1)
+    assert (table.train.batch_size, table.optimizer.learning_rate) == (16, 0.002)
+
+
+def test_recipes_are_of_tasks_and_units_that_exist() -> None:
+    recipes = sorted((conf_dir() / "recipe").glob("*/*.yaml"))
+    assert recipes
+    for path in recipes:
+        assert path.parent.name in options("task") and path.stem in options("unit"), path
+
+
+def test_the_sum_s_reference_is_measured_where_the_experiment_is() -> None:
+    reference = composed("experiment=madsen_mnist_sum", "unit=nac", "head=solved")
+    judged = composed("experiment=madsen_mnist_sum", "unit=nau")
+    assert reference.task == judged.task and reference.train == judged.train
 
 
 @pytest.fixture

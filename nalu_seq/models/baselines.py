@@ -88,7 +88,8 @@ class Same(keras.layers.Layer):
         if input_shape[-1] != self.units:
             raise ValueError(
                 f"head=solved adds up the encoder's outputs themselves, so that there must be "
-                f"{self.units} of them, not {input_shape[-1]}: encoder.outputs={self.units}"
+                f"{self.units} of them, not {input_shape[-1]}: encoder.outputs={self.units} "
+                "encoder.activation=linear"
             )
 
     def call(self, x: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import functools
 import importlib.metadata
 import json
 import math
@@ -39,6 +38,22 @@ from nalu_seq.training.workers import Workers
 PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
 
 
+def _git_commit() -> str | None:
+    if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+# Of the code that was loaded: the checkout may move on while it trains.
+COMMIT = _git_commit()
+
+
 def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
     """Train a recipe's population in a run directory, and leave all that the design says in it.
 
@@ -46,7 +61,6 @@ def train(recipe: Recipe, directory: Path, resume: bool = False) -> None:
         BadInput: there is nothing to resume.
         SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
     """
-    _git_commit()  # what trains is what was loaded: the checkout may move on meanwhile
     workers = Workers(recipe.strategy)
     with (
         workers.place(directory, resume) as directory,
@@ -224,7 +238,7 @@ def _summarize(recipe: Recipe, record: Record, trainer: Trainer, done: bool) -> 
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
-        "git_commit": _git_commit(),
+        "git_commit": COMMIT,
         "diverged": [
             {"case": case.name, "seed": seed, "step": int(at)}
             for (case, seed), at in diverged
@@ -271,16 +285,3 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     ):
         add(group, nodes[group])
     return flat
-
-
-@functools.cache
-def _git_commit() -> str | None:
-    if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
-        return None
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()

@@ -29,6 +29,18 @@ def test_the_threshold_is_the_upper_end_of_the_solved_members_mean(tmp_path: Pat
     assert thresholds == {"length_3": {"default": pytest.approx(expected)}}
 
 
+def test_the_kept_reference_of_the_products_serves_all_their_lengths() -> None:
+    place = Path(__file__).parents[2] / "results" / "mnist_product_reference"
+    splits = ["validation", *(f"length_{n}" for n in range(1, 21))]
+    thresholds = reference_thresholds(str(place), splits)
+    assert set(thresholds) == set(splits)
+    # Its README's five seeds that read, by hand.
+    rows = [line.split(",") for line in (place / "metrics.csv").read_text().splitlines()]
+    errors = [float(r[-1]) for r in rows if r[3:5] == ["length_2", "mse"] and r[2] in "13679"]
+    margin = scipy.stats.t.ppf(0.99, 4) * np.std(errors, ddof=1) / np.sqrt(5)
+    assert thresholds["length_2"]["default"] == pytest.approx(np.mean(errors) + margin)
+
+
 @pytest.mark.parametrize(
     ("read", "message"),
     [(None, "it has no metrics.csv"), ([0.99, 0.5, 0.5], "1 of its 3 members read 90%")],

@@ -41,6 +41,15 @@ def test_softmax_outputs_are_shares() -> None:
     np.testing.assert_allclose(y.sum(axis=-1), np.ones(6), rtol=1e-5)
 
 
+def test_sigmoid_outputs_are_parts_of_one_each() -> None:
+    linear = Convnet(4, filters=[2], hidden=3)
+    bounded = Convnet(4, filters=[2], hidden=3, activation="sigmoid")
+    y = array(linear(pictures(6)))
+    bounded.build((None, 16, 16, 1))
+    bounded.set_weights(linear.get_weights())
+    np.testing.assert_allclose(array(bounded(pictures(6))), 1 / (1 + np.exp(-y)), rtol=1e-5)
+
+
 def test_keras_file_round_trip(tmp_path) -> None:
     x = keras.Input((None, 16, 16, 1))
     model = keras.Model(x, Convnet(3, filters=[2, 4], hidden=8, padding="same")(x))

@@ -20,6 +20,18 @@ def test_an_unknown_workload_is_refused() -> None:
     assert "no workload nothing; valid: single_module_nac" in done.stderr
 
 
+def test_keras_step_and_its_loop_over_frames_are_for_pictures_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    import bench as contests
+
+    for name in ("keras", "frames"):
+        assert {w for w in contests.WORKLOADS if contests.takes_part(name, w)} == {
+            "mnist_count_1", "mnist_count_4",
+        }  # fmt: skip
+
+
 @pytest.mark.slow
 def test_all_contestants_take_their_turns() -> None:
     done = bench("single_module_nau", "--rounds", "2", "--seconds", "0.1", "--json")
