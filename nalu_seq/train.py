@@ -30,6 +30,9 @@ from nalu_seq.values import check_output
 if TYPE_CHECKING:
     from nalu_seq.recipe import Recipe
 
+# Groups that other choices choose: optional ones, of which Hydra would take a wrong name for none.
+FOLLOW = ("recipe", "rows")
+
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _composed(cfg: DictConfig) -> None:
@@ -123,6 +126,11 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
     given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(given):
         option, group = override.value(), override.key_or_group
+        if group in FOLLOW:
+            raise BadInput(
+                f"{override.input_line}: {group} follows the task, the protocol and the unit; "
+                f"~{group} for none"
+            )
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))
         if not names or any(isinstance(name, odd) or name == "" for name in names):
