@@ -121,7 +121,7 @@ def _strategy(option: str) -> DictConfig:
 
 
 def _refuse_odd_groups(arguments: list[str]) -> None:
-    """A group whose option is no name, which Hydra meets with a traceback."""
+    """A group that nobody chooses, or an option that is no name: Hydra ends with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
     given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(given):

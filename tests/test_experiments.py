@@ -138,6 +138,7 @@ def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
     theirs = composed("experiment=madsen_mnist_sum", "unit=nau")
     assert (theirs.unit.w_initializer, theirs.encoder.outputs) == (None, 1)
     assert theirs.encoder.activation == "linear"
+    assert composed("task=mnist_sum", "protocol=madsen_mnist").unit.w_initializer is None
     table = composed("experiment=trask_mnist_sum", "unit=nau")
     assert (table.unit.w_initializer, table.encoder.outputs) == (None, 1)
     assert (table.train.batch_size, table.optimizer.learning_rate) == (16, 0.002)
