@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.checks import heard, refuse
-from nalu_seq.config import BadInput, Strategy, first_line, register
+from nalu_seq.config.schema import Strategy, register
+from nalu_seq.errors import BadInput, first_line, heard, refuse
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from nalu_seq.runs import read_run
+    from nalu_seq.records.runs import read_run
 
     if arguments.export and (arguments.json or arguments.plot or arguments.overrides):
         raise BadInput("--export measures nothing: no override, --json or --plot beside it")
@@ -59,19 +59,19 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)
     cfg, choices = read_run(arguments.run, arguments.trust)
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.distribution.startup import start_tensorflow
 
     cfg.strategy = Strategy()  # whatever it was trained on
     start_tensorflow()
-    from nalu_seq.evaluation.extrapolation import extrapolate
-    from nalu_seq.recipe import Recipe
-    from nalu_seq.training.checkpoints import NoCheckpoint, told
-    from nalu_seq.training.session import open_run
+    from nalu_seq.experiment.experiment import Experiment
+    from nalu_seq.experiment.extrapolation import extrapolate
+    from nalu_seq.experiment.session import open_run
+    from nalu_seq.records.checkpoints import NoCheckpoint, told
 
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with(overrides)
-    recipe = Recipe(cfg, choices)
-    population, _, checkpoints = open_run(recipe, arguments.run)
+    experiment = Experiment(cfg, choices)
+    population, _, checkpoints = open_run(experiment, arguments.run)
     try:
         step, passed = checkpoints.restore()
     except NoCheckpoint as error:
@@ -80,16 +80,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
     if arguments.export:
         seed, file = arguments.export
-        _export(recipe, population, seed, file, arguments.case)
+        _export(experiment, population, seed, file, arguments.case)
         return
     if arguments.digits:
-        from nalu_seq.reporting.pictures import plot_digits
+        from nalu_seq.reports.pictures import plot_digits
 
-        plot_digits(recipe, population, arguments.digits)
+        named = ", ".join(experiment.choices[group] for group in ("head", "unit"))
+        title = f"{experiment.choices['task']}: {named}"
+        plot_digits(experiment.task, experiment.task_cases, population, title, arguments.digits)
         return
-    found = extrapolate(recipe, population, step)
+    found = extrapolate(experiment, population, step)
     if arguments.plot:
-        from nalu_seq.reporting.plots import plot_course
+        from nalu_seq.reports.plots import plot_course
 
         plot_course(found, arguments.plot)
     if arguments.json:
@@ -97,7 +99,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         return
     from rich.console import Console
 
-    from nalu_seq.reporting.console import drift_table, results_table
+    from nalu_seq.reports.console import drift_table, results_table
 
     console = Console()
     console.print(results_table(found.as_dict()))
@@ -117,21 +119,21 @@ def _overrides(given: list[str]) -> Any:
     return OmegaConf.from_dotlist(given)
 
 
-def _export(recipe: Any, population: Any, seed: str, file: str, case: str | None) -> None:
+def _export(experiment: Any, population: Any, seed: str, file: str, case: str | None) -> None:
     """Write one member as a `.keras` file."""
     path = Path(file)
     if path.suffix != ".keras":
         raise BadInput(f"--export: {file} must end in .keras")
     if not path.absolute().parent.is_dir():
         raise BadInput(f"--export: {path.absolute().parent} is no directory")
-    if not seed.isdecimal() or int(seed) not in recipe.seeds:
-        raise BadInput(f"--export: seed {seed} is not in this run; it has {recipe.seeds}")
-    cases = [c.name for c in recipe.cases]
+    if not seed.isdecimal() or int(seed) not in experiment.seeds:
+        raise BadInput(f"--export: seed {seed} is not in this run; it has {experiment.seeds}")
+    cases = [c.name for c in experiment.cases]
     if case is None and len(cases) > 1:
         raise BadInput(f"--export: this run has several cases, name one: --case {'|'.join(cases)}")
     if case is not None and case not in cases:
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
-    members = [(c.name, seed) for c, seed in recipe.members]
+    members = [(c.name, seed) for c, seed in experiment.members]
     try:
         population.member(members.index((case or cases[0], int(seed)))).save(path)
     except OSError as error:

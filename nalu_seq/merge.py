@@ -8,10 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.checks import fail, heard, refuse
-from nalu_seq.config import BadInput, Strategy, first_line, register
-from nalu_seq.runs import read_run
-from nalu_seq.values import check_output
+from nalu_seq.config.schema import Strategy, register
+from nalu_seq.errors import BadInput, fail, first_line, heard, refuse
+from nalu_seq.records.folder import check_output
+from nalu_seq.records.runs import read_run
 
 OWN = ("shard", "strategy", "output", "resume")  # what parts of one run need not share
 
@@ -42,22 +42,22 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     ordered = _in_order(configs)
     cfg, choices = read_run(ordered[0], trust)
     cfg.shard, cfg.strategy = None, Strategy(name="members")
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow()
     from rich.console import Console
 
-    from nalu_seq.recipe import Recipe
-    from nalu_seq.training.merge import check_done, merge
+    from nalu_seq.experiment.experiment import Experiment
+    from nalu_seq.experiment.merge import check_done, merge
 
-    recipe = Recipe(cfg, choices)
-    check_done(recipe, ordered)
+    experiment = Experiment(cfg, choices)
+    check_done(experiment, ordered)
     check_output(directory)
     (directory / ".hydra").mkdir(parents=True)
     (directory / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
     recorded = ordered[0] / ".hydra" / "hydra.yaml"
     (directory / ".hydra" / "hydra.yaml").write_text(recorded.read_text())
-    merge(recipe, directory, ordered, Console())
+    merge(experiment, directory, ordered, Console())
 
 
 def _in_order(configs: dict[Path, DictConfig]) -> list[Path]:

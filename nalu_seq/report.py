@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nalu_seq.checks import heard, refuse
-from nalu_seq.config import BadInput
+from nalu_seq.errors import BadInput, heard, refuse
 
 if TYPE_CHECKING:
-    from nalu_seq.reporting.summaries import Run
+    from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
 TOLD = 3  # lines about runs that are left out, where none is left
@@ -54,12 +53,12 @@ def _report(arguments: argparse.Namespace) -> None:
             raise BadInput(f"--{option} says what a figure shows: give --figure FILE too")
     if arguments.against and arguments.metric:
         raise BadInput("--against and --metric are two figures: give one of them")
-    from nalu_seq.reporting.beside import beside
-    from nalu_seq.reporting.formats import FORMATS as formats
-    from nalu_seq.reporting.pairs import pairs
-    from nalu_seq.reporting.published import check_source
-    from nalu_seq.reporting.summaries import protocols
-    from nalu_seq.reporting.tables import tables
+    from nalu_seq.reports.beside import beside
+    from nalu_seq.reports.formats import FORMATS as formats
+    from nalu_seq.reports.pairs import pairs
+    from nalu_seq.reports.published import check_source
+    from nalu_seq.reports.summaries import protocols
+    from nalu_seq.reports.tables import tables
 
     if arguments.published:
         check_source(arguments.published)
@@ -74,7 +73,7 @@ def _report(arguments: argparse.Namespace) -> None:
         shown += [t for group in groups for t in pairs(group, groups)]
     print(formats[arguments.format](shown))
     if arguments.figure:
-        from nalu_seq.reporting import plots
+        from nalu_seq.reports import plots
 
         if arguments.against:
             plots.plot_against(runs, arguments.against, arguments.figure)
@@ -88,7 +87,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _find(directories: Sequence[Path]) -> "list[Run]":
     """All finished runs in these, each once; says which are left out."""
-    from nalu_seq.reporting.summaries import find_runs
+    from nalu_seq.reports.summaries import find_runs
 
     runs: dict[Path, Run] = {}
     left_out: list[str] = []

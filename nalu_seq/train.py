@@ -14,9 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nalu_seq.checks import fail, heard, refuse
-from nalu_seq.config import BadInput, Strategy, conf_dir, options, register
-from nalu_seq.runs import (
+from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.schema import Strategy, register
+from nalu_seq.errors import BadInput, fail, heard, refuse
+from nalu_seq.records.folder import check_output
+from nalu_seq.records.runs import (
     GROUPS,
     LAUNCHER,
     RESUMABLE,
@@ -25,22 +27,21 @@ from nalu_seq.runs import (
     read_sweep,
     state,
 )
-from nalu_seq.values import check_output
 
 if TYPE_CHECKING:
-    from nalu_seq.recipe import Recipe
+    from nalu_seq.experiment.experiment import Experiment
 
 # Groups that other choices choose: optional ones, of which Hydra would take a wrong name for none.
-FOLLOW = ("recipe", "rows")
+FOLLOW = ("task_units", "protocol_units")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _composed(cfg: DictConfig) -> None:
     """One job: Hydra has composed the config and made its directory."""
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(Strategy(**cfg.strategy))  # a launcher's processes have not
-    from nalu_seq.recipe import Recipe
+    from nalu_seq.experiment.experiment import Experiment
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
@@ -49,12 +50,12 @@ def _composed(cfg: DictConfig) -> None:
     if made == "begun":
         (directory / "metrics.csv").unlink(missing_ok=True)
     try:
-        recipe = Recipe(cfg, dict(hydra_config.runtime.choices))
+        experiment = Experiment(cfg, dict(hydra_config.runtime.choices))
     except BadInput:  # a sweep's job, which is not checked before it has a folder
         if [path.name for path in directory.iterdir()] == [".hydra"]:
             shutil.rmtree(directory)
         raise
-    _train(recipe, directory, resume=made == "saved")
+    _train(experiment, directory, resume=made == "saved")
 
 
 def _resumed(arguments: list[str]) -> None:
@@ -76,13 +77,13 @@ def _resumed(arguments: list[str]) -> None:
         OmegaConf.update(cfg, key, value)
     if not trust:
         check_plain_files(directory)
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(Strategy(**cfg.strategy))
-    from nalu_seq.recipe import Recipe
+    from nalu_seq.experiment.experiment import Experiment
 
     check_output(directory)
-    _train(Recipe(cfg, choices), directory, resume=True)
+    _train(Experiment(cfg, choices), directory, resume=True)
 
 
 def _sweep_resumed(arguments: list[str]) -> None:
@@ -99,15 +100,15 @@ def _sweep_resumed(arguments: list[str]) -> None:
     _composed()
 
 
-def _train(recipe: "Recipe", directory: Path, resume: bool = False) -> None:
+def _train(experiment: "Experiment", directory: Path, resume: bool = False) -> None:
     """In this process, or members in processes of their own."""
-    from nalu_seq.training.members import train_members
-    from nalu_seq.training.session import train
+    from nalu_seq.experiment.processes import train_members
+    from nalu_seq.experiment.session import train
 
-    if recipe.cfg.strategy.name == "members":
-        train_members(recipe, directory, resume)
+    if experiment.cfg.strategy.name == "members":
+        train_members(experiment, directory, resume)
     else:
-        train(recipe, directory, resume)
+        train(experiment, directory, resume)
 
 
 def _strategy(option: str) -> DictConfig:

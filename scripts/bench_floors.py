@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nalu_seq.recipe import Recipe
-from nalu_seq.training.random import Stream
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.population.random import Stream
 from nalu_seq.units.weights import FEW
 
 REPEATS = 10
@@ -20,21 +20,21 @@ Draw = Callable[[Any], Any]  # a step's numbers
 Arithmetic = Callable[[Any], list[Any]]  # gradients from them
 
 
-def floor(workload: str, members: int, recipe: Recipe) -> Callable[[int], Any]:
+def floor(workload: str, members: int, experiment: Experiment) -> Callable[[int], Any]:
     """What repeats a workload's arithmetic, many times a call: the fastest of several forms.
 
     In a graph or compiled by XLA, and products of few inputs also as sums of terms.
     """
     if workload.startswith("mnist_count"):
-        return _repeated(*_convnets(members, recipe), jit=False)
+        return _repeated(*_convnets(members, experiment), jit=False)
     if workload.startswith("count"):
-        return _repeated(*_lstm(members, recipe), jit=False)
-    unit, hidden = recipe.choices["unit"], 1
+        return _repeated(*_lstm(members, experiment), jit=False)
+    unit, hidden = experiment.choices["unit"], 1
     if workload.startswith("arithmetic"):
         unit, hidden = ("nalu" if unit == "nalu" else "nau"), 2  # of the first layer, the large one
-    products = [Products()] if recipe.task.features > FEW else [Products(), Terms()]
+    products = [Products()] if experiment.task.input_size > FEW else [Products(), Terms()]
     made = [
-        _repeated(*_unit(unit, hidden, members, recipe, form), jit)
+        _repeated(*_unit(unit, hidden, members, experiment, form), jit)
         for jit in (True, False)
         for form in products
     ]
@@ -102,9 +102,9 @@ def _seconds(work: Callable[[int], Any]) -> float:
 
 
 def _unit(
-    unit: str, hidden: int, members: int, recipe: Recipe, times: Products
+    unit: str, hidden: int, members: int, experiment: Experiment, times: Products
 ) -> tuple[Draw, Arithmetic]:
-    features, batch = recipe.task.features, recipe.cfg.train.batch_size
+    features, batch = experiment.task.input_size, experiment.cfg.train.batch_size
     stream = Stream(range(members), ["floor"] * members, "train")
     w, g = (tf.Variable(tf.random.uniform([members, features, hidden], 0.2, 0.8)) for _ in "wg")
 
@@ -144,10 +144,10 @@ def _unit(
     return draw, forms.get(unit, linear)
 
 
-def _lstm(members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
+def _lstm(members: int, experiment: Experiment) -> tuple[Draw, Arithmetic]:
     """An LSTM's products and gates over the training length, forward and backward."""
-    length, features = recipe.task.length, recipe.task.features
-    batch, units = recipe.cfg.train.batch_size, recipe.cfg.encoder.units
+    length, features = experiment.task.length, experiment.task.input_size
+    batch, units = experiment.cfg.train.batch_size, experiment.cfg.encoder.units
     stream = Stream(range(members), ["floor"] * members, "train")
     kernel = tf.Variable(tf.random.normal([members, features, 4 * units], stddev=0.1))
     recurrent = tf.Variable(tf.random.normal([members, units, 4 * units], stddev=0.1))
@@ -171,12 +171,14 @@ def _lstm(members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
     return draw, one
 
 
-def _convnets(members: int, recipe: Recipe) -> tuple[Draw, Arithmetic]:
+def _convnets(members: int, experiment: Experiment) -> tuple[Draw, Arithmetic]:
     """Each member's convolutions, pools and dense products on all frames, forward and backward."""
-    network = next(layer for layer in recipe.build().layers if hasattr(layer, "network")).network
-    frames = recipe.cfg.train.batch_size * recipe.task.length
+    network = next(
+        layer for layer in experiment.build().layers if hasattr(layer, "network")
+    ).network
+    frames = experiment.cfg.train.batch_size * experiment.task.length
     images = tf.random.normal([members, frames, *network.input_shape[-3:]])
-    padding = str(recipe.cfg.encoder.padding).upper()
+    padding = str(experiment.cfg.encoder.padding).upper()
     kinds = [layer for layer in network.layers if layer.weights or "pool" in layer.name]
     kernels = [
         [tf.Variable(layer.kernel) for layer in kinds if layer.weights] for _ in range(members)

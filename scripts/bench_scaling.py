@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of a turn")
     parser.add_argument("--batches", type=int, nargs="+", default=[128, 512])
     given = parser.parse_args()
-    from tests.training.clusters import addresses
+    from tests.distribution.clusters import addresses
 
     spawn = multiprocessing.get_context("spawn")
     for batch in given.batches:
@@ -72,8 +72,8 @@ def take_turns(
     os.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[place]])  # before TensorFlow looks
     task = {"type": "worker", "index": place}
     os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
-    from nalu_seq.config import Strategy
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.config.schema import Strategy
+    from nalu_seq.distribution.startup import start_tensorflow
 
     name, wait = ("multi_worker", f"strategy.wait={WAIT}") if shared else ("one_device", "")
     start_tensorflow(Strategy(name, wait=float(WAIT)) if shared else Strategy(name))
@@ -104,11 +104,11 @@ def take_turns(
 
 
 def trainer(*overrides: str) -> Any:
-    from nalu_seq.recipe import Recipe
-    from tests.training.replicas import compose
+    from nalu_seq.experiment.experiment import Experiment
+    from tests.distribution.replicas import compose
 
-    recipe = Recipe(*compose(*overrides))
-    return recipe.trainer(recipe.population())
+    experiment = Experiment(*compose(*overrides))
+    return experiment.trainer(experiment.population())
 
 
 def tell(what: str, taken: dict[str, list[float]]) -> None:

@@ -22,12 +22,13 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from nalu_seq import Population  # noqa: E402
-from nalu_seq.config import conf_dir, register  # noqa: E402
+from nalu_seq.config.options import conf_dir  # noqa: E402
+from nalu_seq.config.schema import register  # noqa: E402
 from nalu_seq.evaluation.measure import Evaluator  # noqa: E402
+from nalu_seq.experiment.experiment import Experiment  # noqa: E402
 from nalu_seq.models.convnet import Convnet  # noqa: E402
-from nalu_seq.recipe import Recipe  # noqa: E402
-from nalu_seq.training.optimizers import clip_each_member  # noqa: E402
-from nalu_seq.training.random import Draws, Stream, threefry2x32  # noqa: E402
+from nalu_seq.population.clipping import clip_each_member  # noqa: E402
+from nalu_seq.population.random import Draws, Stream, threefry2x32  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(len(CORES))
 tf.config.threading.set_inter_op_parallelism_threads(len(CORES))
@@ -37,17 +38,17 @@ LOSS = "sparse_categorical_crossentropy"
 Work = Callable[[int], Any]  # makes so many steps
 
 
-def compose(overrides: list[str]) -> Recipe:
-    """The recipe as the command would compose it."""
+def compose(overrides: list[str]) -> Experiment:
+    """The experiment as the command would compose it."""
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         choices = hydra.compose("config", overrides, return_hydra_config=True).hydra.runtime.choices
-        return Recipe(hydra.compose("config", overrides), dict(choices))
+        return Experiment(hydra.compose("config", overrides), dict(choices))
 
 
 def population(overrides: list[str]) -> Work:
-    recipe = compose(overrides)
-    trainer = recipe.trainer(recipe.population())
+    experiment = compose(overrides)
+    trainer = experiment.trainer(experiment.population())
 
     def work(count: int) -> None:
         trainer.run(count)
@@ -91,9 +92,9 @@ class OneMember:
     """One member trained plainly: a model, a tape, a Keras optimizer."""
 
     def __init__(self, overrides: list[str]) -> None:
-        recipe = compose(overrides)
-        self.recipe, self.task = recipe, recipe.task
-        self.clip, self.batch_size = recipe.cfg.train.clip_norm, recipe.cfg.train.batch_size
+        experiment = compose(overrides)
+        self.experiment, self.task = experiment, experiment.task
+        self.clip, self.batch_size = experiment.cfg.train.clip_norm, experiment.cfg.train.batch_size
         self.stream = Stream([0], self.task.cases[:1], "train")
 
     def draws(self, source: str, step: Any) -> Any:
@@ -107,8 +108,8 @@ class OneMember:
 
     def form(self, steps: int, jit: bool, source: str) -> Work:
         """A way to make steps: so many a call, compiled by XLA or not, drawn by which generator."""
-        model = self.recipe.build(self.task.length)
-        optimizer = self.recipe._optimizer()
+        model = self.experiment.build(self.task.length)
+        optimizer = self.experiment._optimizer()
         optimizer.build(model.trainable_variables)
         counter = tf.Variable(0, dtype=tf.int64)
 
@@ -208,8 +209,10 @@ def frames(overrides: list[str]) -> Work:
 
 
 def evaluate(overrides: list[str]) -> Work:
-    recipe = compose(overrides)
-    evaluator = Evaluator(recipe.population(), recipe.task, recipe.task_cases, recipe.stream())
+    experiment = compose(overrides)
+    evaluator = Evaluator(
+        experiment.population(), experiment.task, experiment.task_cases, experiment.stateful_model()
+    )
 
     def work(count: int) -> None:
         for _ in range(count):

@@ -60,7 +60,7 @@ class Chaos:
         self.directory, self.overrides, self.random = directory, overrides, random.Random(seed)
         # TensorFlow is imported once, and each process is forked from there.
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["nalu_seq.train", "nalu_seq.training.session"])
+        self._context.set_forkserver_preload(["nalu_seq.train", "nalu_seq.experiment.session"])
         self.whole = directory / "whole"
         started = time.monotonic()
         left_alone = self.live(self.whole)

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from nalu_seq.reporting.formats import markdown
-from nalu_seq.reporting.summaries import find_runs, protocols
-from nalu_seq.reporting.tables import tables
+from nalu_seq.reports.formats import markdown
+from nalu_seq.reports.summaries import find_runs, protocols
+from nalu_seq.reports.tables import tables
 
 ROOT = Path(__file__).parent.parent
 MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)

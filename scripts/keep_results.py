@@ -15,9 +15,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from nalu_seq.reporting.formats import markdown
-from nalu_seq.reporting.summaries import describe_seeds, find_runs, protocols
-from nalu_seq.reporting.tables import tables
+from nalu_seq.reports.formats import markdown
+from nalu_seq.reports.summaries import describe_seeds, find_runs, protocols
+from nalu_seq.reports.tables import tables
 
 LARGE = 100_000  # bytes; what is more is written a line a member
 ROWS = ("results", "members")

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import hydra.utils
 
-from nalu_seq.config import shipped
+from nalu_seq.config.options import shipped
 from tests.units.exact import OPERATIONS, SOLUTIONS, verdict
 
 TRASK = ("Trask et al. 2018", "1808.00508")

@@ -83,8 +83,11 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["train.precision=half"], "train.precision must be float32 or bfloat16, not 'half'"),
         (["encoder=none", "train.precision=bfloat16"], "encoder=none has no products of its own"),
         (["train.clip_value=0"], "train.clip_value must be positive or null"),
-        (["rows=primer/nau"], "rows follows the task, the protocol and the unit; ~rows for none"),
-        (["recipe=nope"], "recipe follows the task"),
+        (
+            ["protocol_units=primer/nau"],
+            "protocol_units follows the task, the protocol and the unit",
+        ),
+        (["task_units=nope"], "task_units follows the task"),
         (["protocol=nope"], "protocol=nope: no such option; valid: "),
         (["experiment=primer_mul", "unit=relu"], ROW),
         (["experiment=primer_mul", "unit=nmu,relu"], ROW),

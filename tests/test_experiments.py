@@ -9,7 +9,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from nalu_seq.config import conf_dir, options, register
+from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.schema import register
 from tests.commands import TINY, train
 
 
@@ -144,10 +145,10 @@ def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
     assert (table.train.batch_size, table.optimizer.learning_rate) == (16, 0.002)
 
 
-def test_recipes_are_of_tasks_and_units_that_exist() -> None:
-    recipes = sorted((conf_dir() / "recipe").glob("*/*.yaml"))
-    assert recipes
-    for path in recipes:
+def test_task_units_are_of_tasks_and_units_that_exist() -> None:
+    experiments = sorted((conf_dir() / "task_units").glob("*/*.yaml"))
+    assert experiments
+    for path in experiments:
         assert path.parent.name in options("task") and path.stem in options("unit"), path
 
 

@@ -9,7 +9,8 @@ import keras
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from nalu_seq.config import conf_dir, options, register
+from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.schema import register
 
 GROUPS = ("task", "encoder", "head", "unit", "optimizer", "protocol")
 HUGE = "1000000000000000000000"

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 import nalu_seq.evaluate
 import nalu_seq.train
-from nalu_seq.runs import read_run
+from nalu_seq.records.runs import read_run
 from tests.commands import in_process
 
 CONVNET = ["encoder.filters=[8,16]", "encoder.hidden=32"]

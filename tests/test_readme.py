@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from nalu_seq.config import conf_dir, register
-from nalu_seq.reporting.formats import markdown
-from nalu_seq.reporting.summaries import find_runs, protocols
-from nalu_seq.reporting.tables import tables
+from nalu_seq.config.options import conf_dir
+from nalu_seq.config.schema import register
+from nalu_seq.reports.formats import markdown
+from nalu_seq.reports.summaries import find_runs, protocols
+from nalu_seq.reports.tables import tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

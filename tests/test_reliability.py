@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nalu_seq.training.checkpoints import _is_sound
+from nalu_seq.records.checkpoints import _is_sound
 from tests.commands import command, copy
 
 

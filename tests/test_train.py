@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import nalu_seq.models  # noqa: F401 - its layers are what load_model looks for
-from nalu_seq.config import options
+from nalu_seq.config.options import options
 from tests.commands import command, copy, resume, wait_for
 
 

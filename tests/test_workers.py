@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import saved, wait_for
-from tests.training.clusters import environments
+from tests.distribution.clusters import environments
 
 TINY = ["task=count", "task.lengths=[10,20]", "encoder.units=4", "unit=nau", "seeds=2"]
 TINY += ["train.batch_size=4", "train.eval_every=20"]

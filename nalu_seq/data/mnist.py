@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from nalu_seq.config import BadInput, first_line
 from nalu_seq.data.images import Data, Images, split
-from nalu_seq.startup import silenced_stderr
+from nalu_seq.errors import BadInput, first_line, silenced_stderr
 
 MEAN, DEVIATION = 0.1307, 0.3081
 CONNECT_SECONDS = 10

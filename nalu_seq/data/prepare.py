@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nalu_seq.checks import refuse
-from nalu_seq.config import BadInput
+from nalu_seq.errors import BadInput, refuse
 
 
 def main() -> None:
@@ -13,7 +12,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds the four files, compressed as published")
     parser.add_argument("data_dir", nargs="?", help="where to; TensorFlow Datasets' own by default")
     arguments = parser.parse_args()
-    from nalu_seq.startup import start_tensorflow
+    from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow()
     from nalu_seq.data.mnist import prepare

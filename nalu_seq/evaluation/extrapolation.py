@@ -1,16 +1,11 @@
-"""How far a trained population extrapolates: its splits, and its error along the longest one."""
+"""How far a trained population extrapolates: its error along the longest split."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nalu_seq.evaluation.measure import Course, Evaluator
-from nalu_seq.evaluation.summary import Outcome
-from nalu_seq.recipe import Recipe
-from nalu_seq.reporting.record import Row
-from nalu_seq.tasks.base import SequenceTask
-from nalu_seq.training.population import Population
+from nalu_seq.evaluation.measure import Course
 
 
 @dataclass
@@ -38,42 +33,10 @@ class Extrapolation:
         return {**self.summary, "drift": self.drift}
 
 
-def extrapolate(recipe: Recipe, population: Population, step: int) -> Extrapolation:
-    """Measure a population on every split of its task."""
-    evaluator = Evaluator(population, recipe.task, recipe.task_cases, recipe.stream())
-    members = [(case.name, seed) for case, seed in recipe.members]
-    rows, courses = [], {}
-    for split in recipe.task.splits:
-        metrics, courses[split] = evaluator.measure(split)
-        for metric, values in metrics.items():
-            rows += [
-                Row(step, case, seed, split, metric, float(value))
-                for (case, seed), value in zip(members, values, strict=True)
-            ]
-    task_cases = {case.name: case.task_case for case in recipe.cases}
-    outcome = Outcome(rows, recipe.task.criterion, task_cases)
-    groups = ("task", "encoder", "head", "unit")
-    summary = {
-        "schema": 1,
-        "status": "done",
-        **{group: recipe.choices[group] for group in groups},
-        "seeds": recipe.seeds,
-        "cases": [case.name for case in recipe.cases],
-        "steps": step,
-        "wall_seconds": None,
-        # One measurement says nothing of when.
-        "results": [r for r in outcome.results() if r["metric"] != "solved_at"],
-    }
-    longest = max(recipe.task.splits, key=lambda split: recipe.task.splits[split].length)
-    course = courses[longest]
-    counts = isinstance(recipe.task, SequenceTask) and recipe.task.counts
-    drift = [] if course is None else _drift(members, longest, course, counts)
-    return Extrapolation(summary, drift, course, recipe.task.length, counts)
-
-
-def _drift(
+def member_drift(
     members: list[tuple[str, int]], split: str, course: Course, counts: bool
 ) -> list[dict[str, Any]]:
+    """How fast each member's error grows along a split, and where it first rounds wrong."""
     steps = np.arange(1, course.mae.shape[1] + 1)
     drift = []
     for (case, seed), mae, exact in zip(members, course.mae, course.exact, strict=True):

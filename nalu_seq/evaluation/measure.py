@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.models import StreamModel, units_of
+from nalu_seq.models import StatefulModel, units_of
+from nalu_seq.population.population import Population
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
-from nalu_seq.training.population import Population
-from nalu_seq.training.random import Stream
 from nalu_seq.units.weights import sparsity_error
 
 # Inputs x examples x members held at once, without steps.
@@ -46,7 +46,7 @@ class Evaluator:
         population: Population,
         task: Task,
         cases: list[str],
-        stream: StreamModel | None = None,
+        stream: StatefulModel | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         self.between = between
@@ -93,7 +93,7 @@ class Evaluator:
 
             self._traced[name] = some
         examples = task.splits[name].examples
-        inputs = int(np.prod(task.features))  # of one example
+        inputs = int(np.prod(task.input_size))  # of one example
         size = max(1, PIECE_INPUTS // (len(self.population) * inputs))
         pieces = []
         for start in range(0, examples, size):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nalu_seq.evaluation.intervals import wilson
-from nalu_seq.reporting.record import Row
+from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import Criterion
 
 Member = tuple[str, int]  # case and seed

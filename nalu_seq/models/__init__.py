@@ -2,13 +2,13 @@
 
 from nalu_seq import units  # so that one import lets Keras load any of our models
 from nalu_seq.models import baselines, encoders, heads
-from nalu_seq.models.build import StreamModel, build, build_stream, units_of
+from nalu_seq.models.build import StatefulModel, build, build_stateful, units_of
 
 __all__ = [
-    "StreamModel",
+    "StatefulModel",
     "baselines",
     "build",
-    "build_stream",
+    "build_stateful",
     "encoders",
     "heads",
     "units",

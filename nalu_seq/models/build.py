@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 
-class StreamModel(NamedTuple):
+class StatefulModel(NamedTuple):
     """A model that is fed a long sequence in pieces.
 
     Attributes:
@@ -23,12 +23,12 @@ def build(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
-    features: int | tuple[int, ...],
-    units: int,
+    input_size: int | tuple[int, ...],
+    output_size: int,
     sequence: bool = True,
     length: int | None = None,
 ) -> keras.Model:
-    """The model `[batch, time, features] -> [batch, time, units]`.
+    """The model `[batch, time, input_size] -> [batch, time, output_size]`.
 
     With a `length` every loop over time is written out for it (training); without, the model takes
     any length (evaluation, export). Both have the same variables in the same order.
@@ -37,17 +37,19 @@ def build(
         encoder: makes the encoder's layer, from `nalu_seq.models.encoders`.
         head: makes the head's layer from a unit, from `nalu_seq.models.heads`.
         unit: makes the unit, given `units`.
-        features: size of one step's input, or its shape.
-        units: size of one step's output.
+        input_size: size of one step's input, or its shape.
+        output_size: size of one step's output.
         sequence: whether there is a time axis; without one the model is
-            `[batch, features] -> [batch, units]`, and neither encoder nor head may need it.
+            `[batch, input_size] -> [batch, output_size]`, and neither encoder nor head may need it.
         length: the time axis, if known.
 
     Raises:
         ValueError: an encoder or a head that needs steps, on a task that has none, or an encoder
             that makes no features of pictures.
     """
-    layers = _layers(encoder, head, unit, units, unroll=length is not None, return_state=False)
+    layers = _layers(
+        encoder, head, unit, output_size, unroll=length is not None, return_state=False
+    )
     if not sequence:
         needy = [layer.name for layer in layers if hasattr(layer, "get_initial_state")]
         if needy:
@@ -56,7 +58,7 @@ def build(
                 f"{' and '.join(needy)} {need} steps in time, which this task has not: "
                 "use encoder=none and head=readout or head=dense"
             )
-    shape = _shape(features)
+    shape = _shape(input_size)
     x = y = keras.Input((length, *shape) if sequence else shape, name="x")
     for layer in layers:
         y = layer(y)
@@ -68,19 +70,19 @@ def build(
     return keras.Model(x, y, name="model")
 
 
-def build_stream(
+def build_stateful(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
-    features: int | tuple[int, ...],
-    units: int,
-) -> StreamModel:
+    input_size: int | tuple[int, ...],
+    output_size: int,
+) -> StatefulModel:
     """The same model as `build`'s, on the same variables in the same order, with states passed on.
 
     Args: as for `build`.
     """
-    layers = _layers(encoder, head, unit, units, unroll=False, return_state=True)
-    x = y = keras.Input((None, *_shape(features)), name="x")
+    layers = _layers(encoder, head, unit, output_size, unroll=False, return_state=True)
+    x = y = keras.Input((None, *_shape(input_size)), name="x")
     inputs, outputs, initial_states = [], [], []
     for layer in layers:
         if not hasattr(layer, "get_initial_state"):
@@ -95,7 +97,7 @@ def build_stream(
         inputs += states
         outputs += new_states
         initial_states += start
-    return StreamModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
+    return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
 
 
 def units_of(model: keras.Model) -> list[Any]:
@@ -109,8 +111,8 @@ def units_of(model: keras.Model) -> list[Any]:
     return found
 
 
-def _shape(features: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (features,) if isinstance(features, int) else tuple(features)
+def _shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (input_size,) if isinstance(input_size, int) else tuple(input_size)
 
 
 def _initial_states(layer: Any) -> list[Any]:
@@ -122,9 +124,9 @@ def _layers(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
-    units: int,
+    output_size: int,
     unroll: bool,
     return_state: bool,
 ) -> list[keras.layers.Layer]:
     how = {"unroll": unroll, "return_state": return_state}
-    return [encoder(**how), head(unit(units=units, name="unit"), **how)]
+    return [encoder(**how), head(unit(units=output_size, name="unit"), **how)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.evaluation.thresholds import OPERATIONS, two_layers
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -17,7 +17,7 @@ from nalu_seq.tasks.base import (
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import Ranges, parse_ranges, scale
-from nalu_seq.training.random import Draws, Stream
+from nalu_seq.tasks.thresholds import OPERATIONS, two_layers
 
 EXAMPLES = 10_000
 THRESHOLDS = ("published", "exact")
@@ -54,8 +54,8 @@ class Arithmetic(ExampleTask):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 4.1, after Trask et al. 2018.
     """
 
-    features: int
-    units = 1
+    input_size: int
+    output_size = 1
     operations: tuple[str, ...] = tuple(OPERATIONS)
 
     def __init__(
@@ -75,8 +75,8 @@ class Arithmetic(ExampleTask):
         if threshold not in THRESHOLDS:
             raise ValueError(f"threshold must be published or exact, not {threshold!r}")
         self.operation = operation
-        self.features = check_positive("inputs", inputs)
-        self.subsets = Subsets(self.features, subset, overlap, nested)
+        self.input_size = check_positive("inputs", inputs)
+        self.subsets = Subsets(self.input_size, subset, overlap, nested)
         self.ranges = parse_ranges(ranges if ranges is not None else [[[1, 2], [2, 6]]])
         for case in self.ranges.values():
             self._check_range(case)
@@ -90,16 +90,16 @@ class Arithmetic(ExampleTask):
 
     def train_batch(self, draws: Draws) -> Batch:
         """Fresh inputs from each member's range of training."""
-        return self._trained(draws.uniform(0.0, 1.0, self.features), draws)
+        return self._trained(draws.uniform(0.0, 1.0, self.input_size), draws)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed inputs of a split, the same for every member of a case."""
         shared = Stream([0], ["shared"], split).at(0, EXAMPLES).at(0, draws.examples)
-        unit = shared.uniform(0.0, 1.0, self.features)  # [1, B, inputs]
+        unit = shared.uniform(0.0, 1.0, self.input_size)  # [1, B, inputs]
         if split == "validation":
             return self._trained(unit, draws)
         intervals = [self.ranges[case].test for case in draws.cases]
-        coin = shared.uniform(0.0, 1.0, self.features, channel=1)
+        coin = shared.uniform(0.0, 1.0, self.input_size, channel=1)
         return self._batch(scale(unit, intervals, coin), draws)
 
     def loss(self, y: Any, prediction: Any) -> Any:

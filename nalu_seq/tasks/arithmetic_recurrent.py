@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nalu_seq.evaluation.thresholds import OPERATIONS
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.arithmetic import Subsets
 from nalu_seq.tasks.base import (
     EVALUATION_EXAMPLES,
@@ -17,7 +17,7 @@ from nalu_seq.tasks.base import (
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
-from nalu_seq.training.random import Draws
+from nalu_seq.tasks.thresholds import OPERATIONS
 
 
 class ArithmeticRecurrent(SequenceTask):
@@ -45,7 +45,7 @@ class ArithmeticRecurrent(SequenceTask):
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.1, which leaves the details open.
     """
 
-    units = 1
+    output_size = 1
     criterion = Criterion("relative_error", 1e-3)
 
     def __init__(
@@ -61,8 +61,8 @@ class ArithmeticRecurrent(SequenceTask):
         if operation not in OPERATIONS:
             raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, not {operation!r}")
         self.operation = operation
-        self.features = check_positive("inputs", inputs)
-        self.subsets = Subsets(self.features, subset, overlap, nested=False)
+        self.input_size = check_positive("inputs", inputs)
+        self.subsets = Subsets(self.input_size, subset, overlap, nested=False)
         self.length = check_positive("length", length)
         low, high = _check_range([1.0, 2.0] if range is None else range)
         self.splits = length_splits(length, lengths, low=low, high=high)
@@ -77,16 +77,16 @@ class ArithmeticRecurrent(SequenceTask):
     ) -> tuple[Batch, Any]:
         """Inputs `[M, B, T, inputs]` and targets `[M, B, T, 1]`."""
         words = draws.uniform(
-            split.low, split.high, count * self.features, start * self.features
+            split.low, split.high, count * self.input_size, start * self.input_size
         )  # [M, B, T * inputs]
         shape = tf.shape(words)
         a, b = self.subsets.sums(
-            tf.reshape(words, [shape[0], shape[1] * count, self.features]), draws
+            tf.reshape(words, [shape[0], shape[1] * count, self.input_size]), draws
         )
         steps = tf.reshape(tf.concat([a, b], axis=2), [shape[0], shape[1], count, 2])
         sums = state[:, :, None] + tf.cumsum(tf.cast(steps, tf.float64), axis=2)  # [M, B, T, 2]
         y = OPERATIONS[self.operation](sums[..., :1], sums[..., 1:])
-        x = tf.reshape(words, [shape[0], shape[1], count, self.features])
+        x = tf.reshape(words, [shape[0], shape[1], count, self.input_size])
         return Batch(x, tf.cast(y, tf.float32)), sums[:, :, -1]
 
     def loss(self, y: Any, prediction: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.training.random import Draws
+from nalu_seq.population.random import Draws
 
 EVALUATION_EXAMPLES = 64
 
@@ -78,8 +78,8 @@ class Task(ABC):
     """One learning problem; knows nothing of units, models or the training loop.
 
     Attributes:
-        features: size of one input (of one step, for a sequence), or its shape.
-        units: size of one target.
+        input_size: size of one input (of one step, for a sequence), or its shape.
+        output_size: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
         sums: whether the loss is a sum over the examples, not their mean.
@@ -89,8 +89,8 @@ class Task(ABC):
         criterion: when a member has solved a split.
     """
 
-    features: int | tuple[int, ...]
-    units: int
+    input_size: int | tuple[int, ...]
+    output_size: int
     sequence: bool = False
     length: int | None = None
     sums: bool = False
@@ -104,7 +104,7 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
-        """Metrics of each member, `[M]`, from `[M, B, units]` (a sequence's last step)."""
+        """Metrics of each member, `[M]`, from `[M, B, output_size]` (a sequence's last step)."""
 
     @abstractmethod
     def train_batch(self, draws: Draws) -> Batch:
@@ -162,7 +162,7 @@ class SequenceTask(Task):
         """What a task keeps of every step of a sequence that is measured in pieces.
 
         Args:
-            y: targets of a piece, `[M, B, T, units]`.
+            y: targets of a piece, `[M, B, T, output_size]`.
             prediction: what was predicted, the same.
             before: what `tally_start` or the piece before gave.
         """

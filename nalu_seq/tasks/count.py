@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     EVALUATION_EXAMPLES,
     Batch,
@@ -14,7 +15,6 @@ from nalu_seq.tasks.base import (
     length_splits,
     mean_per_member,
 )
-from nalu_seq.training.random import Draws
 
 
 class Count(SequenceTask):
@@ -47,7 +47,7 @@ class Count(SequenceTask):
         pattern: list[int] | None = None,
         supervise: str = "every",
     ) -> None:
-        self.alphabet = self.features = check_positive("alphabet", alphabet)
+        self.alphabet = self.input_size = check_positive("alphabet", alphabet)
         self.length = check_positive("length", length)
         if not isinstance(pattern, list | None):
             raise ValueError(f"pattern must be a list of symbols, not {pattern!r}")
@@ -60,13 +60,13 @@ class Count(SequenceTask):
         if supervise not in ("every", "last"):
             raise ValueError(f"supervise must be every or last, not {supervise!r}")
         self.supervise = supervise
-        self.units = 1 if self.pattern else alphabet
+        self.output_size = 1 if self.pattern else alphabet
         self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)
 
     def target_state(self, members: int, examples: int) -> Any:
-        """Counts so far `[M, B, units]`, and the last symbols `[M, B, len(pattern) - 1]`."""
-        counts = tf.zeros([members, examples, self.units], tf.int32)
+        """Counts so far `[M, B, output_size]`, and the last symbols `[M, B, len(pattern) - 1]`."""
+        counts = tf.zeros([members, examples, self.output_size], tf.int32)
         # -1 is no symbol: a pattern cannot begin before the sequence does.
         recent = tf.fill([members, examples, max(len(self.pattern) - 1, 0)], -1)
         return counts, recent
@@ -74,7 +74,7 @@ class Count(SequenceTask):
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
     ) -> tuple[Batch, Any]:
-        """One-hot symbols `[M, B, T, alphabet]` and counts `[M, B, T, units]`."""
+        """One-hot symbols `[M, B, T, alphabet]` and counts `[M, B, T, output_size]`."""
         counts, recent = state
         symbols = draws.integers(0, self.alphabet, count, start)  # [M, B, T]
         if self.pattern:
@@ -88,7 +88,7 @@ class Count(SequenceTask):
         else:
             events = tf.one_hot(symbols, self.alphabet, dtype=tf.int32)
         # Counted in integers: a float32 loses single counts beyond 2^24.
-        totals = counts[:, :, None] + tf.cumsum(events, axis=2)  # [M, B, T, units]
+        totals = counts[:, :, None] + tf.cumsum(events, axis=2)  # [M, B, T, output_size]
         batch = Batch(tf.one_hot(symbols, self.alphabet), tf.cast(totals, tf.float32))
         return batch, (totals[:, :, -1], recent)
 
@@ -100,7 +100,7 @@ class Count(SequenceTask):
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mae`, and `exact`: the share of sequences of which every count rounds to the truth."""
-        error = tf.abs(prediction - y)  # [M, B, units]
+        error = tf.abs(prediction - y)  # [M, B, output_size]
         right = tf.reduce_all(tf.round(prediction) == y, axis=2)
         return {
             "mae": mean_per_member(error),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nalu_seq.data.images import Data
-from nalu_seq.evaluation.references import reference_thresholds
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -15,7 +15,7 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
-from nalu_seq.training.random import Draws
+from nalu_seq.tasks.references import reference_thresholds
 
 # A split is measured on as many pictures as MNIST has to test, in at most so many sequences.
 FRAMES, MOST_SEQUENCES = 10_000, 1000
@@ -32,7 +32,7 @@ class Tally(NamedTuple):
     """What was read of every frame so far.
 
     Attributes:
-        y: the target before, `[M, B, units]`.
+        y: the target before, `[M, B, output_size]`.
         prediction: what was predicted before, the same.
         rounded: the total of what each step added, each rounded, the same.
         right: how many frames were read right, `[M]`.
@@ -104,7 +104,7 @@ class DigitSequences(SequenceTask):
         for name, images in data.parts.items():
             kept = images.of(self.digits)
             self.parts[name] = Part(tf.constant(kept.pixels), tf.constant(kept.labels))
-        self.features = tuple(self.parts["train"].pixels.shape[1:])
+        self.input_size = tuple(self.parts["train"].pixels.shape[1:])
         self.train_split = Split(self._sequences("train", length), length, part="train")
         self.splits = {
             "validation": Split(self._measured("validation", length), length, part="validation")
@@ -121,7 +121,7 @@ class DigitSequences(SequenceTask):
 
     @abstractmethod
     def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
-        """Running totals `[M, B, T, units]` of digits `[M, B, T]`, and what the next piece needs.
+        """Running totals `[M, B, T, output_size]` of digits `[M, B, T]`, and the state after them.
 
         Args:
             labels: the digits.
@@ -131,7 +131,7 @@ class DigitSequences(SequenceTask):
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
     ) -> tuple[Batch, Any]:
-        """Pictures `[M, B, T, height, width, 1]`, normalised, and totals `[M, B, T, units]`."""
+        """Normalised pictures `[M, B, T, height, width, 1]`, totals `[M, B, T, output_size]`."""
         if self.replacement:
             pictures = draws.integers(0, len(self.parts[split.part].labels), count, start)
         else:
@@ -170,7 +170,7 @@ class DigitSequences(SequenceTask):
 
     def tally_start(self, members: int, examples: int) -> Tally:
         """Totals of nothing."""
-        nothing = tf.fill([members, examples, self.units], float(self.product))
+        nothing = tf.fill([members, examples, self.output_size], float(self.product))
         return Tally(nothing, nothing, nothing, tf.zeros([members]), tf.zeros([]))
 
     def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
@@ -195,13 +195,18 @@ class DigitSequences(SequenceTask):
         }
 
     def changes(self, totals: Any, before: Any) -> Any:
-        """What each step adds or multiplies by, `[M, B, T, units]`; `before` is `[M, B, units]`."""
+        """What each step adds, or multiplies by, `[M, B, T, output_size]`.
+
+        Args:
+            totals: running totals, `[M, B, T, output_size]`.
+            before: the total before the first step, `[M, B, output_size]`.
+        """
         previous = tf.concat([before[:, :, None], totals[:, :, :-1]], axis=2)
         return tf.math.divide_no_nan(totals, previous) if self.product else totals - previous
 
     def named(self, changes: Any) -> Any:
         """The digits that changes name: the nearest, or of several outputs the largest."""
-        if self.units > 1:
+        if self.output_size > 1:
             return tf.argmax(changes, axis=-1)
         return tf.round(changes[..., 0])
 

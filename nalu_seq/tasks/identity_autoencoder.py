@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -13,7 +14,6 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
-from nalu_seq.training.random import Draws
 
 EXAMPLES = 1000
 TOLERANCE = 0.1
@@ -36,7 +36,7 @@ class IdentityAutoencoder(ExampleTask):
     Source: Trask et al. 2018 (arXiv 1808.00508), figure 1.
     """
 
-    features = units = 1
+    input_size = output_size = 1
     criterion = Criterion("mae", TOLERANCE)
 
     def __init__(

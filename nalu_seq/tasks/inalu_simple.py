@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtr
 
-from nalu_seq.evaluation.thresholds import OPERATIONS
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -16,7 +16,7 @@ from nalu_seq.tasks.base import (
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
-from nalu_seq.training.random import Draws
+from nalu_seq.tasks.thresholds import OPERATIONS
 
 SHAPES = ("normal", "uniform", "exponential")
 LIMIT = 1e-5
@@ -66,7 +66,7 @@ class InaluSimple(ExampleTask):
     Source: Schlör et al. 2020 (arXiv 2003.07629), experiments 1, 2 and 4.
     """
 
-    units = 1
+    output_size = 1
     operations = ("add", "sub", "mul", "div")
     criterion = Criterion("mse", LIMIT)
 
@@ -82,7 +82,7 @@ class InaluSimple(ExampleTask):
                 f"operation must be one of {', '.join(self.operations)}, not {operation!r}"
             )
         self.operation = operation
-        self.features = check_positive("inputs", inputs)
+        self.input_size = check_positive("inputs", inputs)
         if inputs < 2:
             raise ValueError(f"inputs must be at least 2, not {inputs}")
         self.examples = check_positive("examples", examples)
@@ -111,13 +111,13 @@ class InaluSimple(ExampleTask):
 
     def _batch(self, where: Draws, draws: Draws, test: bool) -> Batch:
         chosen = [self.distributions[case] for case in draws.cases]
-        x = _transform(where.uniform(0.0, 1.0, self.features), chosen, test)
+        x = _transform(where.uniform(0.0, 1.0, self.input_size), chosen, test)
         return Batch(x, OPERATIONS[self.operation](*self._sums(x, draws)))
 
     def _sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
-        if self.features == 2:
+        if self.input_size == 2:
             return x[:, :, :1], x[:, :, 1:]
-        fate = draws.elsewhere("assignment").integers(0, 4, self.features)  # [M, 1, inputs]
+        fate = draws.elsewhere("assignment").integers(0, 4, self.input_size)  # [M, 1, inputs]
         masks = [tf.cast(fate < 2, x.dtype), tf.cast(fate == 2, x.dtype)]
         return tuple(tf.reduce_sum(x * mask, axis=2, keepdims=True) for mask in masks)
 

@@ -16,11 +16,11 @@ class MnistCount(DigitSequences):
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.2.
     """
 
-    units = 10
+    output_size = 10
 
     def target_state(self, members: int, examples: int) -> Any:
         """The counts so far, `[M, B, 10]`."""
-        return tf.zeros([members, examples, self.units], tf.int32)
+        return tf.zeros([members, examples, self.output_size], tf.int32)
 
     def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
         """Counts `[M, B, T, 10]`."""

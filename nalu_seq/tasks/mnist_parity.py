@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from nalu_seq.data.images import Data
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -13,7 +14,6 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
-from nalu_seq.training.random import Draws
 
 EXAMPLES = 1000
 TARGETS = ("even", "digits")
@@ -41,7 +41,7 @@ class MnistParity(ExampleTask):
     pictures and sizes are not known to us: ours are of the same kind, not the same.
     """
 
-    units = 1
+    output_size = 1
     criterion = Criterion("accuracy", 0.99, above=True)
 
     def __init__(
@@ -64,7 +64,7 @@ class MnistParity(ExampleTask):
         self.parts = {n: tuple(map(tf.constant, images)) for n, images in data.parts.items()}
         height, width, _ = data.parts["train"].pixels.shape[1:]
         self.height, self.width = grid * height, grid * width
-        self.features = (self.height, self.width, 1)
+        self.input_size = (self.height, self.width, 1)
         self.splits = {"validation": Split(EXAMPLES, low=1, high=most, part="validation")}
         for n in counts or []:
             if check_positive("counts", n) > self.cells:

@@ -21,7 +21,7 @@ class MnistProduct(DigitSequences):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 4.2.
     """
 
-    units = 1
+    output_size = 1
     product = True
     accuracy = 0.95
 

@@ -17,7 +17,7 @@ class MnistSum(DigitSequences):
     2001.05016), section 4.2.
     """
 
-    units = 1
+    output_size = 1
     accuracy = 0.95
 
     def target_state(self, members: int, examples: int) -> Any:

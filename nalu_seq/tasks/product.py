@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     Batch,
     Criterion,
@@ -12,7 +13,6 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
-from nalu_seq.training.random import Draws
 
 TOLERANCE = 1e-4
 LARGEST = 2**24  # the last float32 that knows its neighbour among the integers
@@ -34,7 +34,7 @@ class Product(ExampleTask):
         ValueError: one of these is out of its range; says which and what is valid.
     """
 
-    features, units, sums = 2, 1, True
+    input_size, output_size, sums = 2, 1, True
     criterion = Criterion("accuracy", 1.0, above=True)
 
     def __init__(

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import (
     EVALUATION_EXAMPLES,
     Batch,
@@ -15,7 +16,6 @@ from nalu_seq.tasks.base import (
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
-from nalu_seq.training.random import Draws
 
 
 class RunningSum(SequenceTask):
@@ -34,7 +34,7 @@ class RunningSum(SequenceTask):
         ValueError: one of these is out of its range; says which and what is valid.
     """
 
-    features = units = 1
+    input_size = output_size = 1
     criterion = Criterion("relative_error", 1e-3, above=False)
 
     def __init__(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nalu_seq.evaluation.thresholds import single_module
 from nalu_seq.tasks.arithmetic import Arithmetic
 from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.ranges import Ranges
+from nalu_seq.tasks.thresholds import single_module
 
 
 class SingleModule(Arithmetic):
@@ -46,6 +46,6 @@ class SingleModule(Arithmetic):
     def _thresholds(self, published: bool) -> Mapping[str, float]:
         del published
         return {
-            name: single_module(self.operation, case.test, self.features)
+            name: single_module(self.operation, case.test, self.input_size)
             for name, case in self.ranges.items()
         }

@@ -4,28 +4,13 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
+from nalu_seq.records.record import Measurement
 from nalu_seq.training.step import Trainer
 
 # A call into TensorFlow can't be interrupted: calls are kept near this, so that Ctrl-C is prompt.
 CALL_SECONDS = 0.5
-
-
-class Measurement(NamedTuple):
-    """One metric on one split, for every member.
-
-    Attributes:
-        split: where.
-        metric: what.
-        values: `[M]`.
-    """
-
-    split: str
-    metric: str
-    values: np.ndarray
 
 
 Hook = Callable[[int, Sequence[Measurement]], None]

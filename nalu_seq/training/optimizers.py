@@ -6,11 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
-
-# Keras' optimizers that take norms or factors of a whole variable.
-NOT_ELEMENTWISE = ("Adafactor", "Lamb", "Muon")
 
 
 class AppliesReduced(keras.optimizers.Optimizer):
@@ -207,49 +203,3 @@ def _check_number(name: str, value: Any, low: float, high: float, above: bool = 
         raise ValueError(
             f"optimizer.{name} must be a number {lowest} {low} and below {high}, not {value!r}"
         )
-
-
-def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
-    """Scale each member's gradients down to a global norm of at most `norm`.
-
-    Args:
-        gradients: tensors `[M, ...]`.
-        norm: the largest norm, over all of one member's gradients together.
-    """
-    squares = [tf.reduce_sum(g * g, axis=list(range(1, len(g.shape)))) for g in gradients]  # [M]
-    # A norm of 0 leaves its gradients alone; one of inf or NaN stays its own member's matter.
-    scale = norm / tf.maximum(tf.sqrt(tf.add_n(squares)), norm)
-    return [g * tf.reshape(scale, [-1] + [1] * (len(g.shape) - 1)) for g in gradients]
-
-
-def clip_entries(gradients: Sequence[Any], value: float) -> list[Any]:
-    """Each entry of the gradients cut to `[-value, value]`."""
-    return [tf.clip_by_value(g, -value, value) for g in gradients]
-
-
-def clip_each(gradients: Sequence[Any], norm: float) -> list[Any]:
-    """Scale each gradient of each member down to a norm of at most `norm`."""
-    return [clip_each_member([gradient], norm)[0] for gradient in gradients]
-
-
-def per_member_optimizer(optimizer: Any) -> tuple[keras.optimizers.Optimizer, dict[str, float]]:
-    """A fresh optimizer that keeps members apart, and the norms that are left to be clipped to.
-
-    An elementwise update of stacked variables is each member's own; a norm taken over them is not,
-    so that clips by norm are taken out, to be made for each member.
-
-    Args:
-        optimizer: Keras' name of one, or one, of which the config is taken.
-
-    Raises:
-        ValueError: an optimizer whose update is not elementwise.
-    """
-    given = keras.optimizers.get(optimizer)
-    if type(given).__name__ in NOT_ELEMENTWISE:
-        raise ValueError(
-            f"{type(given).__name__} looks at a variable as a whole, which holds all members here: "
-            "use one that updates elementwise, such as Adam, SGD or RMSprop"
-        )
-    config = given.get_config()
-    clips = {name: config[name] for name in ("clipnorm", "global_clipnorm") if config.get(name)}
-    return type(given).from_config(config | dict.fromkeys(clips)), clips

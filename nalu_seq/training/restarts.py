@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.config import Restart
-from nalu_seq.training.population import Population
+from nalu_seq.config.schema import Restart
+from nalu_seq.population.population import Population
 
 
 class Restarts:

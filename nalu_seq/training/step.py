@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.config import Alternate, Ramp, Restart
+from nalu_seq.config.schema import Alternate, Ramp, Restart
 from nalu_seq.models import units_of
+from nalu_seq.population.clipping import clip_each_member, clip_entries
+from nalu_seq.population.population import Population
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.base import Batch, Task
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
-from nalu_seq.training.optimizers import clip_each_member, clip_entries
-from nalu_seq.training.population import Population
-from nalu_seq.training.random import Stream
 from nalu_seq.training.restarts import Restarts
 from nalu_seq.units.base import observing_inputs
 

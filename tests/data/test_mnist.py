@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import nalu_seq.data.prepare
-from nalu_seq.config import BadInput
 from nalu_seq.data import mnist as module
 from nalu_seq.data.mnist import mnist, prepare
+from nalu_seq.errors import BadInput
 
 FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),

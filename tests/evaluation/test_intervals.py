@@ -87,7 +87,7 @@ def test_wilsons_limits_are_where_the_score_test_rejects() -> None:
 
 def test_every_published_success_rate_has_wilsons_interval() -> None:
     """All of Madsen & Johansen 2020, most of them read off figures to three digits."""
-    published = files("nalu_seq.reporting").joinpath("published.csv").read_text("utf-8")
+    published = files("nalu_seq.reports").joinpath("published.csv").read_text("utf-8")
     rows = [
         row
         for row in csv.DictReader(published.splitlines())

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from nalu_seq.evaluation import measure
 from nalu_seq.evaluation.measure import Evaluator
-from nalu_seq.models import build, build_stream, encoders, heads
+from nalu_seq.models import build, build_stateful, encoders, heads
+from nalu_seq.population.population import Population
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
-from nalu_seq.training.population import Population
-from nalu_seq.training.random import Stream
 from nalu_seq.units import NALU, NAU, NMU
 
 CASES = ["default"] * 3
@@ -28,9 +28,9 @@ def accumulate(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) ->
 
 def test_streamed_in_pieces_it_measures_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     task = Count(alphabet=2, lengths=[10, 23], pattern=[1, 0])
-    parts = {"features": task.features, "units": task.units}
+    parts = {"input_size": task.input_size, "output_size": task.output_size}
     population = Population(lambda: build(lstm, accumulate, NAU, **parts), 3)
-    stream = build_stream(lstm, accumulate, NAU, **parts)
+    stream = build_stateful(lstm, accumulate, NAU, **parts)
     # Pieces of 4 steps of 3 members x 64 examples, the last one shorter.
     monkeypatch.setattr(task, "piece_steps", 4 * 3 * 64)
     metrics, course = Evaluator(population, task, CASES, stream).measure("length_23")
@@ -52,7 +52,10 @@ def test_streamed_in_pieces_it_measures_the_whole(monkeypatch: pytest.MonkeyPatc
 def test_a_task_without_sequences_is_measured_on_its_fixed_examples() -> None:
     task = Product(extrapolate=[9, 99])
     population = Population(
-        lambda: build(encoders.none, heads.readout, NALU, features=2, units=1, sequence=False), 3
+        lambda: build(
+            encoders.none, heads.readout, NALU, input_size=2, output_size=1, sequence=False
+        ),
+        3,
     )
     evaluator = Evaluator(population, task, CASES)
     metrics, course = evaluator.measure("range_9_99")
@@ -80,9 +83,9 @@ def test_memory_does_not_grow_with_length() -> None:
 
             return watched
 
-    parts = {"features": task.features, "units": task.units}
+    parts = {"input_size": task.input_size, "output_size": task.output_size}
     population = Population(lambda: build(encoders.none, accumulate, NAU, **parts), 3)
-    stream = build_stream(encoders.none, accumulate, NAU, **parts)
+    stream = build_stateful(encoders.none, accumulate, NAU, **parts)
     _, course = Watched(population, task, CASES, stream).measure("length_50000")
     assert course is not None and course.mae.shape == (3, 50_000)
     assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= task.piece_steps
@@ -97,7 +100,7 @@ def test_examples_in_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
     ranges = [[[1, 2], [2, 6]], [[-2, 2], [-6, -2], [2, 6]]]
     task = SingleModule("mul", inputs=3, ranges=ranges)
     population = Population(
-        lambda: build(hidden, heads.readout, NMU, features=3, units=1, sequence=False), 3
+        lambda: build(hidden, heads.readout, NMU, input_size=3, output_size=1, sequence=False), 3
     )
     cases = ["U[1,2]", "U[-2,2]", "U[1,2]"]
     between: list[None] = []
@@ -130,7 +133,10 @@ def worst(w: np.ndarray) -> float:
 
 def test_the_sparsity_error_is_the_worst_weights() -> None:
     population = Population(
-        lambda: build(encoders.none, heads.readout, NAU, features=4, units=1, sequence=False), 3
+        lambda: build(
+            encoders.none, heads.readout, NAU, input_size=4, output_size=1, sequence=False
+        ),
+        3,
     )
     (w,) = population.trainable_variables
     values = np.float32([[1, 0, -1, 1], [0.9, -0.3, 0, 1], [-0.6, 0.05, 0.99, -1]])[..., None]
@@ -143,7 +149,7 @@ def test_the_sparsity_error_is_the_worst_weights() -> None:
 
 def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
     population = Population(
-        lambda: build(hidden, heads.readout, NMU, features=5, units=1, sequence=False), 6
+        lambda: build(hidden, heads.readout, NMU, input_size=5, output_size=1, sequence=False), 6
     )
     found = Evaluator(population, Product(), CASES * 2).sparsity_error()
     assert found is not None and found.shape == (6,)
@@ -160,6 +166,7 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
 
 def test_a_model_without_units_has_no_sparsity_error() -> None:
     population = Population(
-        lambda: build(encoders.none, heads.dense, NAU, features=2, units=1, sequence=False), 3
+        lambda: build(encoders.none, heads.dense, NAU, input_size=2, output_size=1, sequence=False),
+        3,
     )
     assert Evaluator(population, Product(), CASES).sparsity_error() is None

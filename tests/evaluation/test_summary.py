@@ -3,7 +3,7 @@
 from typing import Any
 
 from nalu_seq.evaluation.summary import Outcome
-from nalu_seq.reporting.record import Row
+from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import Criterion
 
 BELOW = Criterion("error", 0.5, above=False)

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.models import build, encoders, heads
+from nalu_seq.population.population import Population
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.population import Population
 from nalu_seq.training.step import Trainer
 from nalu_seq.units import NAU
 
@@ -24,7 +24,7 @@ def test_one_file_is_the_engine_in_small():
     seeds, task = example["SEEDS"], SingleModule("add", ranges=RANGES)
 
     def model():
-        return build(encoders.none, heads.readout, NAU, features=2, units=1, sequence=False)
+        return build(encoders.none, heads.readout, NAU, input_size=2, output_size=1, sequence=False)
 
     population = Population(model, seeds)
     trainer = Trainer(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from nalu_seq.models import baselines, build, build_stream, encoders
+from nalu_seq.models import baselines, build, build_stateful, encoders
 from nalu_seq.models.baselines import Recurrent
 from nalu_seq.units import NAU
 from tests.units.layers import array
@@ -30,10 +30,12 @@ def solved(operation: str):
 )
 def test_a_solved_head_accumulates_the_encoders_outputs(operation, accumulated) -> None:
     x = sequences()
-    model = build(encoders.none, solved(operation), NAU, features=3, units=3)
+    model = build(encoders.none, solved(operation), NAU, input_size=3, output_size=3)
     assert not model.variables
     np.testing.assert_allclose(array(model(x)), accumulated(array(x), axis=1), rtol=1e-5)
-    stream, (start,) = build_stream(encoders.none, solved(operation), NAU, features=3, units=3)
+    stream, (start,) = build_stateful(
+        encoders.none, solved(operation), NAU, input_size=3, output_size=3
+    )
     first, state = stream([x[:, :2], keras.ops.repeat(start, 2, axis=0)])
     second, _ = stream([x[:, 2:], state])
     parts = np.concatenate([array(first), array(second)], axis=1)
@@ -42,7 +44,7 @@ def test_a_solved_head_accumulates_the_encoders_outputs(operation, accumulated) 
 
 def test_a_solved_head_needs_as_many_features_as_targets() -> None:
     with pytest.raises(ValueError, match=r"must be 2 of them, not 3: encoder\.outputs=2"):
-        build(encoders.none, solved("sum"), NAU, features=3, units=2)
+        build(encoders.none, solved("sum"), NAU, input_size=3, output_size=2)
 
 
 def test_a_baseline_is_a_recurrent_layer_and_a_linear_one() -> None:
@@ -50,8 +52,8 @@ def test_a_baseline_is_a_recurrent_layer_and_a_linear_one() -> None:
         encoders.none,
         lambda unit, **how: baselines.lstm(unit, hidden=4, **how),
         NAU,
-        features=3,
-        units=2,
+        input_size=3,
+        output_size=2,
     )
     assert [tuple(v.shape) for v in model.trainable_variables] == [
         (3, 16),

@@ -12,8 +12,8 @@ import pytest
 
 import nalu_seq
 from nalu_seq import units
-from nalu_seq.config import options, shipped
-from nalu_seq.models import StreamModel, build, build_stream
+from nalu_seq.config.options import options, shipped
+from nalu_seq.models import StatefulModel, build, build_stateful
 from nalu_seq.models.encoders import in_bfloat16
 from nalu_seq.models.heads import Accumulate, UnitCell
 from tests.units.layers import array
@@ -35,7 +35,7 @@ def option(group: str, name: str) -> Callable[..., keras.layers.Layer]:
     if name == "convnet":
         node.filters, node.outputs, node.padding = [2], FEATURES, "same"
     if "unit" in node:
-        node.unit = shipped("unit", "nau")  # as the recipe fills it in
+        node.unit = shipped("unit", "nau")  # as the experiment fills it in
     return hydra.utils.instantiate(node, _convert_="all")
 
 
@@ -57,10 +57,10 @@ class Models(NamedTuple):
 
     unrolled: keras.Model
     rolled: keras.Model
-    stream: StreamModel
+    stream: StatefulModel
 
 
-def in_pieces(stream: StreamModel, x: np.ndarray) -> np.ndarray:
+def in_pieces(stream: StatefulModel, x: np.ndarray) -> np.ndarray:
     """What a stream gives for uneven pieces of a batch, its states passed on."""
     states = [keras.ops.repeat(state, BATCH, axis=0) for state in stream.initial_states]
     pieces = []
@@ -76,7 +76,7 @@ def models(encoder: str, head: str, unit: str) -> Models:
     made, features = parts(encoder, head, unit), shape_of(encoder)
     rolled = build(*made, features, UNITS)
     unrolled = build(*made, features, UNITS, length=LENGTH)
-    stream = build_stream(*made, features, UNITS)
+    stream = build_stateful(*made, features, UNITS)
     unrolled.set_weights(rolled.get_weights())
     stream.model.set_weights(rolled.get_weights())
     return Models(unrolled, rolled, stream)
@@ -202,7 +202,7 @@ def test_initial_state_of_unit_cell_is_an_option():
     node.initial_state = 1.0
     unit = functools.partial(units.NMU, w_initializer="ones")
     head = hydra.utils.instantiate(node, _convert_="all")
-    model = build(option("encoder", "none"), head, unit, features=1, units=1, length=3)
+    model = build(option("encoder", "none"), head, unit, input_size=1, output_size=1, length=3)
     y = array(model(np.array([[[2.0], [-3.0], [4.0]]], "float32")))
     np.testing.assert_array_equal(y[0, :, 0], [2, -6, -24])
 
@@ -261,6 +261,6 @@ def test_only_an_encoders_products_are_in_bfloat16(encoder: str) -> None:
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, array(wanted(x)), atol=0.05)
     assert (y != array(wanted(x))).any()
-    stream = build_stream(mixed, head, unit, shape, UNITS)
+    stream = build_stateful(mixed, head, unit, shape, UNITS)
     stream.model.set_weights(model.get_weights())
     np.testing.assert_allclose(in_pieces(stream, x), y, atol=0.02)

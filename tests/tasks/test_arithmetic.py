@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nalu_seq.evaluation.thresholds import OPERATIONS, two_layers
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.arithmetic import Arithmetic
 from nalu_seq.tasks.base import Batch
-from nalu_seq.training.random import Draws, Stream
+from nalu_seq.tasks.thresholds import OPERATIONS, two_layers
 
 CASE = "U[1,2]"
 WIDE = [[[1, 2], [2, 6]], [[-2, 2], [-6, -2], [2, 6]]]
@@ -26,7 +26,7 @@ def offset(task: Arithmetic, batch: Batch, member: int = 0) -> int:
     size = task.subsets.size
     fits = [
         start
-        for start in range(task.features - size + 1)
+        for start in range(task.input_size - size + 1)
         if np.allclose(x[:, start : start + size].sum(axis=1) ** 2, y, rtol=1e-4)
     ]
     assert len(fits) == 1

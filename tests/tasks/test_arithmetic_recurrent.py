@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.arithmetic_recurrent import ArithmeticRecurrent
-from nalu_seq.training.random import Stream
 
 BY_HAND = {
     "add": lambda a, b: a + b,

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from nalu_seq.data.digits import digits
 from nalu_seq.data.images import Data, Images
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import Batch
 from nalu_seq.tasks.digit_sequences import DigitSequences
 from nalu_seq.tasks.mnist_count import MnistCount
 from nalu_seq.tasks.mnist_product import MnistProduct
 from nalu_seq.tasks.mnist_sum import MnistSum
-from nalu_seq.training.random import Draws, Stream
 
 MEMBERS = 2
 

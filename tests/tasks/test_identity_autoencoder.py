@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.identity_autoencoder import IdentityAutoencoder
-from nalu_seq.training.random import Stream
 
 
 def test_targets_are_the_inputs_and_points_are_where_they_say() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.inalu_simple import InaluSimple
-from nalu_seq.training.random import Draws, Stream
 
 SEVEN = [
     ["normal", [-3, 3], [8, 10]],

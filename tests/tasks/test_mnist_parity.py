@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nalu_seq.data.images import Data, Images
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.mnist_parity import MnistParity
-from nalu_seq.training.random import Draws, Stream
 
 MEMBERS = 2
 

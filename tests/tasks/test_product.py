@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.product import Product
-from nalu_seq.training.random import Draws, Stream
 
 
 def draws(step: int, batch: int, split: str = "train") -> Draws:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.population.random import Stream
 from nalu_seq.tasks.ranges import Ranges, parse_ranges, scale
-from nalu_seq.training.random import Stream
 
 UNION = ((-6.0, -2.0), (2.0, 6.0))
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import Batch, SequenceTask, Split
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.running_sum import RunningSum
-from nalu_seq.training.random import Draws, Stream
 
 MEMBERS, EXAMPLES = 2, 3
 

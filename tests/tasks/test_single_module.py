@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from nalu_seq.config import shipped
-from nalu_seq.evaluation.thresholds import OPERATIONS, single_module
+from nalu_seq.config.options import shipped
+from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.single_module import SingleModule
-from nalu_seq.training.random import Draws, Stream
+from nalu_seq.tasks.thresholds import OPERATIONS, single_module
 
 CASE = "U[1,2]"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config import Alternate, Ramp
+from nalu_seq.config.schema import Alternate, Ramp
+from nalu_seq.population.population import Population
 from nalu_seq.tasks.inalu_simple import InaluSimple
 from nalu_seq.training.optimizers import RMSProp, rmsprop
-from nalu_seq.training.population import Population
 from nalu_seq.training.step import Trainer
 from nalu_seq.units import INALU
 

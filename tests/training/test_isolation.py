@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from omegaconf import OmegaConf
 
-from nalu_seq.config import conf_dir, register
+from nalu_seq.config.options import conf_dir
+from nalu_seq.config.schema import register
 from nalu_seq.evaluation.measure import Evaluator
-from nalu_seq.recipe import Recipe
+from nalu_seq.experiment.experiment import Experiment
 
 POISONED = 1
 SMALL = ["seeds=3", "train.batch_size=8"]
@@ -21,16 +22,16 @@ NMU = ["task=single_module", "task.operation=mul", "unit=nmu", "protocol=primer"
 INALU = ["task=inalu_simple", "protocol=inalu", "restart.history=4", "restart.every=2", *SMALL]
 
 
-def recipe(*overrides: str) -> Recipe:
+def experiment(*overrides: str) -> Experiment:
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
     choices = dict(cfg.hydra.runtime.choices)
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-    return Recipe(cfg, choices)
+    return Experiment(cfg, choices)
 
 
-def trained(made: Recipe, poison: float | None) -> dict[str, Any]:
+def trained(made: Experiment, poison: float | None) -> dict[str, Any]:
     """Figures and weights `[M, ...]` after eight steps, by name."""
     population = made.population()
     if poison is not None:
@@ -42,7 +43,7 @@ def trained(made: Recipe, poison: float | None) -> dict[str, Any]:
     for call in range(4):
         trainer.run(2)
         found[f"loss {call}"] = trainer.mean_loss()
-    evaluator = Evaluator(population, made.task, made.task_cases, made.stream(), lambda: None)
+    evaluator = Evaluator(population, made.task, made.task_cases, made.stateful_model(), lambda: None)
     for split in made.task.splits:
         for metric, values in evaluator.measure(split)[0].items():
             found[f"{split} {metric}"] = values
@@ -78,7 +79,7 @@ def trained(made: Recipe, poison: float | None) -> dict[str, Any]:
     ],
 )
 def test_the_others_are_unchanged_to_the_bit(overrides: list[str]) -> None:
-    made = recipe(*overrides)
+    made = experiment(*overrides)
     # Some of these units clip what is infinite.
     poison = np.inf if "unit=nmu" not in overrides and "protocol=inalu" not in overrides else np.nan
     alone, poisoned = trained(made, None), trained(made, poison)

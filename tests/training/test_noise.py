@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config import Ramp
+from nalu_seq.config.schema import Ramp
 from nalu_seq.models import build, encoders, heads
+from nalu_seq.population.population import Population
+from nalu_seq.population.random import Stream
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
-from nalu_seq.training.population import Population
-from nalu_seq.training.random import Stream
 from nalu_seq.units import NALU, NMU, SNMU
 from tests.training.test_step import single_trainer
 
@@ -27,7 +27,7 @@ def test_a_model_says_how_much_noise_it_wants():
 def test_a_cell_wants_noise_for_each_step():
     model = build(
         encoders.none, lambda unit, **how: heads.unit_cell(unit, initial_state=1.0, **how),
-        lambda **how: SNMU(high=5.0, **how), features=3, units=1, length=4,
+        lambda **how: SNMU(high=5.0, **how), input_size=3, output_size=1, length=4,
     )  # fmt: skip
     assert noise_columns(model) == 4 * (3 + 1)
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.training.optimizers import Adam, adam, clip_each_member
+from nalu_seq.population.clipping import clip_each_member
+from nalu_seq.training.optimizers import Adam, adam
 
 
 def test_adam_follows_the_paper_to_the_letter() -> None:

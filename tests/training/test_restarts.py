@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import nalu_seq.train
-from nalu_seq.config import Restart
+from nalu_seq.config.schema import Restart
 from nalu_seq.models import build, encoders, heads
-from nalu_seq.training.checkpoints import Checkpoints
+from nalu_seq.population.population import Population
+from nalu_seq.records.checkpoints import Checkpoints
 from nalu_seq.training.loop import Interruption
-from nalu_seq.training.population import Population
 from nalu_seq.training.restarts import Restarts
 from nalu_seq.units import INALU
 
@@ -22,7 +22,7 @@ Errors = list[float]  # one a step
 
 
 def model() -> keras.Model:
-    return build(encoders.none, heads.readout, INALU, features=2, units=1, sequence=False)
+    return build(encoders.none, heads.readout, INALU, input_size=2, output_size=1, sequence=False)
 
 
 def weights(population: Population, member: int) -> np.ndarray:

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config import Ramp, options, shipped
+from nalu_seq.config.options import options, shipped
+from nalu_seq.config.schema import Ramp
 from nalu_seq.models import build, encoders, heads
+from nalu_seq.population.population import Population
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.population import Population
 from nalu_seq.training.step import Trainer, ramp_weight, unit_penalties
 from nalu_seq.units import INALU, NALU, NAU, NMU
 
 
 def nmu_model() -> keras.Model:
-    return build(encoders.none, heads.readout, NMU, features=2, units=1, sequence=False)
+    return build(encoders.none, heads.readout, NMU, input_size=2, output_size=1, sequence=False)
 
 
 def make_trainer(
@@ -136,7 +137,9 @@ def single_trainer(
     seeds: Sequence[int] = (0, 0, 0),
 ) -> Trainer:
     def model() -> keras.Model:
-        return build(encoders.none, heads.readout, unit, features=2, units=1, sequence=False)
+        return build(
+            encoders.none, heads.readout, unit, input_size=2, output_size=1, sequence=False
+        )
 
     population = Population(model, seeds)
     return Trainer(
@@ -200,7 +203,7 @@ IN_BRIEF = ("nau", "nmu", "inalu", "mcfc")
 )
 def test_the_compiled_step_is_compiled_once(name: str) -> None:
     unit = hydra.utils.instantiate(shipped("unit", name), _convert_="all")
-    plain = build(encoders.none, heads.readout, unit, features=2, units=1, sequence=False)
+    plain = build(encoders.none, heads.readout, unit, input_size=2, output_size=1, sequence=False)
     penalty = {p: Ramp(0.01) for p in unit_penalties(plain)}
     trainer = single_trainer(unit, "mul", penalty, compiled=True)
     seconds = []

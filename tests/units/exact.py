@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from nalu_seq import units
-from nalu_seq.config import shipped
+from nalu_seq.config.options import shipped
 
 Weights = list[list[float]]
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from nalu_seq import units
-from nalu_seq.config import options, shipped
+from nalu_seq.config.options import options, shipped
 
 OPTIONS = options("unit")
 IN, OUT = 3, 2

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nalu_seq import units
-from nalu_seq.config import PACKAGE, shipped
+from nalu_seq.config.options import PACKAGE, shipped
 from nalu_seq.models.heads import Accumulate, UnitCell
 from tests.units.layers import (
     DOUBLE,

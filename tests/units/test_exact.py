@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nalu_seq.config import options
+from nalu_seq.config.options import options
 from tests.units.exact import OPERATIONS, SOLUTIONS, verdict
 
 ROOT = Path(__file__).parents[2]

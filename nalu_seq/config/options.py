@@ -1,0 +1,25 @@
+"""Where `conf/` is, and the options of its groups."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def conf_dir() -> Path:
+    """`conf/` inside the package (a wheel), else beside it (a checkout, an editable install)."""
+    inside = PACKAGE / "conf"
+    return inside if inside.is_dir() else PACKAGE.parent / "conf"
+
+
+def options(group: str) -> list[str]:
+    """The options of a config group, by name."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def shipped(group: str, option: str) -> DictConfig:
+    """An option of the installed `conf/`: the group's own node, without what it says of others."""
+    loaded = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
+    assert isinstance(loaded, DictConfig)
+    return loaded if "_target_" in loaded else loaded[group]

@@ -1,0 +1,122 @@
+"""The configuration: where `conf/` is, the value nodes' types, and what bad input is."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+
+@dataclass
+class Ramp:
+    """A penalty's weight over training, by itself 0.
+
+        min(weight * growth^floor(step / every), largest)
+            * clip((step - start) / (end - start), 0, 1)
+
+    It rises between `start` and `end`, or jumps where they are equal; `growth` and `every` let it
+    grow in stages (NPU's L1: 1e-7 growing tenfold every 10,000 steps to 1e-5); it applies to a
+    member only while its loss is below `loss_below` (iNALU: 1).
+    """
+
+    weight: float = 0.0
+    start: int = 0
+    end: int = 0
+    growth: float = 1.0
+    every: int = 1
+    largest: float = math.inf
+    loss_below: float = math.inf
+
+
+@dataclass
+class Restart:
+    """When a member starts anew, as iNALU does; never while `history` is 0.
+
+    Once there are more than `history` errors, in the first `window` of every `every` steps, a
+    member whose newer half of errors is no better than the older one, as `training/restarts.py`
+    says, draws its weights anew: as at first, or from U(-reach, reach), and forgets its errors.
+    """
+
+    history: int = 0
+    every: int = 10_000
+    window: int = 1_000
+    deviations: float = 1.0
+    threshold: float = 1.0
+    draw: str = "initial"  # or uniform
+    reach: float = 2.0
+
+
+@dataclass
+class Alternate:
+    """Gates and weights in turn, as iNALU trains; all at once while `period` is 0.
+
+    Of every `period` steps the last `gates` update the gates (variables named g), the others all
+    else. The penalties then are an update of their own after each step.
+    """
+
+    period: int = 0
+    gates: int = 0
+
+
+@dataclass
+class Train:
+    """How long and in which steps a population trains."""
+
+    steps: int = 5000
+    batch_size: int = 128
+    eval_every: int = 500
+    clip_norm: float | None = None  # the largest gradient norm of each member
+    clip_value: float | None = None  # the largest magnitude of each gradient's entry
+    compile: str = "graph"  # or xla: pays for small feed-forward models
+    precision: str = "float32"  # or bfloat16: the encoder's products, its weights stay in float32
+    judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
+
+
+@dataclass
+class Strategy:
+    """Where a population trains."""
+
+    name: str = "auto"
+    devices: int | None = None
+    processes: int | None = None
+    wait: float = 15.0  # seconds that workers wait for each other to come
+
+
+PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z")  # those of the units here
+
+
+@dataclass
+class Config:
+    """Every key; the groups are checked by what they instantiate."""
+
+    task: Any = MISSING
+    data: Any = None  # pictures, for the tasks that need some
+    encoder: Any = MISSING
+    head: Any = MISSING
+    unit: Any = MISSING
+    optimizer: Any = MISSING
+    train: Train = field(default_factory=Train)
+    penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in PENALTIES})
+    alternate: Alternate = field(default_factory=Alternate)
+    restart: Restart = field(default_factory=Restart)
+    cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values
+    seeds: Any = 10  # a number, or a list of seeds
+    strategy: Strategy = field(default_factory=Strategy)
+    shard: str | None = None  # i/n: every nth member, from the ith on
+    output: str = "runs"
+    resume: str | None = None
+
+
+def register() -> None:
+    """Make the schema and the resolvers of `conf/` known to Hydra."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    # runs/<experiment>, or runs/<task> where there is none.
+    OmegaConf.register_new_resolver(
+        "first", lambda *names: next(n for n in names if n not in (None, "None")), replace=True
+    )
+    OmegaConf.register_new_resolver("modulo", lambda a, b: a % b, replace=True)
+
+
+# Here, as processes that a launcher starts import no more than this.
+register()

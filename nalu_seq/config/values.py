@@ -1,0 +1,80 @@
+"""What a config may say, as far as nothing has to be built to judge it."""
+
+import math
+from collections.abc import Mapping
+
+from omegaconf import DictConfig
+
+from nalu_seq.config.options import conf_dir
+from nalu_seq.errors import BadInput
+
+COMPILE = ("graph", "xla")
+JUDGES = ("loss", "validation")
+DRAWS = ("initial", "uniform")
+PRECISIONS = ("float32", "bfloat16")
+EXACT = ("none", "hidden", "hidden_cell")  # they round nothing, or are made of units
+
+
+def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
+    """Check what can be judged before anything is built.
+
+    Args:
+        cfg: the composed config.
+        choices: the option that was chosen in each group.
+
+    Raises:
+        BadInput: a value is out of its range, or does not go with another.
+    """
+    train = cfg.train
+    for key in ("steps", "batch_size", "eval_every"):
+        if train[key] < 1:
+            raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
+    for key in ("clip_norm", "clip_value"):
+        if train[key] is not None and not 0 < train[key] < math.inf:
+            raise BadInput(f"train.{key} must be positive or null, not {train[key]}")
+    if cfg.resume is not None:
+        raise BadInput("resume goes on with a run and stands alone: resume=RUN")
+    if train.compile not in COMPILE:
+        raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
+    if train.judge not in JUDGES:
+        raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
+    if train.precision not in PRECISIONS:
+        raise BadInput(f"train.precision must be float32 or bfloat16, not {train.precision!r}")
+    if train.precision != "float32" and (encoder := choices.get("encoder")) in EXACT:
+        raise BadInput(
+            f"train.precision={train.precision} is the encoder's, and encoder={encoder} has no "
+            "products of its own: it may be float32 only"
+        )
+    restart = cfg.restart
+    if restart.draw not in DRAWS:
+        raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")
+    if min(restart.history, restart.every - 1, restart.window - 1) < 0 or restart.reach <= 0:
+        raise BadInput(
+            "restart: history must not be negative, every and window at least 1, reach above 0"
+        )
+    alternate = cfg.alternate
+    if not 0 <= alternate.gates <= alternate.period:
+        raise BadInput("alternate.gates must be from 0 to alternate.period")
+    if alternate.period and choices.get("optimizer") != "rmsprop":
+        raise BadInput("alternate needs optimizer=rmsprop, the one that can leave weights out")
+    for key in cfg.cases:
+        group, _, rest = str(key).partition(".")
+        if group == "penalty" and rest.partition(".")[0] not in cfg.penalty:
+            valid = ", ".join(map(str, cfg.penalty))
+            raise BadInput(f"cases: {key}: no such penalty; valid: {valid}")
+    check_row(choices.get("protocol"), choices.get("unit"))
+
+
+def check_row(protocol: str | None, unit: str | None) -> None:
+    """A published protocol says its settings for each of its units, and for no others.
+
+    Raises:
+        BadInput: the unit is another one.
+    """
+    if protocol in (None, "None", "null"):
+        return
+    valid = sorted(path.stem for path in (conf_dir() / "protocol_units" / protocol).glob("*.yaml"))
+    if unit not in valid:
+        raise BadInput(
+            f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
+        )

@@ -1,0 +1,110 @@
+"""Where a population trains: `tf.distribute`'s strategies by their names in the config."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
+from tensorflow.python.eager import context
+
+from nalu_seq.config.schema import Strategy
+from nalu_seq.distribution.cluster import find_cluster, meet
+from nalu_seq.errors import BadInput
+
+HEARTBEAT_SECONDS = 10  # a worker from which nothing is heard for so long is lost
+_started: dict[tuple[object, ...], tf.distribute.Strategy] = {}
+
+
+def start(asked: Strategy) -> tf.distribute.Strategy:
+    """The strategy that a config asks for, the same object each time.
+
+    The first call decides what TensorFlow's devices are, so that it comes before anything else is
+    asked of TensorFlow.
+
+    Raises:
+        BadInput: there is no such strategy, or not what it needs.
+    """
+    if asked.name not in STRATEGIES:
+        raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {asked.name!r}")
+    if asked.devices is not None and (asked.name != "mirrored" or asked.devices < 1):
+        raise BadInput("strategy.devices goes with strategy=mirrored, and is a positive integer")
+    if asked.processes is not None and (asked.name != "members" or asked.processes < 1):
+        raise BadInput("strategy.processes goes with strategy=members, and is a positive integer")
+    if not asked.wait > 0:
+        raise BadInput(f"strategy.wait must be above 0, not {asked.wait}")
+    key = dataclasses.astuple(asked)
+    if key not in _started:
+        _started[key] = STRATEGIES[asked.name](asked)
+    return _started[key]
+
+
+def _one_device(_: Strategy) -> tf.distribute.Strategy:
+    _let_memory_grow()
+    return tf.distribute.get_strategy()
+
+
+def _auto(asked: Strategy) -> tf.distribute.Strategy:
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    return _mirrored(asked) if several else _one_device(asked)
+
+
+def _mirrored(asked: Strategy) -> tf.distribute.Strategy:
+    _let_memory_grow()
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if kind == "CPU":
+        _split_the_cpu(asked.devices or 2)
+    there = [device.name for device in tf.config.list_logical_devices(kind)]
+    if len(there) < (asked.devices or 1):
+        raise BadInput(f"strategy.devices={asked.devices}: there are {len(there)} of kind {kind}")
+    return tf.distribute.MirroredStrategy(there[: asked.devices])
+
+
+def _multi_worker(asked: Strategy) -> tf.distribute.Strategy:
+    cluster = find_cluster()
+    meet(cluster, asked.wait)
+    _let_memory_grow()
+    # As the strategy itself would, but for when a silent worker counts as lost.
+    context.context().configure_coordination_service(
+        "standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        heartbeat_timeout_in_ms=1000 * HEARTBEAT_SECONDS,
+        coordinated_jobs=[CoordinatedJob(name="worker", num_tasks=len(cluster.addresses))],
+    )
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.place,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+
+
+def _let_memory_grow() -> None:
+    with contextlib.suppress(RuntimeError):  # they are in use already, as they were set up before
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _split_the_cpu(devices: int) -> None:
+    """Make several devices of one CPU, which share its cores: to try out what GPUs would do."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration()] * devices
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError as error:
+        if len(tf.config.list_logical_devices("CPU")) < devices:
+            raise BadInput(
+                f"strategy.devices={devices}: TensorFlow has been started in this process with "
+                "fewer: give it a process of its own"
+            ) from error
+
+
+STRATEGIES: dict[str, Callable[[Strategy], tf.distribute.Strategy]] = {
+    "auto": _auto,
+    "one_device": _one_device,
+    "mirrored": _mirrored,
+    "multi_worker": _multi_worker,
+    "members": _one_device,  # of each process: experiment/processes.py
+}

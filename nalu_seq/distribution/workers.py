@@ -1,0 +1,118 @@
+"""What the processes of one training agree on, where there are several; and what if one is lost."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.errors import silenced_stderr
+
+LONGEST_PATH = 4096
+
+
+class Workers:
+    """The processes that share a strategy's batches; one, but for `multi_worker`.
+
+    All of them make the same steps and the same measurements, so that whatever ends a step early
+    must end it for all. The first one leads: its files are the run, the others write to a folder
+    that is removed.
+
+    Args:
+        strategy: the strategy.
+
+    Attributes:
+        count: how many processes there are.
+        index: which of them this one is.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._strategy = strategy
+        resolver = strategy.cluster_resolver
+        self.addresses = resolver.cluster_spec().as_dict().get("worker", []) if resolver else []
+        self.count = max(len(self.addresses), 1)
+        self.index = resolver.task_id if self.count > 1 else 0
+
+        @tf.function
+        def leaders(values: Any) -> Any:
+            def mine(values: Any) -> Any:
+                replica = tf.distribute.get_replica_context()
+                given = tf.where(replica.replica_id_in_sync_group == 0, values, 0)
+                return replica.all_reduce(tf.distribute.ReduceOp.SUM, given)
+
+            return strategy.experimental_local_results(strategy.run(mine, args=(values,)))[0]
+
+        @tf.function
+        def total(values: Any) -> Any:
+            def mine(values: Any) -> Any:
+                return tf.distribute.get_replica_context().all_reduce(
+                    tf.distribute.ReduceOp.SUM, tf.identity(values)
+                )
+
+            return strategy.experimental_local_results(strategy.run(mine, args=(values,)))[0]
+
+        self._leaders, self._total = leaders, total
+
+    def leaders(self, value: float) -> float:
+        """The first worker's value."""
+        return value if self.count == 1 else float(self._leaders(np.float64(value)))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any worker; they wait for each other here."""
+        return flag if self.count == 1 else bool(self._total(np.float64(flag)) > 0)
+
+    @contextlib.contextmanager
+    def place(self, directory: Path, resume: bool) -> Iterator[Path]:
+        """Where this worker writes: the leader in the run's directory.
+
+        The program ends, with exit code 1 and a line that says which worker is lost, once one is.
+
+        Args:
+            directory: the run's, as the leader knows it.
+            resume: whether there is a run in it, which all workers can read then.
+        """
+        if self.count == 1:
+            yield directory
+            return
+        try:
+            with silenced_stderr(tf.errors.OpError, SystemExit), contextlib.ExitStack() as stack:
+                directory = place = self._leaders_path(directory)
+                if self.index > 0:
+                    place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                    nowhere = stack.enter_context(open(os.devnull, "w"))
+                    stack.enter_context(contextlib.redirect_stdout(nowhere))
+                    if resume:
+                        shutil.copytree(directory, place, dirs_exist_ok=True)
+                self.any(False)  # the leader changes nothing before the others have read it
+                stack.callback(self.any, False)  # who leaves is lost to those who are not done
+                yield place
+        except tf.errors.OpError as error:
+            self._leave(error, directory)
+
+    def _leaders_path(self, directory: Path) -> Path:
+        coded = str(directory.absolute()).encode()[:LONGEST_PATH]
+        numbers = np.zeros(LONGEST_PATH, np.int32)
+        numbers[: len(coded)] = list(coded)
+        told = self._leaders(numbers).numpy().astype(np.uint8).tobytes()
+        return Path(told.rstrip(b"\0").decode())
+
+    def _leave(self, error: tf.errors.OpError, directory: Path) -> None:
+        """End the program at once: TensorFlow would wait for the lost worker."""
+        named = sorted({int(i) for i in re.findall(r"task:(\d+)", str(error))} - {self.index})
+        lost = [i for i in named if i < self.count] or [0]
+        who = ", ".join(f"worker {i} ({self.addresses[i]})" for i in lost)
+        print(
+            f"nalu_seq: {who} is lost; once all workers can start again, go on on each with: "
+            f"python -m nalu_seq.train resume={shlex.quote(str(directory))}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)

@@ -1,0 +1,44 @@
+"""How far a trained population extrapolates: its splits, and its error along the longest one."""
+
+from nalu_seq.evaluation.extrapolation import Extrapolation, member_drift
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.evaluation.summary import Outcome
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.population.population import Population
+from nalu_seq.records.record import Row
+from nalu_seq.tasks.base import SequenceTask
+
+
+def extrapolate(experiment: Experiment, population: Population, step: int) -> Extrapolation:
+    """Measure a population on every split of its task."""
+    evaluator = Evaluator(
+        population, experiment.task, experiment.task_cases, experiment.stateful_model()
+    )
+    members = [(case.name, seed) for case, seed in experiment.members]
+    rows, courses = [], {}
+    for split in experiment.task.splits:
+        metrics, courses[split] = evaluator.measure(split)
+        for metric, values in metrics.items():
+            rows += [
+                Row(step, case, seed, split, metric, float(value))
+                for (case, seed), value in zip(members, values, strict=True)
+            ]
+    task_cases = {case.name: case.task_case for case in experiment.cases}
+    outcome = Outcome(rows, experiment.task.criterion, task_cases)
+    groups = ("task", "encoder", "head", "unit")
+    summary = {
+        "schema": 1,
+        "status": "done",
+        **{group: experiment.choices[group] for group in groups},
+        "seeds": experiment.seeds,
+        "cases": [case.name for case in experiment.cases],
+        "steps": step,
+        "wall_seconds": None,
+        # One measurement says nothing of when.
+        "results": [r for r in outcome.results() if r["metric"] != "solved_at"],
+    }
+    longest = max(experiment.task.splits, key=lambda split: experiment.task.splits[split].length)
+    course = courses[longest]
+    counts = isinstance(experiment.task, SequenceTask) and experiment.task.counts
+    drift = [] if course is None else member_drift(members, longest, course, counts)
+    return Extrapolation(summary, drift, course, experiment.task.length, counts)

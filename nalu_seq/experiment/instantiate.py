@@ -1,0 +1,66 @@
+"""A config group's node made into the object that it names."""
+
+import inspect
+import logging
+from typing import Any
+
+import hydra.utils
+import keras
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from nalu_seq.config.options import options
+from nalu_seq.errors import BadInput, first_line
+
+# What cannot be found or made is told in an error; Hydra would log it as well.
+logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
+# What the builders give to a group's object, so that a config can't.
+GIVEN = {
+    "task": ("data",),
+    "encoder": ("unroll", "return_state"),
+    "head": ("unit", "unroll", "return_state"),
+    "unit": ("units", "name", "dtype", "trainable"),
+    "optimizer": ("steps",),
+}
+
+
+def instantiate(group: str, node: DictConfig) -> Any:
+    """The object that a group's node describes.
+
+    Raises:
+        BadInput: it is no option, has keys that the object does not take, or values it refuses.
+    """
+    target = node.get("_target_") if isinstance(node, DictConfig) else None
+    if not isinstance(target, str):
+        raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
+    try:
+        given, arguments = GIVEN.get(group, ()), _arguments(hydra.utils.get_object(target))
+        known = [k for k in arguments if k not in given]
+        for key in map(str, node):
+            if key not in ("_target_", "_partial_", *known):
+                raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
+        completed = "data" in arguments if group == "task" else group != "data"
+        if bool(node.get("_partial_")) != completed:
+            raise BadInput(f"{group}._partial_ can't change")
+        return hydra.utils.instantiate(node, _convert_="all")
+    except BadInput:
+        raise
+    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, HydraException) else None
+        message = first_line(cause or error)
+        raise BadInput(message if message.startswith(group) else f"{group}: {message}") from error
+
+
+def _arguments(target: Any) -> list[str]:
+    """The arguments that a function or class takes, those that `**kwargs` pass on included."""
+    names: dict[str, None] = {}
+    for owner in inspect.getmro(target) if inspect.isclass(target) else [target]:
+        constructor = vars(owner).get("__init__") if inspect.isclass(owner) else owner
+        if constructor is None:
+            continue
+        parameters = inspect.signature(constructor).parameters.values()
+        names |= {p.name: None for p in parameters if p.kind is not p.VAR_KEYWORD}
+        if owner is keras.layers.Layer or all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return [name for name in names if name != "self"]

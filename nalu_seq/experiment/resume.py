@@ -1,0 +1,97 @@
+"""Going on with a run: from its newest checkpoint that fits its record and its config."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from nalu_seq.config.schema import Config
+from nalu_seq.errors import BadInput
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
+from nalu_seq.records.record import Record
+from nalu_seq.records.runs import RESUMABLE, WRONG
+from nalu_seq.training.step import Trainer
+
+# What does not change what a run is: where it went, how it is judged, what was asked of resume.
+FREE = (*RESUMABLE, "output", "resume")
+
+
+def notes(experiment: Experiment, record: Record) -> dict[str, Any]:
+    """What a checkpoint keeps beside the variables: how far the record is, and the config."""
+    return {"record": record.mark(), "config": _settings(experiment.cfg)}
+
+
+def restore(
+    checkpoints: Checkpoints, record: Record, trainer: Trainer, experiment: Experiment
+) -> str:
+    """Read the newest checkpoint that fits, and cut the record to where it was then.
+
+    Returns:
+        What there is to tell a user of checkpoints that were passed over.
+
+    Raises:
+        BadInput: there is none, the config was changed since, or all steps are made.
+    """
+
+    def objection(notes: Mapping[str, Any]) -> str | None:
+        _check_unchanged(notes.get("config"), _settings(experiment.cfg))
+        whole = record.holds(notes.get("record"))
+        return None if whole else f"is of rows that {record.path.name} no longer holds"
+
+    try:
+        step, passed = checkpoints.restore(objection)
+    except NoCheckpoint as error:
+        raise BadInput(f"nothing to resume: {error}") from error
+    record.cut(checkpoints.notes(step)["record"])
+    directory, steps = record.path.parent, experiment.cfg.train.steps
+    # Without a summary it was killed after its last checkpoint: that is left to be made.
+    done = _judged(directory / "summary.json", experiment.cfg) and record.has(step)
+    if step > steps or (step == steps and done):
+        raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
+    checkpoints.discard(passed)
+    if trainer.restarts:
+        trainer.restarts.load()
+    return f"{told(passed)}: going on from step {step}" if passed else ""
+
+
+def _judged(summary: Path, cfg: DictConfig) -> bool:
+    """Whether a run was summed up, and by the reference that its config names now."""
+    if not summary.exists():
+        return False
+    try:
+        reference = json.loads(summary.read_text())["config"].get("task.reference")
+    except (*WRONG, KeyError):  # what can't be read is made anew
+        return False
+    return reference in (None, str(cfg.task.get("reference")))
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """The config under dotted names, without what resuming may change."""
+    settings: dict[str, Any] = {}
+
+    def add(path: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                add(f"{path}.{key}" if path else str(key), value)
+        elif not path.startswith(FREE):
+            settings[path] = node
+
+    add("", OmegaConf.to_container(cfg, resolve=True))
+    return settings
+
+
+def _check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
+    if not isinstance(trained, dict):
+        return  # then its record does not fit either
+    # A key that came with a later version has the value that it had when there was no such key.
+    defaults = _settings(OmegaConf.structured(Config))
+    for key in sorted({*trained, *now}):
+        before, after = trained.get(key, defaults.get(key)), now.get(key)
+        if repr(before) != repr(after):  # as text: nan equals nan
+            raise BadInput(
+                f"{key} is {after!r} in the run's config, but it was trained with {before!r}: "
+                "put that back, resume keeps the run's own config"
+            )

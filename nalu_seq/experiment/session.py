@@ -1,0 +1,285 @@
+"""One training from its experiment to its summary: the parts put together."""
+
+import importlib.metadata
+import json
+import math
+import platform
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import tensorflow as tf
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from nalu_seq.config.options import PACKAGE
+from nalu_seq.distribution.workers import Workers
+from nalu_seq.errors import fail, first_line
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.evaluation.summary import Outcome
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.resume import notes, restore
+from nalu_seq.listeners.progress import ProgressBar
+from nalu_seq.listeners.tensorboard import TensorBoard
+from nalu_seq.population.population import Population
+from nalu_seq.records.checkpoints import Checkpoints
+from nalu_seq.records.files import replace
+from nalu_seq.records.folder import alone_in
+from nalu_seq.records.record import Measurement, Record, read_record
+from nalu_seq.reports.console import results_table
+from nalu_seq.training.loop import Interrupted, Interruption, loop
+from nalu_seq.training.step import Trainer
+
+PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
+
+
+def _git_commit() -> str | None:
+    if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+# Of the code that was loaded: the checkout may move on while it trains.
+COMMIT = _git_commit()
+
+
+def train(experiment: Experiment, directory: Path, resume: bool = False) -> None:
+    """Train an experiment: its record, checkpoints, event files and summary go into a directory.
+
+    Raises:
+        BadInput: there is nothing to resume.
+        SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
+    """
+    workers = Workers(experiment.strategy)
+    with (
+        workers.place(directory, resume) as directory,
+        alone_in(directory),
+        Interruption(workers.any) as interruption,
+    ):
+        try:
+            _train(experiment, directory, resume, interruption, workers)
+        except KeyboardInterrupt:
+            print("stopped at once, after the last checkpoint's step; ", end="")
+            leave_interrupted(directory, signal.SIGINT)
+        except BrokenPipeError:
+            raise
+        except (OSError, tf.errors.ResourceExhaustedError) as error:
+            saved = any((directory / "checkpoints").glob("[0-9]*"))
+            advice = f"then {go_on(directory)}" if saved else "nothing is saved yet: start anew"
+            fail(f"{first_line(error).rpartition('}} ')[2]}: mend that; {advice}")
+
+
+def _train(
+    experiment: Experiment,
+    directory: Path,
+    resume: bool,
+    interruption: Interruption,
+    workers: Workers,
+) -> None:
+    console = Console()
+    population, trainer, checkpoints = open_run(experiment, directory)
+    evaluator = Evaluator(
+        population,
+        experiment.task,
+        experiment.task_cases,
+        experiment.stateful_model(),
+        interruption.check,
+    )
+    record = Record(directory / "metrics.csv", experiment.member_cases, experiment.member_seeds)
+    steps = experiment.cfg.train.steps
+    if resume:
+        if told := restore(checkpoints, record, trainer, experiment):
+            console.print(told, highlight=False)
+        replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
+        (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
+    begun = int(trainer.step.numpy())
+    tensorboard = TensorBoard(
+        directory / "tensorboard",
+        population,
+        experiment.task,
+        experiment.task_cases,
+        _flat(experiment),
+    )
+    before = float(trainer.seconds.numpy())
+
+    def measure() -> list[Measurement]:
+        measured = [
+            Measurement(split, metric, values)
+            for split in experiment.task.splits
+            for metric, values in evaluator.measure(split)[0].items()
+        ]
+        sparsity = evaluator.sparsity_error()
+        if sparsity is not None:
+            measured.append(Measurement("train", "sparsity_error", sparsity))
+        if trainer.restarts:
+            measured.append(Measurement("train", "restarts", trainer.restarts.count.copy()))
+        return measured
+
+    def judge(_: int, measurements: Sequence[Measurement]) -> None:
+        first, metric = next(iter(experiment.task.splits)), experiment.task.criterion.metric
+        for split, name, values in measurements:
+            if (split, name) == (first, metric):
+                trainer.judged.assign(values)
+
+    def checkpoint(step: int, _: Sequence[Measurement] = ()) -> None:
+        trainer.seconds.assign(before + time.perf_counter() - started)
+        if trainer.restarts:
+            trainer.restarts.save()
+        checkpoints.save(step, notes(experiment, record))
+
+    progress = ProgressBar(
+        console,
+        steps,
+        begun,
+        list(experiment.task.splits)[-1],
+        experiment.task.criterion,
+        experiment.task_cases,
+    )
+    started, done = time.perf_counter(), False
+    with progress:
+        try:
+            loop(
+                trainer,
+                measure,
+                steps=steps,
+                eval_every=experiment.cfg.train.eval_every,
+                measured=record.has(begun),
+                # The record comes before the checkpoint: rows after it are made again on resume.
+                hooks=[judge, record, tensorboard, checkpoint, progress],
+                progress=progress.advance,
+                check=interruption.check,
+                agree=workers.leaders,
+            )
+            done = True
+        except Interrupted:
+            checkpoint(int(trainer.step.numpy()))
+    tensorboard.close()
+    if not done:
+        assert interruption.signal is not None
+        summary = conclude(experiment, record, trainer, console, done=False)
+        print(f"interrupted at step {summary['steps']}; ", end="")
+        leave_interrupted(directory, interruption.signal)
+    conclude(experiment, record, trainer, console)
+    print(f"run: {directory}", flush=True)
+
+
+def conclude(
+    experiment: Experiment, record: Record, trainer: Trainer, console: Console, done: bool = True
+) -> dict[str, Any]:
+    """Write a run's summary, and show it of one that is done."""
+    summary = _summarize(experiment, record, trainer, done)
+    text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
+    replace(record.path.with_name("summary.json"), text)
+    if done:
+        console.print(results_table(summary))
+        _tell_diverged(console, summary["diverged"])
+    return summary
+
+
+def open_run(experiment: Experiment, directory: Path) -> tuple[Population, Trainer, Checkpoints]:
+    """A run's population and training at their initial values, and where its checkpoints are."""
+    population = experiment.population()
+    trainer = experiment.trainer(population)
+    return population, trainer, Checkpoints(directory / "checkpoints", trainer.trackables())
+
+
+def leave_interrupted(directory: Path, number: int) -> NoReturn:
+    """Say how to go on, and leave with 128 + the signal."""
+    print(go_on(directory))
+    print(f"run: {directory}", flush=True)
+    raise SystemExit(128 + number)
+
+
+def go_on(directory: Path) -> str:
+    """The line that says how to go on with a run."""
+    return f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}"
+
+
+def _summarize(
+    experiment: Experiment, record: Record, trainer: Trainer, done: bool
+) -> dict[str, Any]:
+    """What summary.json says of a training."""
+    choices, members = experiment.choices, len(experiment.members)
+    step, seconds = int(trainer.step.numpy()), float(trainer.seconds.numpy())
+    diverged = zip(experiment.members, trainer.diverged_at.numpy(), strict=True)
+    outcome = Outcome(
+        read_record(record.path),
+        experiment.task.criterion,
+        {c.name: c.task_case for c in experiment.cases},
+    )
+    return {
+        "schema": 1,
+        "status": "done" if done else "interrupted",
+        "task": choices["task"],
+        "encoder": choices["encoder"],
+        "head": choices["head"],
+        "unit": choices["unit"],
+        "seeds": experiment.seeds,
+        "experiment": choices.get("experiment"),
+        "cases": [case.name for case in experiment.cases],
+        "steps": step,
+        "wall_seconds": round(seconds, 3),
+        "member_steps_per_second": round(members * step / seconds, 1) if seconds else None,
+        "strategy": experiment.cfg.strategy.name,
+        "devices": [d.name for d in tf.config.list_logical_devices()],
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "git_commit": COMMIT,
+        "diverged": [
+            {"case": case.name, "seed": seed, "step": int(at)}
+            for (case, seed), at in diverged
+            if at
+        ],
+        "config": _flat(experiment),
+        "results": outcome.results(),
+        "members": outcome.members(),
+    }
+
+
+def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
+    if diverged:
+        told = ", ".join(f"seed {d['seed']} at step {d['step']}" for d in diverged)
+        console.print(f"diverged: {told}", highlight=False)
+
+
+def _flat(experiment: Experiment) -> dict[str, Any]:
+    """The config under dotted names, numbers and strings: for HParams, and for reports."""
+    flat: dict[str, Any] = {g: experiment.choices[g] for g in ("task", "encoder", "head", "unit")}
+    if experiment.cfg.data is not None:
+        flat["data"] = experiment.choices["data"]  # where it is kept says nothing to others
+    nodes = OmegaConf.to_container(experiment.cfg, resolve=True)
+    assert isinstance(nodes, dict)
+    nodes["penalty"] = {n: p for n, p in nodes["penalty"].items() if p["weight"]}
+
+    def add(path: str, node: dict[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                add(f"{path}.{key}", value)
+            elif not key.startswith("_"):
+                plain = isinstance(value, bool | int | float) and math.isfinite(value)
+                flat[f"{path}.{key}"] = value if plain else str(value)
+
+    for group in (
+        "task",
+        "encoder",
+        "unit",
+        "train",
+        "optimizer",
+        "penalty",
+        "alternate",
+        "restart",
+    ):
+        add(group, nodes[group])
+    return flat

@@ -1,0 +1,87 @@
+"""The progress bar of a run that trains, or plain lines where there is no terminal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nalu_seq.records.record import Measurement
+from nalu_seq.tasks.base import Criterion
+
+
+class ProgressBar:
+    """Steps, steps a second and the current extrapolation; a line a measurement without a terminal.
+
+    Args:
+        console: where to.
+        steps: where training ends.
+        step: where it begins.
+        split: the split that is shown, the hardest.
+        criterion: its metric is shown, and how many members have solved the split.
+        task_cases: each member's case of the task.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        steps: int,
+        step: int,
+        split: str,
+        criterion: Criterion,
+        task_cases: Sequence[str],
+    ) -> None:
+        self._console, self._task_cases = console, task_cases
+        self._split, self._criterion = split, criterion
+        self._steps = steps
+        self._bar = Progress(
+            BarColumn(bar_width=8),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._begin = step
+        self._task = self._bar.add_task("tracing", total=steps, completed=step, rate="")
+
+    def __enter__(self) -> "ProgressBar":
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it as it is."""
+        self._bar.stop()
+
+    def advance(self, step: int) -> None:
+        """Show the current step."""
+        task = self._bar.tasks[self._task]
+        rate = (step - self._begin) / task.elapsed if task.elapsed else 0.0
+        self._bar.update(self._task, completed=step, rate=f"{rate:.0f}/s")
+
+    def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
+        """Show the newest measurements; a hook of the loop."""
+        by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
+        values = by_metric[self._criterion.metric]
+        passed = self._criterion.solved(values, self._split, self._task_cases)
+        assert passed is not None  # a task's last split is judged
+        solved, members = int(np.sum(passed)), len(values)
+        error = by_metric.get("relative_error", by_metric.get("mae"))
+        shown = "" if error is None else f"error {short_number(finite_median(error))}, "
+        text = f"{self._split}: {shown}{solved}/{members} solved"
+        self._bar.update(self._task, description=text)
+        if not self._console.is_terminal:
+            self._console.print(f"step {step}/{self._steps}  {text}", highlight=False)
+
+
+def finite_median(values: np.ndarray) -> float:
+    """The median of the finite values; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def short_number(value: float) -> str:
+    """A number in three digits."""
+    return f"{value:.3g}"

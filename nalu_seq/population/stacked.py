@@ -1,0 +1,285 @@
+"""Many copies of one Keras model with their variables stacked along a leading member axis."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.population.mapping import map_members
+
+MOST_SEEDS = 2**20
+BuildModel = Callable[[], keras.Model]
+
+
+class Stacked:
+    """Members of one Keras model, each with its own seed, stacked along a leading axis.
+
+    Args:
+        build_model: makes a fresh, built `keras.Model` with one input and one output, the same
+            variables in the same order each time. It is called once per distinct seed, with Keras'
+            random seed set, so that a member's initial values depend on its seed alone. Or a list
+            with one for each member, where their initial values are drawn differently.
+        seeds: how many members (seeds 0, 1, ...), or each member's seed.
+        loop: write the model out for one member after another, in place of mapping it over them:
+            for layers that can't be mapped, such as convolutions. A layer of this package that
+            needs it says so by itself (`loops_over_members = True`).
+        strategy: where the variables are kept; the current one by default.
+
+    Attributes:
+        seeds: each member's seed.
+        strategy: where the variables are kept.
+        trainable_variables: stacked `keras.Variable`s `[M, ...]`, in the model's order.
+        non_trainable_variables: the same for the others.
+
+    Example:
+        >>> stacked = Stacked(build_model, seeds=50)
+        >>> y = stacked(x)  # x: [50, batch, ...]
+        >>> model = stacked.member(7)  # an ordinary keras.Model
+
+    Raises:
+        ValueError: no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built,
+            one with a layer that draws random numbers (mapped, it would silently give all members
+            the same draw: take the noise as an input).
+        NotVectorised: when called without `loop`, a `ValueError` that names a layer that can't be
+            mapped over members.
+    """
+
+    def __init__(
+        self,
+        build_model: BuildModel | Sequence[BuildModel],
+        seeds: int | Sequence[int] = 10,
+        loop: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
+        self.seeds = check_seeds(seeds)
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self._builders: list[BuildModel] = (
+            [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
+        )
+        self.model, values = _initial_values(self._builders, self.seeds)
+        layers = self.model._flatten_layers()
+        self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
+        noisy = [layer.name for layer in layers if _draws(layer)]
+        if noisy:
+            raise ValueError(
+                f"{', '.join(noisy)} draws random numbers, which would be the same for all "
+                "members: set its rate to 0, or take the noise as an input"
+            )
+        with self.strategy.scope():
+            stacked = [
+                _stack(variable, [value[i] for value in values])
+                for i, variable in enumerate(self.model.variables)
+            ]
+        position = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        self.stop_training = False
+        self.variables: list[keras.Variable] = stacked
+        self.trainable_variables = [
+            stacked[position[id(v)]] for v in self.model.trainable_variables
+        ]
+        self.non_trainable_variables = [
+            stacked[position[id(v)]] for v in self.model.non_trainable_variables
+        ]
+
+    def __len__(self) -> int:
+        """The number of members."""
+        return len(self.seeds)
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        model: keras.Model | None = None,
+        trainable: Sequence[Any] | None = None,
+        training: bool = False,
+        forward: Callable[[keras.Model, Any], Any] | None = None,
+    ) -> Any:
+        """Every member on its own inputs.
+
+        Args:
+            inputs: `[M, batch, ...]`, or a list of such for a model with several inputs.
+            model: another model on the same variables in the same order, such as one unrolled for
+                a known length; the stack's own by default.
+            trainable: values `[M, ...]` to use for the trainable variables, such as those that a
+                gradient tape watches; the current ones by default.
+            training: what the model's layers are told, and whether updates that they make to
+                non-trainable variables are kept.
+            forward: what shall be made of a member's model and inputs; its outputs by default.
+
+        Returns:
+            The model's outputs, or what `forward` gives, with a leading member axis.
+        """
+        model = model or self.model
+
+        def one_member(inputs: Any) -> Any:
+            return forward(model, inputs) if forward else model(inputs, training=training)
+
+        return self._mapped(one_member, inputs, model, trainable, keep=training)
+
+    def gradients(
+        self,
+        objective: Callable[[keras.Model, Any], tuple[Any, Any]],
+        inputs: Any,
+        model: keras.Model | None = None,
+    ) -> tuple[Any, list[Any]]:
+        """What an objective gives for each member, and its gradients, both taken within the map.
+
+        Compiled by XLA, this is the way to go: the gradient of a mapped forward pass, taken
+        outside, passes shapes from one program to the next as values, and each call compiles again.
+
+        Args:
+            objective: `(model, one member's inputs) -> (scalar, anything)`; the gradient is the
+                scalar's.
+            inputs: tensors `[M, ...]`, in any structure.
+            model: as for a call.
+
+        Returns:
+            The objective's second value with a leading member axis, and gradients `[M, ...]` of the
+            trainable variables.
+        """
+        model = model or self.model
+
+        def one_member(inputs: Any) -> tuple[Any, Any]:
+            values = [v.value for v in model.trainable_variables]
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(values)
+                total, given = objective(model, inputs)
+            gradients = tape.gradient(total, values, unconnected_gradients="zero")
+            return given, [tf.convert_to_tensor(g) for g in gradients]
+
+        return self._mapped(one_member, inputs, model, keep=True)
+
+    def _mapped(
+        self,
+        one_member: Callable[[Any], Any],
+        inputs: Any,
+        model: keras.Model,
+        trainable: Sequence[Any] | None = None,
+        keep: bool = False,
+    ) -> Any:
+        """A function of one member's inputs for all, the model's variables being its own."""
+        trainable = trainable or [v.value for v in self.trainable_variables]
+        others = [v.value for v in self.non_trainable_variables]
+        templates = [*model.trainable_variables, *model.non_trainable_variables]
+
+        def scoped(args: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+            values, other_values, x = args
+            mapping = list(zip(templates, [*values, *other_values], strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                made = one_member(x)
+                updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
+            return made, updated
+
+        stacked = (list(trainable), others, inputs)
+        made, updated = map_members(scoped, stacked, model._flatten_layers(), self.loop)
+        if keep:
+            for variable, value in zip(self.non_trainable_variables, updated, strict=True):
+                variable.assign(value)
+        return made
+
+    def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
+        """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
+        templates = self.model.variables
+
+        def one_member(values: list[Any]) -> dict[str, Any]:
+            mapping = list(zip(templates, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return of(self.model)
+
+        stacked = [v.value for v in self.variables]
+        return map_members(one_member, stacked, (), loop=False)
+
+    def redraw(self, index: int, seed: int) -> None:
+        """Give a member initial values anew, as if its seed were another."""
+        with _seeded(seed):
+            model = self._builders[index]()
+        for variable, fresh in zip(self.variables, model.variables, strict=True):
+            self.assign(variable, index, fresh.value)
+
+    def assign(self, variable: keras.Variable, index: int, value: Any) -> None:
+        """Set one member's part of a stacked variable."""
+        value = tf.cast(value, variable.dtype)
+        variable.assign(tf.tensor_scatter_nd_update(variable.value, [[index]], value[None]))
+
+    def member(self, index: int) -> keras.Model:
+        """Member `index` as an ordinary Keras model with its current values."""
+        model = self._builders[index]()
+        for variable, stacked in zip(model.variables, self.variables, strict=True):
+            variable.assign(stacked.value[index])
+        return model
+
+
+def check_seeds(seeds: Any) -> list[int]:
+    """The list of seeds that a number or a list means.
+
+    Raises:
+        ValueError: neither, or no seed, or one outside 0 .. 2^32 - 1.
+    """
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds > MOST_SEEDS:
+            raise ValueError(f"seeds={seeds} is more than {MOST_SEEDS}, the most at once")
+        listed = list(range(seeds))
+    elif isinstance(seeds, Sequence) and not isinstance(seeds, str):
+        listed = list(seeds)
+    else:
+        raise ValueError(f"seeds must be a number or a list of numbers, not {seeds!r}")
+    if not listed:
+        raise ValueError(f"seeds={seeds!r} leaves no member: give a number above 0 or a list")
+    for seed in listed:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"a seed must be an integer from 0 to 2^32 - 1, not {seed!r}")
+    return listed
+
+
+def _initial_values(
+    builders: Sequence[BuildModel], seeds: Sequence[int]
+) -> tuple[keras.Model, list[list[np.ndarray]]]:
+    """One model as the template, and the initial value of each of its variables for each member."""
+    template, made = None, {}
+    members = list(zip(builders, seeds, strict=True))
+    for build_model, seed in dict.fromkeys(members):
+        with _seeded(seed):
+            model = build_model()
+        if not model.built:
+            raise ValueError("build_model must return a built model: give it a keras.Input")
+        made[build_model, seed] = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
+        template = template or model
+    assert template is not None
+    return template, [made[member] for member in members]
+
+
+def _draws(layer: keras.layers.Layer) -> bool:
+    """Whether a Keras layer draws random numbers in training."""
+    amounts = ("rate", "stddev", "dropout", "recurrent_dropout")
+    seeded = getattr(layer, "seed_generator", None) is not None
+    return seeded and any(getattr(layer, amount, 0) for amount in amounts)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable:
+    noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
+    stacked = keras.Variable(
+        np.stack(values),
+        trainable=variable.trainable,
+        dtype=variable.dtype,
+        name=variable.path.replace("/", "_"),
+        # Replicas make the same update; what layers note of their inputs differs between them.
+        aggregation="mean" if noted else "only_first_replica",
+    )
+    # Constraints of units are elementwise, so that they mean the same on a stack.
+    stacked.constraint = variable.constraint
+    return stacked

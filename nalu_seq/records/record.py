@@ -1,0 +1,123 @@
+"""metrics.csv, the record of a run: one row a measurement of a member."""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nalu_seq.errors import BadInput
+from nalu_seq.records.files import replace
+
+COLUMNS = ("step", "case", "seed", "split", "metric", "value")
+
+
+class Measurement(NamedTuple):
+    """One metric on one split, for every member.
+
+    Attributes:
+        split: where.
+        metric: what.
+        values: `[M]`.
+    """
+
+    split: str
+    metric: str
+    values: np.ndarray
+
+
+class Row(NamedTuple):
+    """One row of metrics.csv."""
+
+    step: int
+    case: str
+    seed: int
+    split: str
+    metric: str
+    value: float
+
+
+class Record:
+    """Appends measurements to metrics.csv; a hook of the loop.
+
+    Each step's rows are written in one piece and synced before the checkpoint of that step, which
+    keeps a `mark` of how far the record had come. So rows that a crash tore or that a resumed
+    training makes again are told from those that have to stay, and any change to these is seen.
+
+    Args:
+        path: the file; made with its header if missing.
+        cases: each member's case, by name.
+        seeds: each member's seed.
+    """
+
+    def __init__(self, path: Path, cases: Sequence[str], seeds: Sequence[int]) -> None:
+        self.path = path
+        self._members = list(zip(cases, seeds, strict=True))
+        if not path.exists():
+            replace(path, ",".join(COLUMNS) + "\n")
+        with path.open("rb") as file:
+            self._digest = hashlib.file_digest(file, "sha256")
+            self._length = file.tell()
+
+    def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
+        """Append the rows of a step."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for split, metric, values in measurements:
+            for (case, seed), value in zip(self._members, values, strict=True):
+                # Nine digits give a float32 back exactly.
+                writer.writerow((step, case, seed, split, metric, f"{value:.9g}"))
+        rows = text.getvalue().encode()
+        with self.path.open("ab") as file:
+            file.write(rows)
+            file.flush()
+            os.fsync(file.fileno())
+        self._length += len(rows)
+        self._digest.update(rows)
+
+    def has(self, step: int) -> bool:
+        """Whether there are rows of a step."""
+        return any(row.step == step for row in read_record(self.path))
+
+    def mark(self) -> dict[str, Any]:
+        """How far the record has come: its bytes and their checksum."""
+        return {"bytes": self._length, "sha256": self._digest.hexdigest()}
+
+    def holds(self, mark: Any) -> bool:
+        """Whether all that stood in it at a mark still does; not if that is none of ours."""
+        match mark:
+            case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= self._length:
+                with self.path.open("rb") as file:
+                    return hashlib.sha256(file.read(length)).hexdigest() == checksum
+        return False
+
+    def cut(self, mark: Mapping[str, Any]) -> None:
+        """Drop what came after a mark: a resumed training makes it again."""
+        with self.path.open("r+b") as file:
+            self._length, self._digest = mark["bytes"], hashlib.sha256(file.read(mark["bytes"]))
+            file.truncate(self._length)
+            os.fsync(file.fileno())
+
+
+def read_record(path: Path) -> list[Row]:
+    """The rows of a metrics.csv.
+
+    Raises:
+        BadInput: there is a row that is none of ours.
+    """
+    with path.open() as file:
+        reader = csv.DictReader(file)
+        try:
+            return [
+                Row(
+                    int(r["step"]), r["case"], int(r["seed"]), r["split"], r["metric"],
+                    float(r["value"]),
+                )
+                for r in reader
+            ]  # fmt: skip
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise BadInput(f"{path}: line {reader.line_num} is no row of ours") from error

@@ -1,0 +1,262 @@
+"""A benchmark's outcomes beside published ones, and which differences are more than noise."""
+
+from collections.abc import Iterator, Sequence
+from math import exp, isfinite, log, nan
+from typing import NamedTuple
+
+from nalu_seq.evaluation.intervals import Estimate, ratio
+from nalu_seq.reports.published import ALL, Fact, Match, facts_of, matches
+from nalu_seq.reports.summaries import (
+    Run,
+    case_labels,
+    label_keys,
+    labels,
+    setting_keys,
+    solved_at_mean,
+    solved_at_median,
+    sparsity_error,
+    success_rate,
+)
+from nalu_seq.reports.tables import (
+    Cell,
+    Row,
+    Table,
+    describe,
+    estimate_facts,
+    number,
+    steps,
+    without_same,
+)
+
+MARK_NOTE = (
+    "ours and theirs: [95 % interval]. Success: ours − theirs in percentage points (Newcombe); "
+    "means: ours / theirs (MOVER); medians without an interval are not judged. *: the interval "
+    "excludes no difference."
+)
+SOLVED_AT_NOTE = (
+    "Our mean of solved at is that of their code here (the variance held at the values' own)."
+)
+RECALLED_NOTE = "recalled: from memory, not confirmed against the paper."
+TRASK_NOTE = (
+    "Table 1 is the error relative to that of a randomly initialised model, in % (100: no better); "
+    "a summary has no such error of ours, so nothing is compared."
+)
+QUANTITIES = {
+    "success_rate": "success",
+    "solved_at_median": "solved at: median",
+    "solved_at_mean": "solved at: mean",
+    "sparsity_error_mean": "sparsity error",
+    "error_relative_to_random_init": "relative error",
+}
+# What fewer steps alone bring about: the sign of ours against theirs.
+OF_FEWER_STEPS = {"success": -1, "solved at: mean": -1, "sparsity error": 1}
+
+
+class Compared(NamedTuple):
+    """One figure of ours beside the published one.
+
+    Attributes:
+        run: ours.
+        case: its case, or ALL of them.
+        split: where it was measured.
+        match: what the paper calls it.
+        fact: what the paper has.
+        ours: the same of ours; None if there is none.
+        contrast: the difference of rates or the ratio of means, or of medians, which has no
+            interval; None if it can't be told.
+    """
+
+    run: Run
+    case: str
+    split: str
+    match: Match
+    fact: Fact
+    ours: Estimate | None
+    contrast: Estimate | None
+
+    @property
+    def quantity(self) -> str:
+        """What is compared."""
+        return QUANTITIES[_metric(self.fact)]
+
+    @property
+    def judged(self) -> bool:
+        """Whether the difference has an interval."""
+        return self.contrast is not None and isfinite(self.contrast.low)
+
+    @property
+    def side(self) -> int:
+        """On which side of no difference the whole interval is; 0 if it holds it."""
+        if not self.judged:
+            return 0
+        assert self.contrast is not None
+        same = 0.0 if self.quantity == "success" else 1.0
+        return (self.contrast.low > same) - (self.contrast.high < same)
+
+    @property
+    def shorter(self) -> bool:
+        """Whether ours made fewer iterations."""
+        return self.match.steps is not None and self.run.summary["steps"] < self.match.steps
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the difference is one that fewer iterations alone bring about."""
+        return self.shorter and self.side != 0 and self.side == OF_FEWER_STEPS[self.quantity]
+
+
+def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) -> list[Table]:
+    """A table for each published table or figure that runs of a protocol correspond to."""
+    title = f"{describe(runs, groups)} beside {source}"
+    found: dict[str, list[Compared]] = {}
+    for compared in _compare(runs, source) if all(run.judged for run in runs) else ():
+        found.setdefault(compared.fact.table, []).append(compared)
+    if not found:
+        return [Table(title, [], [], [], ["published: none at hand"])]
+    return [_table(f"{title}, {table}", runs, found[table]) for table in found]
+
+
+def difference(a: Estimate, b: Estimate) -> Estimate:
+    """The difference of two rates as `newcombe`'s, from their intervals alone.
+
+    It is the logarithm of the ratio of their exponentials: both are MOVER's.
+    """
+    of_exp = ratio(Estimate(*map(exp, a)), Estimate(*map(exp, b)))
+    return Estimate(*map(log, of_exp))
+
+
+def _compare(runs: Sequence[Run], source: str) -> Iterator[Compared]:
+    for run in runs:
+        for case in [*run.cases, ALL]:
+            for split in run.members[0][run.metric]:
+                for match in matches(source, run, case, split):
+                    for fact in facts_of(source, match):
+                        if _metric(fact) in QUANTITIES:
+                            yield _compared(run, case, split, match, fact)
+
+
+def _compared(run: Run, case: str, split: str, match: Match, fact: Fact) -> Compared:
+    members = run.of_case(None if case == ALL else case)
+    ours: Estimate | None = None
+    if split in run.judged:
+        if _metric(fact) == "success_rate":
+            ours = success_rate(members, split)
+        elif fact.metric == "solved_at_mean":
+            ours = solved_at_mean(members, split, hold_variance=True)
+        elif fact.metric == "solved_at_median":
+            ours = solved_at_median(members, split)
+        elif fact.metric == "sparsity_error_mean":
+            ours = sparsity_error(members, split)
+    return Compared(run, case, split, match, fact, ours, _contrast(fact, ours))
+
+
+def _contrast(fact: Fact, ours: Estimate | None) -> Estimate | None:
+    theirs = fact.estimate
+    if ours is not None and fact.metric == "solved_at_median":
+        return Estimate(ours.value / fact.value, nan, nan)
+    if ours is None or theirs is None or not all(isfinite(x) for x in (*ours, *theirs)):
+        return None
+    if _metric(fact) == "success_rate":
+        return difference(ours, theirs)
+    # A mean whose interval reaches 0 has no ratio.
+    return ratio(ours, theirs) if min(*ours, *theirs) > 0 else None
+
+
+def _metric(fact: Fact) -> str:
+    """`success_rate` for `success_rate(mse<1e-5)`."""
+    return fact.metric.partition("(")[0]
+
+
+def _table(title: str, runs: Sequence[Run], compared: Sequence[Compared]) -> Table:
+    # The published name tells what the hidden layer is.
+    keys = [key for key in label_keys(runs) if key != "encoder.unit"]
+    settings = setting_keys(c.case for c in compared)
+    rows = [
+        Row(
+            [
+                *labels(c.run, keys),
+                *case_labels(c.case, settings),
+                c.split,
+                c.fact.model,
+                c.quantity,
+            ],
+            [_ours(c), _theirs(c), _told(c)],
+        )
+        for c in compared
+    ]
+    named = [*keys, "case", *settings, "split", "published as", "figure"]
+    table = Table(title, named, ["ours", "theirs", "difference"], rows, _notes(compared))
+    return without_same(table)
+
+
+def _ours(c: Compared) -> Cell:
+    return Cell("-") if c.ours is None else _shown(c.quantity, c.ours)
+
+
+def _theirs(c: Compared) -> Cell:
+    estimate = c.fact.estimate
+    recalled = {"recalled": c.fact.recalled}
+    if estimate is None:
+        shown = steps if c.quantity.startswith("solved at") else "{:g}".format
+        text = f"{shown(c.fact.value)}{' (recalled)' if c.fact.recalled else ''}"
+        return Cell(text, {"value": c.fact.value, **recalled})
+    cell = _shown(c.quantity, estimate)
+    return Cell(cell.text, {**cell.facts, **recalled})
+
+
+def _shown(quantity: str, estimate: Estimate) -> Cell:
+    if quantity == "success":
+        figures = [f"{100 * x:.0f}" for x in estimate]
+        figures[0] += " %"
+    else:
+        figures = [(steps if quantity.startswith("solved at") else number)(x) for x in estimate]
+    if quantity == "solved at: median":
+        return Cell(figures[0], estimate_facts(estimate))
+    limits = f"[{figures[1]}, {figures[2]}]" if isfinite(estimate.low) else "[one]"
+    return Cell(f"{figures[0]} {limits}", estimate_facts(estimate))
+
+
+def _told(c: Compared) -> Cell:
+    if c.contrast is None:
+        return Cell("-")
+    marked = c.side != 0 and not c.held_back
+    if c.quantity == "success":
+        value, low, high = (f"{100 * x:+.0f}".replace("-", "−") for x in c.contrast)
+    else:
+        value, low, high = (number(x) if x < 100 else f"{x:.0f}" for x in c.contrast)
+        value = f"×{value}"
+    if not c.judged:
+        return Cell(value, {**estimate_facts(c.contrast), "kind": "ratio", "marked": 0})
+    text = f"{value}{'*' if marked else ''} [{low}, {high}]"
+    kind = "difference" if c.quantity == "success" else "ratio"
+    return Cell(text, {**estimate_facts(c.contrast), "kind": kind, "marked": int(marked)})
+
+
+def _notes(compared: Sequence[Compared]) -> list[str]:
+    judged = [c for c in compared if c.judged]
+    held = [c for c in judged if c.held_back]
+    marked = sum(c.side != 0 for c in judged) - len(held)
+    n = len(judged) - len(held)
+    notes = [MARK_NOTE] if judged else []
+    if any(c.quantity == "solved at: mean" for c in judged):
+        notes.append(SOLVED_AT_NOTE)
+    notes += _iterations(compared)
+    if held:
+        notes.append(
+            f"{len(held)} more not marked: ours made fewer iterations, which alone lowers success "
+            "and solved at and raises the sparsity error."
+        )
+    notes += [RECALLED_NOTE] if any(c.fact.recalled for c in compared) else []
+    notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in compared) else []
+    notes.append(
+        f"{n} compared, {marked} marked; chance alone would mark about {0.05 * n:.1f} (5 %)."
+    )
+    return notes
+
+
+def _iterations(compared: Sequence[Compared]) -> list[str]:
+    differing = dict.fromkeys(
+        (c.run.summary["steps"], c.match.steps)
+        for c in compared
+        if c.match.steps not in (None, c.run.summary["steps"])
+    )
+    return [f"Iterations: ours {steps(a)}, theirs {steps(b or 0)}." for a, b in differing]

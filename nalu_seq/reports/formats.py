@@ -1,0 +1,189 @@
+"""Tables as text for a terminal, Markdown, LaTeX, CSV and HTML."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+from textwrap import fill
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from nalu_seq.reports.tables import Table
+
+WIDTH = 100  # of text where there is no terminal
+_TEX = {
+    "×": r"$\times$",
+    "−": "$-$",
+    "→": r"$\to$",
+    "∞": r"$\infty$",
+    **{c: rf"\{c}" for c in "&%$#_{}"},
+}
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>nalu_seq: report</title><style>
+body {{ font: 15px/1.4 sans-serif; margin: 2em; }}
+table {{ border-collapse: collapse; margin: 0.5em 0; font-variant-numeric: tabular-nums; }}
+caption {{ text-align: left; font-weight: bold; padding-bottom: 0.4em; }}
+th, td {{ text-align: left; padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid #ddd; }}
+p {{ color: #555; max-width: 60em; }}
+</style></head><body>
+{body}
+</body></html>"""
+
+
+def text(tables: Sequence[Table]) -> str:
+    """For a terminal, as wide as it is."""
+    told = Console()
+    width = told.width if told.is_terminal else WIDTH
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=told.is_terminal, no_color=told.no_color
+    )
+    for table in tables:
+        if table.title:
+            console.print(Text(table.title, style="bold"))
+        if table.rows:
+            console.print(_rich(table, width))
+        for note in table.notes:
+            console.print(Text(note, style="dim"))
+        console.print()
+    return out.getvalue().rstrip("\n")
+
+
+def markdown(tables: Sequence[Table], notes: bool = True) -> str:
+    """Markdown, with the notes or without."""
+    return "\n\n".join(_markdown(table, notes) for table in tables)
+
+
+def latex(tables: Sequence[Table]) -> str:
+    """LaTeX, for the package booktabs."""
+    return "\n\n".join(_latex(table) for table in tables)
+
+
+def tidy_csv(tables: Sequence[Table]) -> str:
+    """One row a cell, its figures as numbers."""
+    rows = []
+    for table in tables:
+        for row in table.rows:
+            named = {"table": table.title, **dict(zip(table.labels, row.labels, strict=True))}
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                if cell.facts:
+                    rows.append({**named, "column": column, **cell.facts})
+    labels = dict.fromkeys(label for table in tables for label in table.labels)
+    facts = dict.fromkeys(f for t in tables for r in t.rows for c in r.cells for f in c.facts)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["table", *labels, "column", *facts], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
+def page(tables: Sequence[Table]) -> str:
+    """One HTML page that needs no other file."""
+    return _PAGE.format(body="\n".join(_html(table) for table in tables))
+
+
+FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
+    "text": text,
+    "md": markdown,
+    "tex": latex,
+    "csv": tidy_csv,
+    "html": page,
+}
+
+
+def _rich(table: Table, width: int) -> RichTable:
+    columns = [list(column) for column in zip(*table.texts(), strict=True)]
+    labels = len(table.labels)
+    gap = 2 if _width(columns, 2) <= width else 1
+    if gap == 1:
+        for column in columns[:labels]:
+            column[0] = column[0].replace(".", ".\n")
+    # What does not fit has its intervals below the figures, the widest columns first.
+    for i in sorted(range(labels, len(columns)), key=lambda i: -_width(columns[i : i + 1], 0)):
+        if _width(columns, gap) > width:
+            columns[i] = [
+                columns[i][0].replace(",", ",\n").replace(" ", "\n"),
+                *map(_broken, columns[i][1:]),
+            ]
+    made = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
+    for i, (name, *cells) in enumerate(columns):
+        wide = max(1, *map(_longest, cells))
+        header = "\n".join(fill(x, wide, break_long_words=False) for x in name.split("\n"))
+        made.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
+    for row in zip(*(column[1:] for column in columns), strict=True):
+        made.add_row(*map(Text, row))
+    return made
+
+
+def _width(columns: Sequence[Sequence[str]], gap: int) -> int:
+    """How wide columns are, their headers broken into words."""
+    widths = [max(map(_longest, [*name.split(), *cells, ""])) for name, *cells in columns]
+    return sum(widths) + gap * (len(columns) - 1)
+
+
+def _longest(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
+
+
+def _broken(cell: str) -> str:
+    """What follows an interval, or else the interval, on a line of its own."""
+    if "], " in cell:
+        return cell.replace("], ", "]\n")
+    figure, bracket, interval = cell.partition(" [")
+    return f"{figure}\n[{interval.replace(', ', ',', 1)}" if bracket else cell
+
+
+def _markdown(table: Table, notes: bool) -> str:
+    blocks = [f"**{table.title}**"] if table.title else []
+    if table.rows:
+        header, *body = table.texts()
+        lines = [header, ["---"] * len(header), *body]
+        blocks.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    return "\n\n".join([*blocks, *(table.notes if notes else [])])
+
+
+def _latex(table: Table) -> str:
+    notes = [f"% {note}" for note in (table.title, *table.notes) if note]
+    if not table.rows:
+        return "\n".join(notes)
+    header, *body = ([_escaped(cell) for cell in line] for line in table.texts())
+    columns = "l" * len(table.labels) + "r" * len(table.columns)
+    rows = [" & ".join(line) + r" \\" for line in body]
+    return "\n".join(
+        [
+            *notes,
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(header) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _escaped(cell: str) -> str:
+    # A bracket at the start of a row would be taken for an argument of the line break before it.
+    found = re.sub("|".join(map(re.escape, _TEX)), lambda m: _TEX[m[0]], cell)
+    return f"{{{found}}}" if found.startswith("[") else found
+
+
+def _html(table: Table) -> str:
+    parts = []
+    if table.rows:
+        header, *body = table.texts()
+        lines = [_line("th", header), *(_line("td", line) for line in body)]
+        caption = f"<caption>{html.escape(table.title)}</caption>"
+        parts.append("\n".join(["<table>", caption, *lines, "</table>"]))
+    elif table.title:
+        parts.append(f"<h4>{html.escape(table.title)}</h4>")
+    return "\n".join([*parts, *(f"<p>{html.escape(note)}</p>" for note in table.notes)])
+
+
+def _line(tag: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"

@@ -1,0 +1,117 @@
+"""Every two rows of a benchmark against each other, failed runs counted: `--pairs`."""
+
+import itertools
+from collections.abc import Sequence
+from math import isinf
+
+from nalu_seq.evaluation.intervals import newcombe
+from nalu_seq.evaluation.survival import newcombe_power, probability_better, restarts, seeds_needed
+from nalu_seq.reports.summaries import Run, label_keys, labels, success_rate
+from nalu_seq.reports.tables import (
+    Cell,
+    Row,
+    Table,
+    describe,
+    estimate_facts,
+    is_benchmark,
+    rate_cell,
+    steps,
+    without_same,
+)
+
+POWER = 0.8
+MOST_SEEDS = 1000
+PAIRS_NOTE = (
+    "A first: how likely A solves it before B on the same case and seed, ties half, never last "
+    "[95 %, Wilson]. A − B: success in percentage points [95 %, Newcombe]. Seeds needed: of each, "
+    "to tell such rates apart with power 80 %. All cases together."
+)
+RESTARTS_NOTE = (
+    "Steps until a first solution if a run that has none by the cutoff is given up and a new seed "
+    "begun [95 %, bootstrap]; optimistic where few solved it."
+)
+
+
+def pairs(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> list[Table]:
+    """Tables of all pairs and of restarts; none for runs that tell of no members."""
+    title = describe(runs, groups)
+    if not is_benchmark(runs):
+        return [Table(f"{title}: pairs", [], [], [], ["these runs tell of no members or cases"])]
+    keys = label_keys(runs)
+    named = [" ".join(filter(None, line)) for line in _own(runs, keys)]
+    rows = [
+        Row([named[i], named[j]], _pair(runs[i], runs[j]))
+        for i, j in itertools.combinations(range(len(runs)), 2)
+    ]
+    columns = ["A first", "A − B", "seeds needed"]
+    note = f"{PAIRS_NOTE} Judged by {runs[0].judged[-1]}."
+    paired = [Table(f"{title}: pairs", ["A", "B"], columns, rows, [note])] if rows else []
+    return [*paired, _restarts(runs, keys, title)]
+
+
+def _own(runs: Sequence[Run], keys: Sequence[str]) -> list[list[str]]:
+    """What sets each run apart."""
+    table = without_same(Table("", list(keys), [], [Row(labels(r, keys), []) for r in runs], []))
+    return [row.labels for row in table.rows]
+
+
+def _pair(a: Run, b: Run) -> list[Cell]:
+    split = a.judged[-1]
+    first, second = ({(m["case"], m["seed"]): m["solved_at"][split] for m in r.members}
+                     for r in (a, b))  # fmt: skip
+    shared = [member for member in first if member in second]
+    better = Cell("-")
+    if shared:
+        found = probability_better([first[m] for m in shared], [second[m] for m in shared])
+        text = f"{100 * found.value:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+        better = Cell(text, {**estimate_facts(found), "n": len(shared)})
+    (solved_a, n_a), (solved_b, n_b) = (_counts(run, split) for run in (a, b))
+    gap = newcombe(solved_a, n_a, solved_b, n_b)
+    told = " [{:+.0f}, {:+.0f}]".join(["{:+.0f}", ""]).format(*(100 * x for x in gap))
+    seeds = _seeds(solved_a / n_a, solved_b / n_b)
+    return [better, Cell(told.replace("-", "−"), estimate_facts(gap)), seeds]
+
+
+def _counts(run: Run, split: str) -> tuple[int, int]:
+    return sum(m["solved"][split] for m in run.members), len(run.members)
+
+
+def _seeds(rate_a: float, rate_b: float) -> Cell:
+    if rate_a == rate_b:
+        return Cell("-")
+    # Asked first, for `seeds_needed` tries every number of seeds.
+    if newcombe_power(rate_a, rate_b, MOST_SEEDS) < POWER:
+        return Cell(f"> {MOST_SEEDS}")
+    n = seeds_needed(rate_a, rate_b, POWER)
+    return Cell(str(n), {"value": n})
+
+
+def _restarts(runs: Sequence[Run], keys: Sequence[str], title: str) -> Table:
+    rows = []
+    for run in runs:
+        split = run.judged[-1]
+        for case in run.cases:
+            members = run.of_case(case)
+            found = restarts([m["solved_at"][split] for m in members], run.summary["steps"])
+            facts = {"value": found.expected, "low": found.low, "high": found.high}
+            cells = [
+                rate_cell(success_rate(members, split), len(members)),
+                _steps(found.cutoff, {"value": found.cutoff}, found.expected),
+                Cell(
+                    f"{_limit(found.expected)} [{_limit(found.low)}, {_limit(found.high)}]",
+                    {name: None if isinf(value) else value for name, value in facts.items()},
+                ),
+            ]
+            rows.append(Row([*labels(run, keys), case], cells))
+    columns = ["solved", "cutoff", "steps to a solution"]
+    return without_same(
+        Table(f"{title}: with restarts", [*keys, "case"], columns, rows, [RESTARTS_NOTE])
+    )
+
+
+def _steps(cutoff: float, facts: dict[str, float], expected: float) -> Cell:
+    return Cell("-") if isinf(expected) else Cell(steps(cutoff), facts)
+
+
+def _limit(value: float) -> str:
+    return "∞" if isinf(value) else steps(value)

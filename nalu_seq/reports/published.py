@@ -1,0 +1,340 @@
+"""What has been published, as data, and which of it a run of ours corresponds to."""
+
+import csv
+import functools
+import importlib.resources
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from nalu_seq.errors import BadInput
+from nalu_seq.evaluation.intervals import Estimate, wilson
+from nalu_seq.reports.summaries import Run, case_settings, task_case
+
+# (encoder.unit, unit) -> model
+MADSEN_MODELS = {
+    ("nau", "nmu"): "NMU",
+    ("nau", "nau"): "NAU",
+    ("nac", "nac"): "NAC+",
+    ("nac", "nac_mul"): "NAC*",
+    ("nac", "nac_mul_sigmoid"): "NAC*,sigma",
+    ("nau", "nac_mul_nmu"): "NAC*,NMU",
+    ("nalu", "nalu"): "NALU",
+    ("linear", "linear"): "Linear",
+    ("relu", "linear"): "ReLU",
+    ("relu6", "linear"): "ReLU6",
+    ("gated_nau_nmu", "gated_nau_nmu"): "Gated NAU/NMU",
+}
+MADSEN_LONG = "Table long (App. C) = function_task_static_all"
+MADSEN_WEIGHTS = {"NMU": 10.0, "NAC*,NMU": 10.0, "NAU": 0.01, "Gated NAU/NMU": 10.0}
+# trained -> tested
+MADSEN_RANGES = {
+    "U[-2,-1]": [[-6, -2]],
+    "U[-2,2]": [[-6, -2], [2, 6]],
+    "U[0,1]": [[1, 5]],
+    "U[0.1,0.2]": [[0.2, 2]],
+    "U[1,2]": [[2, 6]],
+    "U[1.1,1.2]": [[1.2, 6]],
+    "U[10,20]": [[20, 40]],
+}
+# our key -> the figure that varies it, what it calls it, its value elsewhere
+MADSEN_FIGURES: dict[str, tuple[str, str, Any]] = {
+    "task.inputs": ("Fig. input size", "input_size", 100.0),
+    "task.overlap": ("Fig. overlap", "overlap_ratio", 0.5),
+    "task.subset": ("Fig. subset", "subset_ratio", 0.25),
+    "encoder.units": ("Fig. hidden size", "hidden_size", 2.0),
+    "penalty.sparsity.weight": ("Fig. lambda ({op})", "lambda_hat", None),
+    "task.ranges": ("Fig. range", "range", "U[1,2]"),
+}
+MADSEN_MNIST = {
+    "mnist_product": {
+        "nmu": "NMU",
+        "nac_mul": "NAC*",
+        "nac_mul_sigmoid": "NAC*,sigma",
+        "nac_mul_nmu": "NAC*,NMU",
+        "nalu": "NALU",
+    },
+    "mnist_sum": {"nau": "NAU", "nac": "NAC+", "nalu": "NALU"},
+}
+# by task: the operation, the figure with R_z, the one without, the iterations of 1,000 epochs
+MADSEN_MNIST_FIGURES = {
+    "mnist_product": (
+        "cumprod",
+        "Fig. sequential MNIST product (with R_z)",
+        "Fig. seq. MNIST product, no R_z",
+        387_000,
+    ),
+    "mnist_sum": (
+        "cumsum",
+        "Fig. seq. MNIST sum (NAU with R_z)",
+        "Fig. seq. MNIST sum, NAU without R_z",
+        86_000,
+    ),
+}
+CELLS = ("unit_cell", "product_cell")
+INALU_MODELS = {
+    "nalu": ("nalu__paperm", "nalu__paperv"),
+    "inalu_shared": ("nalui1",),
+    "inalu": ("nalui2",),
+}
+INALU_STEPS = 100_000  # 100 epochs of 1,000 batches
+TRASK_MODELS = {("relu6", "linear"): "Relu6", ("linear", "linear"): "None"} | {
+    (name, name): name.upper() for name in ("nac", "nalu")
+}
+TRASK_OPERATIONS = {
+    "add": "a+b",
+    "sub": "a-b",
+    "mul": "a*b",
+    "div": "a/b",
+    "square": "a^2",
+    "root": "sqrt(a)",
+}
+ALL = "all"  # of a run's cases together
+
+
+class Fact(NamedTuple):
+    """A published figure; `low` and `high` are None where no interval is at hand."""
+
+    source: str
+    table: str
+    task: str
+    op: str
+    model: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    where: str
+
+    @property
+    def recalled(self) -> bool:
+        """Whether it was never checked against the paper."""
+        return "UNCONFIRMED" in self.where
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """It with its interval: the published one, or Wilson's where it tells of `(10/70)`."""
+        if self.low is not None and self.high is not None:
+            # Read off a figure's coordinates, limits may miss the value by rounding.
+            return Estimate(self.value, min(self.low, self.value), max(self.high, self.value))
+        counts = re.search(r"\((\d+)/(\d+)\)", self.where)
+        if counts is None:
+            return None
+        solved, n = int(counts[1]), int(counts[2])
+        return Estimate(solved / n, *wilson(solved, n))
+
+
+class Match(NamedTuple):
+    """What a run's split is called in a paper.
+
+    Attributes:
+        table: the paper's table or figure.
+        place: the row's task, or of an ablation `input_size=4`.
+        op: the operation.
+        models: the model; several are the same one under several names.
+        steps: how many iterations the paper made.
+    """
+
+    table: str
+    place: str
+    op: str
+    models: tuple[str, ...]
+    steps: int | None
+
+
+@functools.cache
+def facts() -> tuple[Fact, ...]:
+    """All published figures."""
+    file = importlib.resources.files("nalu_seq.reports") / "published.csv"
+    with file.open(encoding="utf-8") as lines:
+        return tuple(_fact(line) for line in csv.DictReader(lines))
+
+
+def check_source(source: str) -> None:
+    """Make sure that a source is known.
+
+    Raises:
+        BadInput: it is not; names those that are.
+    """
+    known = sorted({fact.source for fact in facts()})
+    if source not in known:
+        raise BadInput(f"--published {source}: no such source; valid: {', '.join(known)}")
+
+
+def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
+    """What a source calls a split of a run's case; `ALL` is its cases together."""
+    finders = {
+        "Madsen2020": (_madsen, _madsen_mnist),
+        "iNALU2020": (_inalu,),
+        "Trask2018": (_trask,),
+    }
+    return [match for find in finders.get(source, ()) for match in find(run, case, split)]
+
+
+def facts_of(source: str, match: Match) -> list[Fact]:
+    """The figures that a source has there, one a metric and model; same figures once."""
+    found: dict[tuple[str, float, float | None], Fact] = {}
+    for model in match.models:
+        for fact in _index().get((source, match.table, match.op, model, match.place), []):
+            same = (fact.metric, fact.value, fact.low)
+            names = f"{found[same].model}, {model}" if same in found else model
+            found[same] = fact._replace(model=names)
+    return list(found.values())
+
+
+@functools.cache
+def _index() -> Mapping[tuple[str, ...], list[Fact]]:
+    index: dict[tuple[str, ...], list[Fact]] = {}
+    for fact in facts():
+        key = (fact.source, fact.table, fact.op, fact.model, _place(fact.task))
+        index.setdefault(key, []).append(fact)
+    return index
+
+
+def _fact(line: Mapping[str, str]) -> Fact:
+    low, high = (float(line[k]) if line[k] else None for k in ("ci_low", "ci_high"))
+    # What is too large for a paper's table, `>999`, is not known.
+    value = math.inf if line["value"].startswith(">") else float(line["value"])
+    words = (line[k] for k in ("source", "table", "task", "op", "model", "metric"))
+    source, table, task, op, model, metric = words
+    return Fact(
+        source, table, task, op, model, metric,
+        value, low, high, line["unit"], line["where"],
+    )  # fmt: skip
+
+
+def _place(task: str) -> str:
+    """A row's task, or of an ablation what it varies and to which value."""
+    name, _, value = task.rpartition("; ")[2].partition("=")
+    return _point(name, value) if "; " in task else task
+
+
+def _point(name: str, value: Any) -> str:
+    """`input_size=4`, however the value is written."""
+    try:
+        return f"{name}={float(value):g}"
+    except ValueError:
+        return f"{name}={value}"
+
+
+def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Their benchmark, or the one of its ablations that a run's settings belong to."""
+    model = MADSEN_MODELS.get(_units(run))
+    nested, exact = (run.value(key) for key in ("task.nested", "task.threshold"))
+    of_theirs = run.summary["task"] == "arithmetic" and split == "extrapolation"
+    # The benchmark with 4 nested inputs and the corrected threshold are not those of the tables.
+    if not of_theirs or model is None or nested is True or exact == "exact" or case == ALL:
+        return
+    if _tested(run, case) != MADSEN_RANGES.get(task_case(case)):
+        return
+    op = {"square": "squared"}.get(
+        str(run.value("task.operation")), str(run.value("task.operation"))
+    )
+    values = {key: _madsen_value(run, case, key) for key in MADSEN_FIGURES}
+    usual = {key: default for key, (_, _, default) in MADSEN_FIGURES.items()}
+    usual["penalty.sparsity.weight"] = MADSEN_WEIGHTS.get(model, 0.0)
+    keys = [key for key in MADSEN_FIGURES if values[key] != usual[key]]
+    # A point of an ablation that happens to have the usual value is compared with that ablation.
+    keys = keys or [key for key in MADSEN_FIGURES if _varied(run, case, key)]
+    if not keys:
+        named = "Gated NAU/NMU (2 layers)" if model.startswith("Gated") else model
+        place = "arithmetic datasets, 100 seeds"
+        yield Match(MADSEN_LONG, place, op, (named,), 5_000_000)
+    elif len(keys) == 1:
+        table, name, _ = MADSEN_FIGURES[keys[0]]
+        place = _point(name, values[keys[0]])
+        steps = _madsen_steps(float(values["task.inputs"]))
+        yield Match(table.format(op=op), place, op, (model,), steps)
+
+
+def _madsen_value(run: Run, case: str, key: str) -> Any:
+    if key == "task.ranges":
+        return task_case(case)
+    value = run.value(key, case)
+    # A summary does not name penalties without weight.
+    return 0.0 if value is None else float(value)
+
+
+def _madsen_steps(inputs: float) -> int:
+    return 5_000_000 if inputs <= 100 else 10_000_000 if inputs <= 200 else 15_000_000
+
+
+def _varied(run: Run, case: str, key: str) -> bool:
+    ranges = key == "task.ranges" and len({task_case(name) for name in run.cases}) > 1
+    return ranges or key in run.overrides or key in case_settings(case)
+
+
+def _tested(run: Run, case: str) -> list[Any] | None:
+    """The tested ranges of the case that is named after its trained one."""
+    try:
+        ranges = json.loads(str(run.value("task.ranges")))
+        named = {f"U[{low:g},{high:g}]": tested for (low, high), *tested in ranges}
+    except (TypeError, ValueError):
+        return None
+    return named.get(task_case(case))
+
+
+def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Their sums and products of MNIST's digits, by length: every total told, a unit as the cell.
+
+    R_z is of NMU, NAC*,NMU, NAU, and of NAC+ a model of its own.
+    """
+    task, length = run.summary["task"], re.fullmatch(r"length_(\d+)", split)
+    model = MADSEN_MNIST.get(task, {}).get(run.summary["unit"])
+    as_theirs = (
+        run.value("data") == "mnist"
+        and run.summary["head"] in CELLS
+        and run.value("task.supervise") == "every"
+        and run.metric == "mse"
+    )
+    if not (as_theirs and model and length) or case == ALL:
+        return
+    op, with_r_z, without, steps = MADSEN_MNIST_FIGURES[task]
+    weight = float(run.value("penalty.r_z.weight", case) or 0.0)
+    if weight not in (0.0, 1.0) or (weight and model in ("NAC*", "NAC*,sigma", "NALU")):
+        return
+    model = "NAC+,Rz" if weight and model == "NAC+" else model
+    yield Match(with_r_z if weight else without, f"length={length[1]}", op, (model,), steps)
+
+
+def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Experiment 1, 2 or 4, by the name of ours: one distribution, or all that it has."""
+    experiment = re.fullmatch(r"inalu_(exp[124])", str(run.summary.get("experiment")))
+    known = {"validation": "int", "extrapolation": "ext"}
+    if run.summary["task"] != "inalu_simple" or experiment is None or split not in known:
+        return
+    unit = run.summary["unit"]
+    if unit == "inalu" and str(run.value("unit.tied")).lower() == "true":
+        unit = "inalu_shared"
+    place = f"{experiment[1]} {known[split]}"
+    each = {name for name in _distributions(place) if name}
+    if case == ALL and set(run.cases) != each:
+        return
+    table = f"{experiment[1]} {'aggregated' if case == ALL else 'per distribution'}"
+    place = place if case == ALL else f"{place} {case}"
+    models = INALU_MODELS.get(unit, ())
+    yield Match(table, place, str(run.value("task.operation")), models, INALU_STEPS)
+
+
+def _distributions(place: str) -> Iterable[str]:
+    tasks = {fact.task for fact in facts() if fact.source == "iNALU2020"}
+    return (task.removeprefix(place).strip() for task in tasks if task.startswith(place))
+
+
+def _trask(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Table 1, static; its errors are relative to a random model's, which summaries have not."""
+    known = {"validation": "interp", "extrapolation": "extrap"}
+    model = TRASK_MODELS.get(_units(run))
+    op = TRASK_OPERATIONS.get(str(run.value("task.operation")))
+    if run.summary["task"] == "arithmetic" and split in known and model and op and case != ALL:
+        place = f"simple function static {known[split]}"
+        yield Match("Table 1", place, op, (model,), None)
+
+
+def _units(run: Run) -> tuple[str, str]:
+    """The units of the hidden and of the last layer."""
+    unit, inner = run.summary["unit"], run.value("encoder.unit")
+    return (unit if inner in (None, "None", "null") else str(inner)), unit

@@ -1,0 +1,293 @@
+"""What a report shows, as tables: runs side by side, and a benchmark in the field's layout."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nalu_seq.evaluation.intervals import Estimate
+from nalu_seq.reports.summaries import (
+    Member,
+    Run,
+    case_labels,
+    case_settings,
+    describe_seeds,
+    label_keys,
+    labels,
+    setting_keys,
+    solved_at,
+    solved_at_mean,
+    sparsity_error,
+    success_rate,
+    task_case,
+)
+
+Fact = float | int | str | bool | None
+_EXPONENT = re.compile(r"e\+?(-?)0*")
+NOTHING: Mapping[str, Fact] = MappingProxyType({})
+MATRIX_NOTE = "Members that solved it / members [95 % interval of their share in %, Wilson]."
+LONG_NOTE = (
+    "Solved at: the first measured step at which the last split was solved. Its mean is that of a "
+    "Gamma distribution, that of the sparsity error of a Beta distribution, both over the members "
+    "that solved it [95 % by likelihood; one: of one member]. {metric}: the members' medians. All "
+    "but solved at are at each member's selected step."
+)
+PLAIN_NOTE = "Each cell: median over the seeds [smallest, largest], seeds that solved the split."
+
+
+class Cell(NamedTuple):
+    """One figure: what a person reads, and the same as numbers by name."""
+
+    text: str = ""
+    facts: Mapping[str, Fact] = NOTHING
+
+
+class Row(NamedTuple):
+    """A row: what names it, and its cells."""
+
+    labels: list[str]
+    cells: list[Cell]
+
+
+class Table(NamedTuple):
+    """A table; `labels` and `columns` together are its header, `notes` stand under it."""
+
+    title: str
+    labels: list[str]
+    columns: list[str]
+    rows: list[Row]
+    notes: list[str]
+
+    def texts(self) -> list[list[str]]:
+        """What a person reads, header first."""
+        body = [[*row.labels, *(cell.text for cell in row.cells)] for row in self.rows]
+        return [[*self.labels, *self.columns], *body]
+
+
+def tables(groups: Sequence[Sequence[Run]]) -> list[Table]:
+    """The tables of each protocol's runs."""
+    out = []
+    for runs in groups:
+        title = describe(runs, groups)
+        if is_benchmark(runs):
+            out += benchmark(runs, title)
+        else:
+            out.append(compare(runs)._replace(title=title if len(groups) > 1 else ""))
+    return out
+
+
+def is_benchmark(runs: Sequence[Run]) -> bool:
+    """Whether runs tell of each member and have cases: what the field's layout is for."""
+    return all(run.judged and run.cases != ["default"] for run in runs)
+
+
+def describe(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str:
+    """A protocol in a line: its task, and what sets it apart from the report's others."""
+    first = runs[0]
+    told = [first.summary["task"]]
+    others = [group[0].config for group in groups]
+    for key, value in first.config.items():
+        alike = all(run.value(key) == value for run in runs)
+        apart = any(config.get(key) != value for config in others)
+        if key == "task.operation" and alike:
+            told.append(str(value))
+        elif key.startswith("task.") and alike and apart:
+            told.append(f"{key}={value}")
+    return ", ".join(told)
+
+
+def compare(runs: Sequence[Run]) -> Table:
+    """Runs side by side: parts and settings, then each split's error and successes.
+
+    A split's cell is the median over members of its error, its smallest and largest value, and how
+    many members have solved the split.
+    """
+    keys = label_keys(runs)
+    splits = dict.fromkeys(r["split"] for run in runs for r in run.summary["results"])
+    splits.pop("train", None)
+    rows = []
+    for run in runs:
+        seconds = run.summary["wall_seconds"]
+        cells = [
+            *(_split_cell(run.summary, split) for split in splits),
+            Cell(str(run.summary["steps"]), {"value": run.summary["steps"]}),
+            Cell("" if seconds is None else f"{seconds:.0f}", {"value": seconds}),
+        ]
+        rows.append(Row([*labels(run, keys), describe_seeds(run.summary["seeds"])], cells))
+    columns = [*splits, "steps", "seconds"]
+    return without_same(Table("", [*keys, "seeds"], columns, rows, [PLAIN_NOTE]))
+
+
+def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
+    """A benchmark's tables: each judged split by case, and a line a case as in the papers."""
+    cases = list(dict.fromkeys(case for run in runs for case in run.cases))
+    splits = list(dict.fromkeys(split for run in runs for split in run.judged))
+    out = [_matrix(runs, cases, split, title) for split in splits if len(cases) > 1]
+    return [*out, _long(runs, splits, title, bool(out))]
+
+
+def without_same(table: Table) -> Table:
+    """The table without labels that say the same in every row."""
+    if len(table.rows) < 2:
+        return table
+    values = [{row.labels[i] for row in table.rows} for i in range(len(table.labels))]
+    kept = [i for i, found in enumerate(values) if len(found) > 1]
+    rows = [Row([row.labels[i] for i in kept], row.cells) for row in table.rows]
+    return table._replace(labels=[table.labels[i] for i in kept], rows=rows)
+
+
+def rate_cell(rate: Estimate | None, n: int) -> Cell:
+    """`23/25 [75, 98]`."""
+    if rate is None:
+        return Cell()
+    solved = round(rate.value * n)
+    text = f"{solved}/{n} [{rate.low:.0%}, {rate.high:.0%}]".replace("%", "")
+    return Cell(text, {**estimate_facts(rate), "solved": solved, "n": n})
+
+
+def steps_cell(estimate: Estimate | None) -> Cell:
+    """`6.1k [5.9k, 6.4k]`."""
+    return _estimate_cell(estimate, steps)
+
+
+def sparsity_cell(estimate: Estimate | None) -> Cell:
+    """`0.23 [0.22, 0.23]`; 1e-16, which the statistic has for 0, is 0."""
+    return _estimate_cell(estimate, lambda x: number(x) if x > 1e-16 else "0")
+
+
+def estimate_facts(estimate: Estimate) -> dict[str, Fact]:
+    """An estimate by name; an interval that is none is empty."""
+    limits = (None if isnan(x) else x for x in estimate)
+    return dict(zip(("value", "low", "high"), limits, strict=True))
+
+
+def steps(value: float) -> str:
+    """A number of steps in three digits: `950`, `6.1k`, `1.52M`."""
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{suffix}" if value < 999.5 * size else f"{value:.3g}"
+    return f"{value:.3g}"
+
+
+def number(value: float) -> str:
+    """A number in two digits: `0.23`, `4.2e-7`."""
+    return _EXPONENT.sub("e\\1", f"{value:.2g}")
+
+
+def _matrix(runs: Sequence[Run], cases: Sequence[str], split: str, title: str) -> Table:
+    keys = label_keys(runs)
+    rows = []
+    for run in runs:
+        groups = [run.of_case(case) for case in cases]
+        cells = [_success(group, split) for group in [*groups, run.members]]
+        rows.append(Row(labels(run, keys), cells))
+    columns, by = [*cases, "all"], ""
+    settings = setting_keys(cases)
+    if len(settings) == 1 and len(set(map(task_case, cases))) == 1:
+        columns = [*(case_settings(case)[settings[0]] for case in cases), "all"]
+        by = f" by {settings[0]}"
+    found = Table(f"{title}: {split} solved{by}", keys, columns, rows, [MATRIX_NOTE])
+    return _named(without_same(found), keys, rows)
+
+
+def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -> Table:
+    """A line a case; `short` where a matrix has told the intervals of the rates."""
+    keys = label_keys(runs)
+    settings = setting_keys(case for run in runs for case in run.cases)
+    rows = [
+        Row(
+            [*labels(run, keys), str(run.summary["steps"]), *case_labels(case, settings)],
+            _outcomes(run.of_case(case), splits, run, short),
+        )
+        for run in runs
+        for case in run.cases
+    ]
+    metrics = "/".join(dict.fromkeys(run.metric for run in runs))
+    several = len(splits) > 1
+    columns = [
+        *(f"solved {split}" if several else "solved" for split in splits),
+        "solved at: median",
+        "solved at: mean",
+        "sparsity error",
+        f"{metrics}: {' → '.join(_ends(runs[0]))}",
+    ]
+    notes = [*([] if short else [MATRIX_NOTE]), LONG_NOTE.format(metric=metrics)]
+    found = Table(title, [*keys, "steps", "case", *settings], columns, rows, notes)
+    return _named(without_same(found), keys, rows)
+
+
+def _named(table: Table, keys: Sequence[str], rows: Sequence[Row]) -> Table:
+    """The table, its rows named by their unit alone where nothing sets them apart."""
+    if table.labels and len(rows) > 1:
+        return table
+    unit = keys.index("unit")
+    return table._replace(labels=["unit"], rows=[Row([r.labels[unit]], r.cells) for r in rows])
+
+
+def _outcomes(
+    members: Sequence[Member], splits: Iterable[str], run: Run, short: bool
+) -> list[Cell]:
+    last = run.judged[-1]
+    at = solved_at(members, last)
+    median = float(np.median(at)) if at else None
+    solved = [_success(members, split) for split in splits]
+    return [
+        *(cell._replace(text=cell.text.partition(" ")[0]) if short else cell for cell in solved),
+        Cell("-" if median is None else steps(median), {"value": median}),
+        steps_cell(solved_at_mean(members, last)),
+        sparsity_cell(sparsity_error(members, last)),
+        _medians(members, run),
+    ]
+
+
+def _ends(run: Run) -> tuple[str, str]:
+    """The first split, the interpolation, and the last, the extrapolation."""
+    splits = list(run.members[0][run.metric])
+    return splits[0], splits[-1]
+
+
+def _success(members: Sequence[Member], split: str) -> Cell:
+    judged = [m for m in members if split in m["solved"]]
+    return rate_cell(success_rate(judged, split) if judged else None, len(judged))
+
+
+def _medians(members: Sequence[Member], run: Run) -> Cell:
+    """Of the interpolation and of the extrapolation."""
+    found = {split: _median([m[run.metric][split] for m in members]) for split in _ends(run)}
+    text = " → ".join(number(value) for value in found.values())
+    return Cell(text, {k: value if np.isfinite(value) else None for k, value in found.items()})
+
+
+def _median(values: Sequence[float | None]) -> float:
+    # A member that diverged has no finite value: it stands above all that have.
+    return float(np.median([np.inf if value is None else value for value in values]))
+
+
+def _estimate_cell(estimate: Estimate | None, show: Any) -> Cell:
+    if estimate is None:
+        return Cell("-")
+    if isnan(estimate.low):
+        return Cell(f"{show(estimate.value)} [one]", estimate_facts(estimate))
+    low, high = max(estimate.low, 0.0), estimate.high
+    return Cell(f"{show(estimate.value)} [{show(low)}, {show(high)}]", estimate_facts(estimate))
+
+
+def _split_cell(summary: dict[str, Any], split: str) -> Cell:
+    found = {r["metric"]: r for r in summary["results"] if r["split"] == split}
+    error = found.get("relative_error") or found.get("mae")
+    judged = next((r for r in found.values() if r["success_rate"] is not None), None)
+    if error is None or judged is None:
+        return Cell()
+    solved, n = round(judged["success_rate"] * judged["n"]), judged["n"]
+    told = f"{solved}/{n} solved"
+    facts = {"value": error["median"], "low": error["min"], "high": error["max"]}
+    facts |= {"solved": solved, "n": n}
+    if error["median"] is None:
+        return Cell(told, facts)
+    return Cell(
+        f"{error['median']:.2g} [{error['min']:.2g}, {error['max']:.2g}], {told}",
+        facts,
+    )

@@ -1,0 +1,48 @@
+import keras
+import pytest
+
+from nalu_seq.errors import BadInput
+from nalu_seq.experiment import experiment as experiments
+from nalu_seq.experiment.memory import PROGRAM, available, needed
+from nalu_seq.models.convnet import Convnet
+from tests.config.test_cases import experiment
+
+
+def model() -> keras.Model:
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+
+
+def test_what_is_needed_grows_with_members_examples_and_weights():
+    # 20 weights four times; for each example 5 outputs three times and 3 inputs four times.
+    assert needed(model(), 1, 1, 1) - PROGRAM == 4 * (4 * 20 + 3 * 5 + 4 * 3)
+    assert needed(model(), 7, 2, 10) - PROGRAM == 4 * 7 * (4 * 20 + 2 * (3 * 5 + 4 * 10 * 3))
+
+
+def test_a_cell_holds_more_than_it_gives():
+    lstm = keras.Sequential([keras.Input((10, 1)), keras.layers.LSTM(4, return_sequences=True)])
+    wide = keras.Sequential([keras.Input((10, 1)), keras.layers.Dense(4)])
+    assert needed(lstm, 1, 64, 1) - PROGRAM > 5 * (needed(wide, 1, 64, 1) - PROGRAM)
+
+
+def test_a_convnet_is_called_for_every_frame():
+    def of_frames(count: int) -> int:
+        x = keras.Input((count, 8, 8, 1))
+        made = keras.Model(x, Convnet(3, filters=[4], kernel=3, hidden=5)(x))
+        weights = 4 * sum(v.shape.num_elements() for v in (w.value for w in made.variables))
+        return needed(made, 1, 1, 1) - PROGRAM - 4 * weights
+
+    # For each: a convolution, its pool, what is flat, two dense layers; the output; the input.
+    frame = 6 * 6 * 4 + 3 * 3 * 4 + 3 * 3 * 4 + 5 + 3
+    assert of_frames(7) == 7 * of_frames(1) == 7 * 4 * (3 * (frame + 3) + 4 * 64)
+
+
+def test_the_machine_says_what_is_available():
+    assert available() is None or available() > 2**20
+
+
+def test_more_members_than_fit_are_refused_with_how_many_would(monkeypatch):
+    monkeypatch.setattr(experiments, "available", lambda: PROGRAM)
+    with pytest.raises(BadInput, match=r"4 members need about 1 GiB .* at most 0 members at once"):
+        experiment()
+    monkeypatch.setattr(experiments, "available", lambda: None)
+    experiment()

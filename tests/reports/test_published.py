@@ -1,0 +1,207 @@
+"""Published figures as data, and what of them a run is put beside."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nalu_seq.errors import BadInput
+from nalu_seq.evaluation.intervals import Estimate, newcombe, wilson
+from nalu_seq.reports.beside import beside, difference
+from nalu_seq.reports.published import ALL, check_source, facts, facts_of, matches
+from nalu_seq.reports.summaries import Run, find_runs
+from nalu_seq.reports.tables import Table
+
+MADSEN: dict[str, Any] = {
+    "task.operation": "mul", "task.inputs": 100, "task.subset": 0.25, "task.overlap": 0.5,
+    "task.nested": False, "task.threshold": "published", "task.ranges": "[[[1, 2], [2, 6]]]",
+    "encoder.units": 2, "encoder.unit": "nau", "penalty.sparsity.weight": 10.0,
+}  # fmt: skip
+INALU = ["normal (-3, 3)", "normal (-2, 4)", "normal (-4, 2)", "uniform (-5, 5)",
+         "uniform (-1, 1)", "exponential 0.8", "exponential 0.2"]  # fmt: skip
+Write = Callable[..., Path]
+
+
+def madsen(write: Write, unit: str = "nmu", **config: Any) -> Run:
+    cases = config.pop("cases", {"U[1,2]": [1000]})
+    steps = config.pop("steps", 5_000_000)
+    settings = {**MADSEN, **config}
+    made = write("run", cases, "arithmetic", unit, settings, steps=steps)
+    return find_runs(made)[0][0]
+
+
+def compared(run: Run, source: str) -> list[Table]:
+    return beside([run], [[run]], source)
+
+
+def test_every_figure_is_read() -> None:
+    assert len(facts()) == 2780
+    assert {fact.source for fact in facts() if fact.recalled} == {"Trask2018"}
+    assert any(fact.where.endswith("(10/70)") for fact in facts())
+
+
+def test_a_source_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"valid: Madsen2020, .*iNALU2020"):
+        check_source("madsen")
+
+
+def test_intervals_come_from_the_figure_or_from_its_counts() -> None:
+    by_key = {(f.table, f.task, f.op, f.model, f.metric): f for f in facts()}
+    key = ("exp1 aggregated", "exp1 int", "add", "nalu__paperm", "success_rate(mse<1e-5)")
+    assert by_key[key].estimate == Estimate(10 / 70, *wilson(10, 70))
+    long = next(f for f in facts() if f.table.startswith("Table long") and f.value == 0.93)
+    assert long.estimate == Estimate(0.93, 0.862505, 0.965681)
+
+
+@pytest.mark.parametrize(
+    ("unit", "config", "table", "place"),
+    [
+        ("nmu", {}, "Table long", "arithmetic datasets, 100 seeds"),
+        ("nmu", {"task.inputs": 4}, "Fig. input size", "input_size=4"),
+        ("nmu", {"task.overlap": 1.0}, "Fig. overlap", "overlap_ratio=1"),
+        ("nmu", {"task.subset": 0.05}, "Fig. subset", "subset_ratio=0.05"),
+        ("nmu", {"encoder.units": 10}, "Fig. hidden size", "hidden_size=10"),
+        ("nmu", {"penalty.sparsity.weight": 0.1}, "Fig. lambda (mul)", "lambda_hat=0.1"),
+        (
+            "nmu",
+            {"task.ranges": "[[[-2, 2], [-6, -2], [2, 6]]]", "cases": {"U[-2,2]": [1000]}},
+            "Fig. range",
+            "range=U[-2,2]",
+        ),
+    ],
+)
+def test_madsens_table_and_ablations_are_found(
+    write: Write, unit: str, config: dict[str, Any], table: str, place: str
+) -> None:
+    run = madsen(write, unit, **config)
+    (match,) = matches("Madsen2020", run, run.cases[0], "extrapolation")
+    assert (match.table.partition(" (App")[0], match.place) == (table, place)
+    assert "success_rate" in {fact.metric for fact in facts_of("Madsen2020", match)}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"task.nested": True},
+        {"task.threshold": "exact"},
+        {"task.inputs": 10, "task.subset": 0.5},
+        {"task.ranges": "[[[1, 2], [3, 6]]]"},
+        {"encoder.unit": "nalu"},
+    ],
+)
+def test_what_is_not_theirs_matches_nothing(write: Write, config: dict[str, Any]) -> None:
+    assert matches("Madsen2020", madsen(write, **config), "U[1,2]", "extrapolation") == []
+
+
+PRODUCTS: dict[str, Any] = {
+    "data": "mnist", "task.supervise": "every", "penalty.r_z.weight": 1.0,
+}  # fmt: skip
+
+
+def products(write: Write, unit: str = "nmu", **changed: Any) -> Run:
+    path = write("run", {"default": [1000]}, "mnist_product", unit, {**PRODUCTS, **changed})
+    run = find_runs(path)[0][0]
+    return run._replace(summary={**run.summary, "head": "product_cell"})
+
+
+@pytest.mark.parametrize(
+    ("unit", "weight", "table", "rate"),
+    [
+        ("nmu", 1.0, "Fig. sequential MNIST product (with R_z)", 0.7),
+        ("nmu", 0.0, "Fig. seq. MNIST product, no R_z", 0.9),
+        ("nac_mul", 0.0, "Fig. seq. MNIST product, no R_z", 0.3),
+    ],
+)
+def test_products_of_digits_are_found_by_length(write, unit, weight, table, rate) -> None:
+    run = products(write, unit, **{"penalty.r_z.weight": weight})
+    (match,) = matches("Madsen2020", run, "default", "length_12")
+    assert (match.table, match.place, match.steps) == (table, "length=12", 387_000)
+    found = {f.metric: f.value for f in facts_of("Madsen2020", match)}
+    assert found["success_rate"] == rate
+
+
+@pytest.mark.parametrize(
+    "changed", [{"data": "digits"}, {"task.supervise": "last"}, {"penalty.r_z.weight": 0.5}]
+)
+def test_other_products_of_digits_match_nothing(write, changed) -> None:
+    run = products(write, **changed)
+    assert matches("Madsen2020", run, "default", "length_12") == []
+
+
+def test_weights_as_cases_are_the_ablation_at_the_usual_weight_too(write: Write) -> None:
+    cases = {f"U[1,2] penalty.sparsity.weight={w}": [1000] for w in ("0", "10")}
+    run = madsen(write, cases=cases)
+    found = [m.place for c in run.cases for m in matches("Madsen2020", run, c, "extrapolation")]
+    assert found == ["lambda_hat=0", "lambda_hat=10"]
+
+
+def test_madsens_cells(write: Write) -> None:
+    solved = [1_000_000 + 20_000 * i for i in range(50)] + [None] * 50
+    run = madsen(write, cases={"U[1,2]": solved})
+    (table,) = compared(run, "Madsen2020")
+    assert table.title == (
+        "arithmetic, mul beside Madsen2020, Table long (App. C) = function_task_static_all"
+    )
+    success = table.rows[0]
+    assert success.labels == ["success"]
+    assert [cell.text for cell in success.cells] == [
+        "50 % [40, 60]", "98 % [93, 99]", "−48* [−58, −37]",
+    ]  # fmt: skip
+    assert success.cells[2].facts["value"] == pytest.approx(-0.48)
+    median = table.rows[1]
+    assert median.labels == ["solved at: median"]
+    assert [cell.text for cell in median.cells] == ["1.49M", "1.43M", "×1"]  # none is judged
+    assert table.notes[-1].startswith("3 compared, 2 marked; chance alone would mark about 0.2")
+
+
+def test_a_shorter_run_is_not_blamed_for_what_is_missing(write: Write) -> None:
+    run = madsen(write, cases={"U[1,2]": [None] * 100}, steps=1_000_000)
+    (table,) = compared(run, "Madsen2020")
+    assert [cell.text for cell in table.rows[0].cells] == [
+        "0 % [0, 4]", "98 % [93, 99]", "−98 [−99, −92]",
+    ]  # fmt: skip
+    assert "Iterations: ours 1M, theirs 5M." in table.notes
+    assert any(note.startswith("1 more not marked") for note in table.notes)
+    assert table.notes[-1].startswith("0 compared, 0 marked")
+
+
+@pytest.mark.parametrize(
+    ("unit", "model", "theirs"),
+    [
+        ("nalu", "nalu__paperm, nalu__paperv", "14 % [8, 24]"),
+        ("inalu_shared", "nalui1", "86 % [76, 92]"),
+        ("inalu", "nalui2", "100 % [95, 100]"),
+    ],
+)
+def test_inalus_cells(write: Write, unit: str, model: str, theirs: str) -> None:
+    cases = {name: [40_000] * 10 for name in INALU}
+    splits = ("validation", "extrapolation")
+    made = write(
+        "run", cases, "inalu_simple", unit, splits=splits, experiment="inalu_exp1", steps=100_000
+    )
+    each, aggregated = compared(find_runs(made)[0][0], "iNALU2020")
+    assert len(each.rows) == 14
+    assert aggregated.rows[0].labels == ["validation"]
+    assert aggregated.rows[0].cells[1].text == theirs
+    run = find_runs(made)[0][0]
+    (match,) = matches("iNALU2020", run, ALL, "validation")
+    assert facts_of("iNALU2020", match)[0].model == model
+
+
+def test_the_paper_without_figures_has_none_at_hand(write: Write) -> None:
+    run = find_runs(write("run", {"U[1,2]": [1000]}))[0][0]
+    assert compared(run, "Primer2022")[0].notes == ["published: none at hand"]
+
+
+def test_what_is_recalled_is_said_to_be_and_not_compared(write: Write) -> None:
+    run = madsen(write, "nalu", **{"encoder.unit": "nalu"})
+    (table,) = compared(run, "Trask2018")
+    assert [cell.text for cell in table.rows[0].cells] == ["-", "0 (recalled)", "-"]
+    assert any("not confirmed" in note for note in table.notes)
+    assert any("randomly initialised" in note for note in table.notes)
+
+
+def test_the_difference_of_intervals_is_newcombes() -> None:
+    rates = [Estimate(k / n, *wilson(k, n)) for k, n in ((56, 70), (48, 80))]
+    assert difference(*rates) == pytest.approx(newcombe(56, 70, 48, 80))

@@ -1,0 +1,79 @@
+"""Summaries that others wrote: read as data, and what is none of ours is left out."""
+
+import copy
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nalu_seq.report
+from nalu_seq.reports.summaries import find_runs
+
+ODD = [
+    None, "x", "", "\x1b[31m", -1, 0, True, 10**30, 1e308, float("inf"), float("nan"),
+    [], [None], {}, {"a": 1},
+]  # fmt: skip
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in a JSON value."""
+    yield path
+    if isinstance(node, dict | list):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            yield from places(node[key], (*path, key))
+
+
+def with_value(node: Any, path: tuple[Any, ...], value: Any) -> Any:
+    node = copy.deepcopy(node)
+    inner = node
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return node
+
+
+@pytest.mark.parametrize("output", [[], ["--format", "html"], ["--format", "csv"], ["--pairs"]])
+def test_whatever_stands_in_a_summary_it_is_reported_or_left_out(
+    write: Callable[..., Path], output: list[str], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    file = write("run", {"U[1,2]": [1000, None, 3000]}) / "summary.json"
+    summary = json.loads(file.read_text())
+    draw = random.Random(0)
+    everywhere = [path for path in places(summary) if path]
+    for _ in range(150):
+        file.write_text(json.dumps(with_value(summary, draw.choice(everywhere), draw.choice(ODD))))
+        monkeypatch.setattr(sys, "argv", ["nalu_seq.report", str(file.parent), *output])
+        code = 0
+        try:
+            nalu_seq.report.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        out, err = capsys.readouterr()
+        assert code == 0 or (code == 2 and len(err.splitlines()) == 1), err
+        assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [{"../run": []}, {"/etc": []}, {"0/../../run": []}, {"0": {}}, {"0": [1]}, ["0"], "[" * 5000],
+    ids=str,
+)
+def test_a_sweep_names_only_what_is_in_it(write: Callable[..., Path], jobs: Any) -> None:
+    sweep = write("run", {"U[1,2]": [1000]}).parent / "sweep"
+    sweep.mkdir()
+    (sweep / "sweep.json").write_text(jobs if isinstance(jobs, str) else json.dumps(jobs))
+    with pytest.raises(ValueError, match=r"sweep.json is none of ours"):
+        find_runs(sweep)
+
+
+def test_a_pipe_keeps_nobody_waiting(write: Callable[..., Path]) -> None:
+    run = write("run", {"U[1,2]": [1000]})
+    (run / "summary.json").unlink()
+    os.mkfifo(run / "summary.json")
+    (run / "metrics.csv").touch()
+    assert find_runs(run) == ([], [f"{run}: left out, it has no summary"])
