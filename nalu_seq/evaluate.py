@@ -87,7 +87,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
         named = ", ".join(experiment.choices[group] for group in ("head", "unit"))
         title = f"{experiment.choices['task']}: {named}"
-        plot_digits(experiment.task, experiment.task_cases, population, title, arguments.digits)
+        plot_digits(experiment.task, experiment.members, population, title, arguments.digits)
         return
     found = extrapolate(experiment, population, step)
     if arguments.plot:
@@ -133,9 +133,8 @@ def _export(experiment: Any, population: Any, seed: str, file: str, case: str | 
         raise BadInput(f"--export: this run has several cases, name one: --case {'|'.join(cases)}")
     if case is not None and case not in cases:
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
-    members = [(c.name, seed) for c, seed in experiment.members]
     try:
-        population.member(members.index((case or cases[0], int(seed)))).save(path)
+        population.member(experiment.members.names.index((case or cases[0], int(seed)))).save(path)
     except OSError as error:
         raise BadInput(f"--export: {path}: {error.strerror or error}") from error
     print(f"{path}: seed {seed}; `import nalu_seq.models`, then keras.models.load_model opens it")

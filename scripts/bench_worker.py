@@ -211,7 +211,7 @@ def frames(overrides: list[str]) -> Work:
 def evaluate(overrides: list[str]) -> Work:
     experiment = compose(overrides)
     evaluator = Evaluator(
-        experiment.population(), experiment.task, experiment.task_cases, experiment.stateful_model()
+        experiment.population(), experiment.task, experiment.members, experiment.stateful_model()
     )
 
     def work(count: int) -> None:

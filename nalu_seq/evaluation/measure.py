@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nalu_seq.models import StatefulModel, units_of
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
 from nalu_seq.units.weights import sparsity_error
 
@@ -36,7 +36,7 @@ class Evaluator:
     Args:
         population: the members.
         task: what they learn.
-        cases: each member's case, by name.
+        members: the seed and the case of each.
         stream: for a sequence task, the population's model with its states passed on.
         between: called between pieces; what it raises ends the measurement.
     """
@@ -45,14 +45,14 @@ class Evaluator:
         self,
         population: Population,
         task: Task,
-        cases: list[str],
+        members: Members,
         stream: StatefulModel | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         self.between = between
         self.population = population
         self.task = task
-        self.cases = cases
+        self.members = members
         self.stream = stream
         self._traced: dict[Any, Any] = {}
 
@@ -83,7 +83,7 @@ class Evaluator:
         task = self.task
         assert isinstance(task, ExampleTask)
         if name not in self._traced:
-            stream = Stream(self.population.seeds, self.cases, name)
+            stream = self.members.stream(name)
 
             @tf.function
             def some(start: Any, count: Any) -> tuple[Any, Any]:
@@ -107,7 +107,7 @@ class Evaluator:
         """Piece by piece: the last step's targets and predictions, the task's tally, the course."""
         assert isinstance(self.task, SequenceTask) and self.stream is not None
         split, members = self.task.splits[name], len(self.population)
-        stream = Stream(self.population.seeds, self.cases, name)
+        stream = self.members.stream(name)
         # What is traced knows neither name nor length: all lengths of one range share it.
         shared = dataclasses.replace(split, length=0)
         if shared not in self._traced:
@@ -129,13 +129,13 @@ class Evaluator:
     def _trace_piece(self, split: Split) -> Any:
         task, stream = self.task, self.stream
         assert isinstance(task, SequenceTask) and stream is not None
-        members = Stream(self.population.seeds, self.cases, "")
+        streams = self.members.stream("")
 
         @tf.function
         def piece(
             keys: Any, start: Any, count: Any, states: Any, target_state: Any, tally: Any
         ) -> Any:
-            draws = members.with_keys(keys).at(0, split.examples)
+            draws = streams.with_keys(keys).at(0, split.examples)
             batch, target_state = task.piece(split, draws, start, count, target_state)
             outputs = self.population([batch.x, *states], model=stream.model)
             prediction, *states = outputs if isinstance(outputs, list) else [outputs]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nalu_seq.evaluation.intervals import wilson
+from nalu_seq.records.members import Members
 from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import Criterion
 
@@ -22,7 +23,7 @@ class Outcome:
     Args:
         rows: the record.
         criterion: when a member has solved a split.
-        task_cases: the task's own case of each case, by name.
+        members: the run's members.
 
     Attributes:
         selected: each member's selected step.
@@ -31,21 +32,20 @@ class Outcome:
             one that never had.
     """
 
-    def __init__(
-        self, rows: Iterable[Row], criterion: Criterion, task_cases: Mapping[str, str]
-    ) -> None:
-        self._criterion, self._task_cases = criterion, task_cases
+    def __init__(self, rows: Iterable[Row], criterion: Criterion, members: Members) -> None:
+        self._criterion = criterion
+        self._task_cases = {case.name: case.task_case for case in members.cases}
         # (split, metric) -> member -> step -> value
         self._series: dict[tuple[str, str], dict[Member, dict[int, float]]] = {}
         for row in rows:
-            members = self._series.setdefault((row.split, row.metric), {})
-            members.setdefault((row.case, row.seed), {})[row.step] = row.value
+            series = self._series.setdefault((row.split, row.metric), {})
+            series.setdefault((row.case, row.seed), {})[row.step] = row.value
         self.selected = self._select()
         self.solved: dict[str, dict[Member, bool]] = {}
         self.solved_at: dict[str, dict[Member, int | None]] = {}
-        for (split, metric), members in self._series.items():
+        for (split, metric), series in self._series.items():
             if metric == criterion.metric and split != "train":
-                self._judge(split, members)
+                self._judge(split, series)
 
     def results(self) -> list[dict[str, Any]]:
         """Statistics over members for each case, split and metric, at the selected steps.

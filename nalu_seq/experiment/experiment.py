@@ -1,7 +1,6 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -23,6 +22,7 @@ from nalu_seq.experiment.instantiate import instantiate
 from nalu_seq.experiment.memory import PROGRAM, available, needed
 from nalu_seq.population.population import Population
 from nalu_seq.population.stacked import check_seeds
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Task
 from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
 from nalu_seq.units import Unit
@@ -62,27 +62,12 @@ class Experiment:
             raise BadInput(f"seeds={self.seeds} names a seed twice: each may stand once")
         self.task = self._task()
         self.cases = cross(self.task.cases, _plain(cfg.cases))
-        self.members = list(itertools.product(self.cases, self.seeds))
+        self.members = Members.product(self.cases, self.seeds)
         if cfg.shard is not None:
             self._keep_shard(cfg.shard)
         self._head = instantiate("head", cfg.head)
         self._check_model()
         self._check_shares()
-
-    @property
-    def member_cases(self) -> list[str]:
-        """The name of each member's case."""
-        return [case.name for case, _ in self.members]
-
-    @property
-    def member_seeds(self) -> list[int]:
-        """Each member's seed."""
-        return [seed for _, seed in self.members]
-
-    @property
-    def task_cases(self) -> list[str]:
-        """The task's own case of each member: what its samples are drawn by."""
-        return [case.task_case for case, _ in self.members]
 
     def build(self, length: int | None = None, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
         """One member's model; unrolled for a `length`, for any length without.
@@ -103,10 +88,10 @@ class Experiment:
     def population(self) -> Population:
         """The members, with their initial values."""
         if not any(key.startswith("unit.") for key in self.cfg.cases):
-            return Population(self.build, self.member_seeds, strategy=self.strategy)
+            return Population(self.build, self.members.seeds, strategy=self.strategy)
         builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
-        by_member = [builders[name] for name in self.member_cases]
-        return Population(by_member, self.member_seeds, strategy=self.strategy)
+        by_member = [builders[case.name] for case, _ in self.members]
+        return Population(by_member, self.members.seeds, strategy=self.strategy)
 
     def stateful_model(self) -> models.StatefulModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
@@ -132,7 +117,7 @@ class Experiment:
             population,
             self.task,
             self._optimizer(),
-            cases=self.task_cases,
+            members=self.members,
             model=self.build(self.task.length),
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
@@ -153,10 +138,9 @@ class Experiment:
                 f"shard must be i/n, i from 0 to n - 1, n at most {len(self.members)}, the number "
                 f"of members; not {shard!r}"
             )
-        self.members = self.members[index::parts]
-        self.seeds = list(dict.fromkeys(seed for _, seed in self.members))
-        kept = {case.name for case, _ in self.members}
-        self.cases = [case for case in self.cases if case.name in kept]
+        self.members = self.members.part(index, parts)
+        self.seeds = list(dict.fromkeys(self.members.seeds))
+        self.cases = self.members.cases
 
     def _layers(self, settings: Mapping[str, Any]) -> tuple[Any, Any]:
         """What makes the encoder and what makes the unit."""
@@ -197,7 +181,7 @@ class Experiment:
         """A setting's value, or one for each member where the cases differ in it."""
         if key not in self.cfg.cases:
             return default
-        return [case.settings[key] for case, _ in self.members]
+        return self.members.settings(key)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         make = instantiate("optimizer", self.cfg.optimizer)

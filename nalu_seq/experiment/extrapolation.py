@@ -11,20 +11,17 @@ from nalu_seq.tasks.base import SequenceTask
 
 def extrapolate(experiment: Experiment, population: Population, step: int) -> Extrapolation:
     """Measure a population on every split of its task."""
-    evaluator = Evaluator(
-        population, experiment.task, experiment.task_cases, experiment.stateful_model()
-    )
-    members = [(case.name, seed) for case, seed in experiment.members]
+    members = experiment.members
+    evaluator = Evaluator(population, experiment.task, members, experiment.stateful_model())
     rows, courses = [], {}
     for split in experiment.task.splits:
         metrics, courses[split] = evaluator.measure(split)
         for metric, values in metrics.items():
             rows += [
                 Row(step, case, seed, split, metric, float(value))
-                for (case, seed), value in zip(members, values, strict=True)
+                for (case, seed), value in zip(members.names, values, strict=True)
             ]
-    task_cases = {case.name: case.task_case for case in experiment.cases}
-    outcome = Outcome(rows, experiment.task.criterion, task_cases)
+    outcome = Outcome(rows, experiment.task.criterion, members)
     groups = ("task", "encoder", "head", "unit")
     summary = {
         "schema": 1,
@@ -40,5 +37,5 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
     longest = max(experiment.task.splits, key=lambda split: experiment.task.splits[split].length)
     course = courses[longest]
     counts = isinstance(experiment.task, SequenceTask) and experiment.task.counts
-    drift = [] if course is None else member_drift(members, longest, course, counts)
+    drift = [] if course is None else member_drift(members.names, longest, course, counts)
     return Extrapolation(summary, drift, course, experiment.task.length, counts)

@@ -38,7 +38,7 @@ def merge(experiment: Experiment, directory: Path, parts: Sequence[Path], consol
     steps = experiment.cfg.train.steps
     (directory / "metrics.csv").unlink(missing_ok=True)  # of fewer steps, or of a merge cut short
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    record = Record(directory / "metrics.csv", experiment.member_cases, experiment.member_seeds)
+    record = Record(directory / "metrics.csv", experiment.members)
     for step, measurements in _measurements(experiment, parts):
         record(step, measurements)
     _, trainer, checkpoints = open_run(experiment, directory)
@@ -81,7 +81,7 @@ def _measurements(
         for row in read_record(part / "metrics.csv"):
             values = rows.setdefault(row.step, {}).setdefault((row.split, row.metric), {})
             values[row.case, row.seed] = row.value
-    members = list(zip(experiment.member_cases, experiment.member_seeds, strict=True))
+    members = experiment.members.names
     return [
         (step, [Measurement(*what, np.asarray([v[m] for m in members])) for what, v in at.items()])
         for step, at in sorted(rows.items())

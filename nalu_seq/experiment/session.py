@@ -91,11 +91,11 @@ def _train(
     evaluator = Evaluator(
         population,
         experiment.task,
-        experiment.task_cases,
+        experiment.members,
         experiment.stateful_model(),
         interruption.check,
     )
-    record = Record(directory / "metrics.csv", experiment.member_cases, experiment.member_seeds)
+    record = Record(directory / "metrics.csv", experiment.members)
     steps = experiment.cfg.train.steps
     if resume:
         if told := restore(checkpoints, record, trainer, experiment):
@@ -107,7 +107,7 @@ def _train(
         directory / "tensorboard",
         population,
         experiment.task,
-        experiment.task_cases,
+        experiment.members,
         _flat(experiment),
     )
     before = float(trainer.seconds.numpy())
@@ -143,7 +143,7 @@ def _train(
         begun,
         list(experiment.task.splits)[-1],
         experiment.task.criterion,
-        experiment.task_cases,
+        experiment.members,
     )
     started, done = time.perf_counter(), False
     with progress:
@@ -212,11 +212,7 @@ def _summarize(
     choices, members = experiment.choices, len(experiment.members)
     step, seconds = int(trainer.step.numpy()), float(trainer.seconds.numpy())
     diverged = zip(experiment.members, trainer.diverged_at.numpy(), strict=True)
-    outcome = Outcome(
-        read_record(record.path),
-        experiment.task.criterion,
-        {c.name: c.task_case for c in experiment.cases},
-    )
+    outcome = Outcome(read_record(record.path), experiment.task.criterion, experiment.members)
     return {
         "schema": 1,
         "status": "done" if done else "interrupted",

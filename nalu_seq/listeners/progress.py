@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nalu_seq.records.members import Members
 from nalu_seq.records.record import Measurement
 from nalu_seq.tasks.base import Criterion
 
@@ -19,7 +20,7 @@ class ProgressBar:
         step: where it begins.
         split: the split that is shown, the hardest.
         criterion: its metric is shown, and how many members have solved the split.
-        task_cases: each member's case of the task.
+        members: the run's members.
     """
 
     def __init__(
@@ -29,9 +30,9 @@ class ProgressBar:
         step: int,
         split: str,
         criterion: Criterion,
-        task_cases: Sequence[str],
+        members: Members,
     ) -> None:
-        self._console, self._task_cases = console, task_cases
+        self._console, self._members = console, members
         self._split, self._criterion = split, criterion
         self._steps = steps
         self._bar = Progress(
@@ -65,7 +66,7 @@ class ProgressBar:
         """Show the newest measurements; a hook of the loop."""
         by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
         values = by_metric[self._criterion.metric]
-        passed = self._criterion.solved(values, self._split, self._task_cases)
+        passed = self._criterion.solved(values, self._split, self._members.task_cases)
         assert passed is not None  # a task's last split is judged
         solved, members = int(np.sum(passed)), len(values)
         error = by_metric.get("relative_error", by_metric.get("mae"))

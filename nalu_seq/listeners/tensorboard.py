@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
 from nalu_seq.records.record import Measurement
 from nalu_seq.tasks.base import Task
 
@@ -27,7 +28,7 @@ class TensorBoard:
         directory: where the event files go.
         population: its weights are shown as histograms.
         task: says when a member has solved a split.
-        task_cases: each member's case of the task.
+        members: the run's members.
         config: flat config values, for HParams.
     """
 
@@ -36,11 +37,11 @@ class TensorBoard:
         directory: Path,
         population: Population,
         task: Task,
-        task_cases: Sequence[str],
+        members: Members,
         config: dict[str, Any],
     ) -> None:
         self._population = population
-        self._criterion, self._task_cases = task.criterion, task_cases
+        self._criterion, self._members = task.criterion, members
         self._main = tf.summary.create_file_writer(str(directory))
         self._quantiles = {
             name: tf.summary.create_file_writer(str(directory / name)) for name in QUANTILES
@@ -59,7 +60,7 @@ class TensorBoard:
                         tf.summary.scalar(f"{metric}/{split}", np.quantile(finite, QUANTILES[name]))
             if metric != self._criterion.metric:
                 continue
-            solved = self._criterion.solved(values, split, self._task_cases)
+            solved = self._criterion.solved(values, split, self._members.task_cases)
             if solved is not None:
                 with self._main.as_default(step):
                     tf.summary.scalar(f"success_rate/{split}", np.mean(solved))

@@ -12,6 +12,7 @@ import numpy as np
 
 from nalu_seq.errors import BadInput
 from nalu_seq.records.files import replace
+from nalu_seq.records.members import Members
 
 COLUMNS = ("step", "case", "seed", "split", "metric", "value")
 
@@ -50,13 +51,12 @@ class Record:
 
     Args:
         path: the file; made with its header if missing.
-        cases: each member's case, by name.
-        seeds: each member's seed.
+        members: whom the values `[M]` of a measurement belong to.
     """
 
-    def __init__(self, path: Path, cases: Sequence[str], seeds: Sequence[int]) -> None:
+    def __init__(self, path: Path, members: Members) -> None:
         self.path = path
-        self._members = list(zip(cases, seeds, strict=True))
+        self._members = members.names
         if not path.exists():
             replace(path, ",".join(COLUMNS) + "\n")
         with path.open("rb") as file:

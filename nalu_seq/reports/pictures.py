@@ -1,13 +1,12 @@
 """Pictures of digits beside what a member reads in them; needs matplotlib (the `plots` extra)."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nalu_seq.errors import BadInput
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.records.members import Members
 from nalu_seq.reports.plots import figure_class, save
 from nalu_seq.tasks.base import Split, Task
 from nalu_seq.tasks.digit_sequences import DigitSequences
@@ -16,7 +15,7 @@ ROWS, COLUMNS = 4, 10
 
 
 def plot_digits(
-    task: Task, task_cases: Sequence[str], population: Population, title: str, path: Path
+    task: Task, members: Members, population: Population, title: str, path: Path
 ) -> None:
     """Draw test pictures with the value that the first member reads in each, alone in a sequence.
 
@@ -25,8 +24,8 @@ def plot_digits(
 
     Args:
         task: the task that the population was trained on.
-        task_cases: each member's case of the task.
-        population: the members; the first one reads.
+        members: the seed and the case of each member.
+        population: their networks; the first one reads.
         title: what is drawn above the pictures.
         path: the file that is written.
 
@@ -37,10 +36,10 @@ def plot_digits(
     Figure = figure_class("--digits")
     if not isinstance(task, DigitSequences):
         raise BadInput("--digits: this task has no pictures of digits in sequences")
-    members, examples = len(population), min(ROWS * COLUMNS, len(task.parts["test"].labels))
-    draws = Stream(population.seeds, task_cases, "pictures").at(0, examples)
-    split, nothing = Split(examples, 1, part="test"), task.tally_start(members, examples)
-    batch, _ = task.piece(split, draws, 0, 1, task.target_state(members, examples))
+    count, examples = len(members), min(ROWS * COLUMNS, len(task.parts["test"].labels))
+    draws = members.stream("pictures").at(0, examples)
+    split, nothing = Split(examples, 1, part="test"), task.tally_start(count, examples)
+    batch, _ = task.piece(split, draws, 0, 1, task.target_state(count, examples))
     changes = task.changes(population(batch.x), nothing.prediction)
     read = np.asarray(task.named(changes))[0, :, 0]
     true = np.asarray(task.named(task.changes(batch.y, nothing.y)))[0, :, 0]
@@ -60,7 +59,7 @@ def plot_digits(
             color="black" if right else "tab:red",
         )
     figure.suptitle(
-        f"{title}, seed {population.seeds[0]}: {np.sum(read == true)} of {examples} read right",
+        f"{title}, seed {members.seeds[0]}: {np.sum(read == true)} of {examples} read right",
         fontsize=9,
     )
     save(figure, path, "--digits")

@@ -12,7 +12,7 @@ from nalu_seq.config.schema import Alternate, Ramp, Restart
 from nalu_seq.models import units_of
 from nalu_seq.population.clipping import clip_each_member, clip_entries
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Batch, Task
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
 from nalu_seq.training.restarts import Restarts
@@ -35,7 +35,7 @@ class Trainer:
         population: the members.
         task: what they learn.
         optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
-        cases: each member's case of the task, by name.
+        members: the seed and the case of each member.
         model: the population's model as trained, such as one unrolled for the training length.
         batch_size: examples a step, for each member.
         clip_norm: the largest gradient norm of a member; None for none.
@@ -53,6 +53,7 @@ class Trainer:
         seconds: how long they took, measurements included; kept by whoever runs the loop.
         judged: `[M]`, the last validation error; inf before there is one.
         restarts: what starts members anew, or None.
+        members: the seed and the case of each member.
         diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
     """
 
@@ -62,7 +63,7 @@ class Trainer:
         task: Task,
         optimizer: keras.optimizers.Optimizer,
         *,
-        cases: list[str],
+        members: Members,
         model: keras.Model,
         batch_size: int,
         clip_norm: float | None,
@@ -83,23 +84,23 @@ class Trainer:
         self.clip_value = clip_value
         self.penalty = penalty
         self.compiled = compiled
-        self.stream = Stream(population.seeds, cases, "train")
+        self.stream = members.stream("train")
         self._noise_columns = noise_columns(model)
         self.strategy = population.strategy
         self.replicas = self.strategy.num_replicas_in_sync
-        members = len(population)
+        self.members = members
         self.step = _variable("step", tf.zeros([], tf.int64))
-        self.diverged_at = _variable("diverged_at", tf.zeros([members], tf.int64))
+        self.diverged_at = _variable("diverged_at", tf.zeros([len(members)], tf.int64))
         self.seconds = _variable("seconds", tf.zeros([], tf.float64))
-        self.loss_sum = _variable("loss_sum", tf.zeros([members]))
+        self.loss_sum = _variable("loss_sum", tf.zeros([len(members)]))
         self.loss_count = _variable("loss_count", tf.zeros([]))
         self.judge = judge
         self.alternate = alternate
         self._gates = [v.name.split("_")[-1] == "g" for v in population.trainable_variables]
-        self.judged = _variable("judged", tf.fill([members], np.float32(np.inf)))
+        self.judged = _variable("judged", tf.fill([len(members)], np.float32(np.inf)))
         self.restarts = None if restart is None else Restarts(restart, population)
         # How many errors restarts have not seen yet, their sum, the sum of their squares.
-        self._errors = _variable("errors", tf.zeros([3, members], tf.float64))
+        self._errors = _variable("errors", tf.zeros([3, len(members)], tf.float64))
         # Replicas must not each look at the loss of their own examples to weigh a penalty.
         self._apart = alternate is not None or self.replicas > 1
         # Built before anything is traced: a lazily built Keras optimizer fails under tf.distribute.

@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.config.cases import cross
 from nalu_seq.evaluation import measure
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.models import build, build_stateful, encoders, heads
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.records.members import Member, Members
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.units import NALU, NAU, NMU
 
-CASES = ["default"] * 3
+MEMBERS = Members.of_seeds(range(3))
 
 
 def lstm(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -33,9 +34,9 @@ def test_streamed_in_pieces_it_measures_the_whole(monkeypatch: pytest.MonkeyPatc
     stream = build_stateful(lstm, accumulate, NAU, **parts)
     # Pieces of 4 steps of 3 members x 64 examples, the last one shorter.
     monkeypatch.setattr(task, "piece_steps", 4 * 3 * 64)
-    metrics, course = Evaluator(population, task, CASES, stream).measure("length_23")
+    metrics, course = Evaluator(population, task, MEMBERS, stream).measure("length_23")
 
-    draws = Stream([0, 1, 2], CASES, "length_23").at(0, 64)
+    draws = MEMBERS.stream("length_23").at(0, 64)
     batch, _ = task.piece(task.splits["length_23"], draws, 0, 23, task.target_state(3, 64))
     for i in range(3):
         prediction = population.member(i)(batch.x[i]).numpy()
@@ -57,11 +58,11 @@ def test_a_task_without_sequences_is_measured_on_its_fixed_examples() -> None:
         ),
         3,
     )
-    evaluator = Evaluator(population, task, CASES)
+    evaluator = Evaluator(population, task, MEMBERS)
     metrics, course = evaluator.measure("range_9_99")
     again, _ = evaluator.measure("range_9_99")
     assert course is None
-    batch = task.split_batch("range_9_99", Stream([0, 1, 2], CASES, "range_9_99").at(0, 1000))
+    batch = task.split_batch("range_9_99", MEMBERS.stream("range_9_99").at(0, 1000))
     for i in range(3):
         error = np.abs(population.member(i)(batch.x[i]) - batch.y[i])
         np.testing.assert_allclose(metrics["mae"][i], error.mean(), rtol=1e-4)
@@ -86,7 +87,7 @@ def test_memory_does_not_grow_with_length() -> None:
     parts = {"input_size": task.input_size, "output_size": task.output_size}
     population = Population(lambda: build(encoders.none, accumulate, NAU, **parts), 3)
     stream = build_stateful(encoders.none, accumulate, NAU, **parts)
-    _, course = Watched(population, task, CASES, stream).measure("length_50000")
+    _, course = Watched(population, task, MEMBERS, stream).measure("length_50000")
     assert course is not None and course.mae.shape == (3, 50_000)
     assert sum(shapes) == 50_000 and max(shapes) * 3 * 64 <= task.piece_steps
     assert tf.reduce_all(tf.math.is_finite(course.mae))
@@ -102,12 +103,13 @@ def test_examples_in_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
     population = Population(
         lambda: build(hidden, heads.readout, NMU, input_size=3, output_size=1, sequence=False), 3
     )
-    cases = ["U[1,2]", "U[-2,2]", "U[1,2]"]
+    first, second = cross(task.cases, {})
+    members = Members((Member(first, 0), Member(second, 1), Member(first, 2)))
     between: list[None] = []
 
     def measured() -> dict[str, np.ndarray]:
         between.clear()
-        evaluator = Evaluator(population, task, cases, between=lambda: between.append(None))
+        evaluator = Evaluator(population, task, members, between=lambda: between.append(None))
         return evaluator.measure("extrapolation")[0]
 
     whole = measured()
@@ -119,9 +121,7 @@ def test_examples_in_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(whole) == list(pieces) == ["mse", "mae"]
     for name in whole:
         np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-5)
-    batch = task.split_batch(
-        "extrapolation", Stream([0, 1, 2], cases, "extrapolation").at(0, 10_000)
-    )
+    batch = task.split_batch("extrapolation", members.stream("extrapolation").at(0, 10_000))
     for i in range(3):
         error = population.member(i)(batch.x[i]) - batch.y[i]
         np.testing.assert_allclose(whole["mse"][i], np.mean(np.square(error)), rtol=1e-4)
@@ -141,7 +141,7 @@ def test_the_sparsity_error_is_the_worst_weights() -> None:
     (w,) = population.trainable_variables
     values = np.float32([[1, 0, -1, 1], [0.9, -0.3, 0, 1], [-0.6, 0.05, 0.99, -1]])[..., None]
     w.assign(values)
-    found = Evaluator(population, Product(), CASES).sparsity_error()
+    found = Evaluator(population, Product(), MEMBERS).sparsity_error()
     assert found is not None
     np.testing.assert_allclose(found, [0.0, 0.3, 0.4], atol=1e-6)
     np.testing.assert_allclose(found, [worst(v) for v in values], atol=1e-6)
@@ -151,7 +151,7 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
     population = Population(
         lambda: build(hidden, heads.readout, NMU, input_size=5, output_size=1, sequence=False), 6
     )
-    found = Evaluator(population, Product(), CASES * 2).sparsity_error()
+    found = Evaluator(population, Product(), Members.of_seeds(range(6))).sparsity_error()
     assert found is not None and found.shape == (6,)
     layers = [v.numpy() for v in population.trainable_variables]
     each = np.array([[worst(w[i]) for w in layers] for i in range(6)])
@@ -160,7 +160,7 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
     # It follows the weights.
     for variable in population.trainable_variables:
         variable.assign(tf.ones_like(variable.value))
-    again = Evaluator(population, Product(), CASES * 2).sparsity_error()
+    again = Evaluator(population, Product(), Members.of_seeds(range(6))).sparsity_error()
     np.testing.assert_array_equal(again, np.zeros(6))
 
 
@@ -169,4 +169,4 @@ def test_a_model_without_units_has_no_sparsity_error() -> None:
         lambda: build(encoders.none, heads.dense, NAU, input_size=2, output_size=1, sequence=False),
         3,
     )
-    assert Evaluator(population, Product(), CASES).sparsity_error() is None
+    assert Evaluator(population, Product(), MEMBERS).sparsity_error() is None

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from nalu_seq.config.cases import Case
 from nalu_seq.evaluation.summary import Outcome
+from nalu_seq.records.members import Members
 from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import Criterion
 
@@ -11,7 +13,7 @@ NAN = float("nan")
 
 
 def results(record: list[Row], criterion: Criterion) -> list[dict[str, Any]]:
-    return Outcome(record, criterion, {"default": "default"}).results()
+    return Outcome(record, criterion, Members.of_seeds(range(4))).results()
 
 
 def rows(values: dict[int, list[float]], metric: str = "error", split: str = "far") -> list[Row]:
@@ -62,6 +64,7 @@ def test_a_criterion_may_ask_for_at_least() -> None:
 # By validation: two cases of the task, "near" is what selects and "far" what is judged.
 SELECTED = Criterion("mse", {"far": {"low": 0.1, "high": 10.0}}, selected_by="near")
 TASK_CASES = {"low rate=1": "low", "low rate=2": "low", "high rate=1": "high"}
+MEMBERS = Members.product([Case(name, own, {}) for name, own in TASK_CASES.items()], [0, 1, 7])
 
 
 def judged(
@@ -79,7 +82,7 @@ def test_the_step_is_selected_by_validation() -> None:
     record = judged(
         near={0: 1e-9, 10: 0.5, 20: 0.2, 30: 0.3}, far={0: 0.0, 10: 0.01, 20: 0.2, 30: 0.02}
     )
-    outcome = Outcome(record, SELECTED, TASK_CASES)
+    outcome = Outcome(record, SELECTED, MEMBERS)
     member = ("low rate=1", 0)
     assert outcome.selected == {member: 20}
     assert outcome.solved == {"far": {member: False}}
@@ -93,7 +96,7 @@ def test_solved_at_and_the_selected_step_are_different_things() -> None:
     record = judged(
         near={0: 9.0, 10: 0.5, 20: 0.4, 30: 0.3}, far={0: 9.0, 10: 0.01, 20: 9.0, 30: 0.02}
     )
-    (line,) = Outcome(record, SELECTED, TASK_CASES).members()
+    (line,) = Outcome(record, SELECTED, MEMBERS).members()
     assert (line["selected_step"], line["solved"], line["solved_at"]) == (
         30,
         {"far": True},
@@ -104,7 +107,7 @@ def test_solved_at_and_the_selected_step_are_different_things() -> None:
 def test_what_is_not_finite_is_never_selected() -> None:
     record = judged(near={0: 1.0, 10: NAN, 20: 0.5, 30: float("inf")}, far={20: 0.05, 30: 0.05})
     record += judged(near={0: 1.0, 10: NAN}, far={0: 0.0, 10: NAN}, seed=1)
-    outcome = Outcome(record, SELECTED, TASK_CASES)
+    outcome = Outcome(record, SELECTED, MEMBERS)
     first, lost = ("low rate=1", 0), ("low rate=1", 1)
     # Without any finite value it is the last step that counts, and it fails.
     assert outcome.selected == {first: 20, lost: 10}
@@ -113,7 +116,7 @@ def test_what_is_not_finite_is_never_selected() -> None:
 
 def test_ties_go_to_the_first_step() -> None:
     record = judged(near={0: 0.0, 10: 0.5, 20: 0.5}, far={10: 0.05, 20: 9.0})
-    assert Outcome(record, SELECTED, TASK_CASES).selected == {("low rate=1", 0): 10}
+    assert Outcome(record, SELECTED, MEMBERS).selected == {("low rate=1", 0): 10}
 
 
 def test_each_case_has_the_threshold_of_its_case_of_the_task() -> None:
@@ -123,7 +126,7 @@ def test_each_case_has_the_threshold_of_its_case_of_the_task() -> None:
         for seed, far in enumerate([1.0, 0.05])
         for row in judged({10: 0.5}, {10: far}, case, seed)
     ]
-    out = Outcome(record, SELECTED, TASK_CASES).results()
+    out = Outcome(record, SELECTED, MEMBERS).results()
     rates = {
         r["case"]: r["success_rate"] for r in out if (r["split"], r["metric"]) == ("far", "mse")
     }
@@ -133,7 +136,7 @@ def test_each_case_has_the_threshold_of_its_case_of_the_task() -> None:
 
 
 def test_a_split_without_a_threshold_is_not_judged() -> None:
-    outcome = Outcome(judged({10: 0.0}, {10: 0.0}), SELECTED, TASK_CASES)
+    outcome = Outcome(judged({10: 0.0}, {10: 0.0}), SELECTED, MEMBERS)
     assert list(outcome.solved) == list(outcome.solved_at) == ["far"]
     near = [r for r in outcome.results() if r["split"] == "near"]
     assert [(r["metric"], r["success_rate"]) for r in near] == [("mse", None)]
@@ -143,7 +146,7 @@ def test_other_metrics_are_taken_at_the_selected_step() -> None:
     record = judged(near={0: 1.0, 10: 0.2, 20: 0.3}, far={0: 9.0, 10: 0.05, 20: 0.2})
     record += [Row(s, "low rate=1", 0, "train", "loss", float(s)) for s in (10, 20)]
     record += [Row(s, "low rate=1", 0, "train", "sparsity_error", s / 100) for s in (0, 10, 20)]
-    outcome = Outcome(record, SELECTED, TASK_CASES)
+    outcome = Outcome(record, SELECTED, MEMBERS)
     found = {r["metric"]: r["median"] for r in outcome.results() if r["split"] == "train"}
     assert found == {"loss": 10.0, "sparsity_error": 0.1}
     (line,) = outcome.members()
@@ -153,7 +156,7 @@ def test_other_metrics_are_taken_at_the_selected_step() -> None:
 def test_members_say_what_became_of_each() -> None:
     record = judged(near={0: 1.0, 10: 0.2}, far={0: 9.0, 10: 0.05})
     record += judged(near={0: 1.0, 10: NAN}, far={0: 9.0, 10: NAN}, case="high rate=1", seed=7)
-    solved, lost = Outcome(record, SELECTED, TASK_CASES).members()
+    solved, lost = Outcome(record, SELECTED, MEMBERS).members()
     assert (
         solved.items()
         >= {

@@ -10,6 +10,7 @@ import tensorflow as tf
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
 from nalu_seq.training.step import Trainer
@@ -27,11 +28,12 @@ def test_one_file_is_the_engine_in_small():
         return build(encoders.none, heads.readout, NAU, input_size=2, output_size=1, sequence=False)
 
     population = Population(model, seeds)
+    members = Members.of_seeds(seeds, task.cases)
     trainer = Trainer(
-        population, task, Adam(1e-3, epsilon=1e-8), cases=list(task.cases) * len(seeds),
+        population, task, Adam(1e-3, epsilon=1e-8), members=members,
         model=model(), batch_size=128, clip_norm=None, penalty={}, compiled=True, interval=10,
     )  # fmt: skip
-    evaluator = Evaluator(population, task, list(task.cases) * len(seeds))
+    evaluator = Evaluator(population, task, members)
     for first in range(0, 200, 10):
         trainer.run(10)
         losses = example["train"](tf.constant(first))

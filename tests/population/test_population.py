@@ -10,6 +10,7 @@ from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
 from nalu_seq.population.random import Stream
 from nalu_seq.population.stacked import check_seeds
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Task
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.mnist_count import MnistCount
@@ -62,7 +63,7 @@ def make_trainer(
         population,
         task,
         Adam(1e-3, epsilon=1e-8),
-        cases=["default"] * len(population),
+        members=Members.of_seeds(population.seeds),
         model=model,
         batch_size=16,
         clip_norm=0.5,

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from nalu_seq.errors import BadInput
+from nalu_seq.records.members import Members
 from nalu_seq.records.record import Measurement, Record, Row, read_record
 
 
 def recorded(path: Path, steps: list[int]) -> Record:
-    record = Record(path, ["default", "default"], [3, 7])
+    record = Record(path, Members.of_seeds([3, 7]))
     for step in steps:
         values = np.array([step + 1 / 3, np.nan], np.float32)
         record(step, [Measurement("train", "loss", values)])
@@ -43,7 +44,7 @@ def test_it_is_cut_to_a_mark_whatever_came_after(tmp_path: Path, torn: str) -> N
     recorded(path, [20])
     with path.open("a") as file:
         file.write(torn)
-    record = Record(path, ["default", "default"], [3, 7])
+    record = Record(path, Members.of_seeds([3, 7]))
     assert record.holds(mark)
     record.cut(mark)
     assert path.read_text() == expected and record.mark() == mark
@@ -56,7 +57,7 @@ def test_rows_of_a_step_that_were_torn_are_not_half_kept(tmp_path: Path) -> None
     recorded(path, [10])
     with path.open("r+") as file:
         file.truncate(file.seek(0, 2) - len("10,default,7,train,loss,nan\n"))
-    record = Record(path, ["default", "default"], [3, 7])
+    record = Record(path, Members.of_seeds([3, 7]))
     assert record.has(10)
     record.cut(mark)
     assert not record.has(10)

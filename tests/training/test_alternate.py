@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nalu_seq.config.schema import Alternate, Ramp
 from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.inalu_simple import InaluSimple
 from nalu_seq.training.optimizers import RMSProp, rmsprop
 from nalu_seq.training.step import Trainer
@@ -24,7 +25,7 @@ def build_model() -> keras.Model:
 def trainer(compiled: bool = False, **changes: Any) -> Trainer:
     population = Population(build_model, seeds=3)
     given: dict[str, Any] = {
-        "cases": [CASE] * 3,
+        "members": Members.of_seeds(range(3), [CASE]),
         "model": population.model,
         "batch_size": 16,
         "clip_norm": None,
@@ -96,7 +97,7 @@ def test_members_do_not_depend_on_company() -> None:
         Population(build_model, seeds=[1]),
         InaluSimple("mul", examples=160),
         RMSProp(0.01),
-        cases=[CASE],
+        members=Members.of_seeds([1], [CASE]),
         model=build_model(),
         batch_size=16,
         clip_norm=None,

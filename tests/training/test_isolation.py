@@ -43,7 +43,7 @@ def trained(made: Experiment, poison: float | None) -> dict[str, Any]:
     for call in range(4):
         trainer.run(2)
         found[f"loss {call}"] = trainer.mean_loss()
-    evaluator = Evaluator(population, made.task, made.task_cases, made.stateful_model(), lambda: None)
+    evaluator = Evaluator(population, made.task, made.members, made.stateful_model())
     for split in made.task.splits:
         for metric, values in evaluator.measure(split)[0].items():
             found[f"{split} {metric}"] = values

@@ -13,6 +13,7 @@ from nalu_seq.config.options import options, shipped
 from nalu_seq.config.schema import Ramp
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
@@ -31,7 +32,7 @@ def make_trainer(
         population,
         Product(),
         Adam(1e-3),
-        cases=["default"] * len(population),
+        members=Members.of_seeds(population.seeds),
         model=nmu_model(),
         batch_size=4,
         clip_norm=None,
@@ -146,7 +147,7 @@ def single_trainer(
         population,
         SingleModule(operation),
         Adam(1e-3),
-        cases=["U[1,2]"] * len(seeds),
+        members=Members.of_seeds(seeds, ["U[1,2]"]),
         model=model(),
         batch_size=16,
         clip_norm=None,
