@@ -8,9 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from typing import NoReturn
 
+WIDTH = 300  # characters of a line that says what is wrong
+
 
 class BadInput(Exception):
     """What a user gave cannot be used; one line that says what, where, and what would be valid."""
+
+
+def one_line(text: object) -> str:
+    """A text in one line of at most `WIDTH` characters that do nothing to a terminal.
+
+    Of a longer one the middle is left out: what is wrong stands first, the way out last.
+    """
+    words = " ".join(str(text)[: 100 * WIDTH].split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 105]} ... {line[-100:]}"
 
 
 def first_line(error: BaseException) -> str:
@@ -18,16 +30,23 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
-def refuse(error: Exception | str) -> NoReturn:
+def warn(text: object) -> None:
+    """Say something in one line beside what a command prints."""
+    line = one_line(f"nalu_seq: {text}")
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody may be there to read
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+
+
+def refuse(error: object) -> NoReturn:
     """Say what is wrong in one line and leave with exit code 2."""
-    line = " ".join(str(error).split())
-    print(f"nalu_seq: {line}", file=sys.stderr)
+    warn(error)
     raise SystemExit(2)
 
 
-def fail(error: Exception | str) -> NoReturn:
+def fail(error: object) -> NoReturn:
     """Say in one line what the machine did not let us do, and leave with exit code 1."""
-    print(f"nalu_seq: {' '.join(str(error).split())}", file=sys.stderr)
+    warn(error)
     raise SystemExit(1)
 
 

@@ -58,7 +58,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.case and not arguments.export:
         raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)
-    cfg, choices = read_run(arguments.run, arguments.trust)
+    given = [override.partition("=")[0] for override in arguments.overrides]
+    cfg, choices = read_run(arguments.run, arguments.trust, instead=given)
     from nalu_seq.distribution.startup import start_tensorflow
 
     cfg.strategy = Strategy()  # whatever it was trained on

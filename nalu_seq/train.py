@@ -20,13 +20,13 @@ from nalu_seq.errors import BadInput, fail, heard, refuse
 from nalu_seq.records.folder import check_output
 from nalu_seq.records.runs import (
     GROUPS,
-    LAUNCHER,
+    PATHS,
     RESUMABLE,
     check_plain_files,
     read_run,
-    read_sweep,
     state,
 )
+from nalu_seq.records.sweeps import LAUNCHER, quoted, read_sweep
 
 if TYPE_CHECKING:
     from nalu_seq.experiment.experiment import Experiment
@@ -70,7 +70,7 @@ def _resumed(arguments: list[str]) -> None:
                 f"resume keeps the run's own config: {key} can't change, "
                 f"only {', '.join(RESUMABLE)} can"
             )
-    cfg, choices = read_run(directory, trust)
+    cfg, choices = read_run(directory, trust, instead=given)
     if "strategy" in given:
         cfg.strategy = _strategy(given.pop("strategy"))
     for key, value in given.items():
@@ -89,15 +89,33 @@ def _resumed(arguments: list[str]) -> None:
 def _sweep_resumed(arguments: list[str]) -> None:
     """Go on with a sweep: its own command in its own folder, jobs that are done left out."""
     trust = "--trust" in arguments
-    named = [a for a in arguments if a.startswith("sweep.resume=")]
-    more = [a for a in arguments if a not in (*named, "--trust")]
+    flags, rest = _config_dir([a for a in arguments if a != "--trust"])
+    named = [a for a in rest if a.startswith("sweep.resume=")]
+    more = [a for a in rest if a not in named]
     directory = Path(named[-1].partition("=")[2])
     for argument in more:
-        if not argument.startswith(LAUNCHER):
+        if not argument.startswith(LAUNCHER) and argument.partition("=")[0] not in PATHS:
             raise BadInput(f"sweep.resume keeps the sweep's own command: {argument} can't change")
-    quoted = str(directory).replace("\\", "\\\\").replace("'", "\\'")
-    sys.argv[1:] = [*read_sweep(directory, trust), *more, f"hydra.sweep.dir='{quoted}'"]
+    command = read_sweep(directory, trust, more)
+    if not trust:
+        check_plain_files(directory)
+    sys.argv[1:] = [*flags, *command, *more, f"hydra.sweep.dir={quoted(str(directory))}"]
     _composed()
+
+
+def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Hydra's `--config-dir`, with options of a user's own, and the other arguments."""
+    flags: list[str] = []
+    rest = iter(arguments)
+    others = []
+    for argument in rest:
+        if argument in ("--config-dir", "-cd"):
+            flags += [argument, next(rest, "")]
+        elif argument.startswith("--config-dir="):
+            flags.append(argument)
+        else:
+            others.append(argument)
+    return flags, others
 
 
 def _train(experiment: "Experiment", directory: Path, resume: bool = False) -> None:

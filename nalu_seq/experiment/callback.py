@@ -24,6 +24,7 @@ from nalu_seq.config.values import check_row
 from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import check_output
+from nalu_seq.records.sweeps import quoted
 
 
 class CheckBeforeRun(Callback):
@@ -58,9 +59,8 @@ class CheckBeforeRun(Callback):
             directory = str(config.hydra.sweep.dir)
             check_output(Path(directory))
         # Each job would make the folder's name from its own options: all shall have this one.
-        quoted = directory.replace("\\", "\\\\").replace("'", "\\'")
         OmegaConf.set_readonly(config.hydra, False)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(directory)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note a sweep's job in its sweep.json, job -> overrides, before it begins."""

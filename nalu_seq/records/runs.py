@@ -1,38 +1,46 @@
 """Run directories: read as data, whoever wrote them."""
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import AliasToken, YAMLError
 
 from nalu_seq.config.options import options, shipped
 from nalu_seq.config.schema import Config
-from nalu_seq.errors import BadInput, first_line
+from nalu_seq.errors import BadInput, first_line, warn
+from nalu_seq.records.files import Unreadable, read_json, read_yaml
 
 RESUMABLE = (
     "train.steps",
     "task.reference",
+    "data.dir",
     "strategy",
     "strategy.devices",
     "strategy.wait",
 )  # what may change when a run goes on
-LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # how a sweep's jobs are run
+# What names a place on the machine where a run was made: not taken from one of somebody else.
+PATHS = ("data.dir", "task.reference", "output")
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 ADVICE = "if you wrote this run with units of your own, say --trust"
 # What reading a file of another kind may raise.
 WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 
 
-def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str, str]]:
+def read_run(
+    directory: Path, trust: bool = False, instead: Collection[str] = ()
+) -> tuple[DictConfig, dict[str, str]]:
     """A run's recorded config and the options that were chosen.
 
     Unless `trust`ed, a run may only name what is shipped: each group's option is looked up in the
     installed `conf/`, its `_target_` must be the shipped one, and its arguments must be plain
-    numbers, strings, booleans and lists, or what the shipped option says.
+    numbers, strings, booleans and lists, or what the shipped option says. Paths are not taken.
+
+    Args:
+        directory: the run's.
+        trust: whether the user vouches for all that it says.
+        instead: keys that the user gives, of which nothing has to be said.
 
     Raises:
         BadInput: the directory is no run, or asks for something that is not shipped.
@@ -49,7 +57,7 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
         chosen = {group: str(choices[group]) for group in GROUPS}
         if choices.get("experiment") is not None:
             chosen["experiment"] = str(choices["experiment"])
-    except (OSError, YAMLError, OmegaConfBaseException, LookupError, *WRONG) as error:
+    except (OSError, OmegaConfBaseException, LookupError, *WRONG) as error:
         reason = first_line(error)
         raise BadInput(f"{directory}: its recorded config can't be read: {reason}") from error
     assert isinstance(cfg, DictConfig) and isinstance(plain, dict)
@@ -62,50 +70,32 @@ def read_run(directory: Path, trust: bool = False) -> tuple[DictConfig, dict[str
             if not _is_plain(values):
                 raise BadInput(f"{directory}: cases: {key} is not a list of plain values; {ADVICE}")
         _check_no_interpolation(directory, [plain, chosen])
+        _leave_paths_out(directory, cfg, instead)
     return cfg, chosen
 
 
+def _leave_paths_out(directory: Path, cfg: DictConfig, instead: Collection[str]) -> None:
+    """Take none of the paths that a run names: they would be opened, or written into."""
+    for key in PATHS:
+        if key != "output" and OmegaConf.select(cfg, key) is not None:
+            OmegaConf.update(cfg, key, None)
+            if key not in instead:
+                warn(f"{directory}: its {key} is not taken: give {key}= yourself, or say --trust")
+
+
 def _load(directory: Path, name: str) -> Any:
-    path = directory / ".hydra" / name
-    if not path.is_file():
+    if not (directory / ".hydra" / name).is_file():
         raise BadInput(f"{directory} is no run: it has no .hydra/{name}")
-    text = path.read_text(encoding="utf-8")
-    # A few lines of aliases can stand for more than fits into memory; Hydra writes none.
-    if any(isinstance(token, AliasToken) for token in yaml.scan(text)):
-        raise BadInput(f"{path} holds a YAML alias, which no run has")
-    return OmegaConf.create(text)
-
-
-def read_sweep(directory: Path, trust: bool = False) -> list[str]:
-    """The command of a sweep, as it recorded it.
-
-    Unless `trust`ed, it may only say what a sweep goes through and how its jobs are launched.
-
-    Raises:
-        BadInput: the directory is no sweep, or asks for more.
-    """
-    path = directory / "multirun.yaml"
-    if not path.is_file():
-        raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
     try:
-        overrides = OmegaConf.load(path).hydra.overrides
-        hydra, task = ([str(override) for override in overrides[k]] for k in ("hydra", "task"))
-    except (OSError, YAMLError, OmegaConfBaseException, LookupError, *WRONG) as error:
-        raise BadInput(f"{path} can't be read: {first_line(error)}") from error
-    for override in [*hydra, *task]:
-        ours = override in task or override.startswith((*LAUNCHER, "hydra.mode", "hydra.sweep"))
-        if not trust and (not ours or "_target_" in override or "${" in override):
-            raise BadInput(
-                f"{path} asks for {override!r}, which says more than what a sweep goes through; "
-                "if you wrote it, say --trust"
-            )
-    return [*hydra, *task]
+        return read_yaml(directory, f".hydra/{name}")
+    except Unreadable as error:
+        raise BadInput(f"{directory}: its recorded config can't be read: {name} {error}") from error
 
 
 def state(directory: Path) -> str:
     """Whether a run is "done", has a checkpoint ("saved"), has none ("begun"), or is "new"."""
     try:
-        if json.loads((directory / "summary.json").read_text())["status"] == "done":
+        if read_json(directory, "summary.json")["status"] == "done":
             return "done"
     except (OSError, *WRONG, KeyError):
         pass

@@ -1,0 +1,141 @@
+"""Sweeps' folders: what a sweep recorded of its own command, read as data."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.schema import Config
+from nalu_seq.errors import BadInput, warn
+from nalu_seq.records.files import Unreadable, read_yaml
+from nalu_seq.records.runs import PATHS
+
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # how a sweep's jobs are run
+# What Hydra and its plugins ship besides the launchers and sweepers in conf/.
+PLUGINS = {
+    "hydra/launcher": ("basic", "joblib", "submitit_local", "submitit_slurm"),
+    "hydra/sweeper": ("basic", "optuna"),
+}
+NUMBERS = ("hydra.launcher.", "hydra.sweeper.")  # below these only numbers are taken
+SUBDIRS = ("job.num", "job.id", "job.override_dirname")
+LONGEST = 20_000  # characters of an override
+_NAME = re.compile(r"[\w*?-]+(/[\w*?-]+)*")
+_SUBDIR = re.compile(rf"hydra\.sweep\.subdir='?\$\{{hydra[.:]({'|'.join(SUBDIRS)})\}}'?")
+
+
+def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()) -> list[str]:
+    """The command of a sweep, as it recorded it, but for its own folder.
+
+    Unless `trust`ed it may only say what the sweep goes through, by keys and groups of the config,
+    and which of the known launchers runs its jobs, with numbers. Paths are not taken, which are of
+    the machine of whoever made the sweep.
+
+    Args:
+        directory: the sweep's folder.
+        trust: whether the user vouches for all that it says.
+        instead: overrides that a user gives, which go before recorded ones of the same key.
+
+    Raises:
+        BadInput: the directory is no sweep, or asks for more.
+    """
+    path = directory / "multirun.yaml"
+    if not path.is_file():
+        raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
+    try:
+        read: Any = OmegaConf.to_container(read_yaml(directory, "multirun.yaml"), resolve=False)
+        recorded = read["hydra"]["overrides"]
+        hydra, task = ([str(override) for override in recorded[key]] for key in ("hydra", "task"))
+    except (Unreadable, OSError, LookupError, TypeError, ValueError) as error:
+        raise BadInput(f"{path} can't be read: {error}") from error
+    given = {override.partition("=")[0] for override in instead}
+    hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
+    kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in given]
+    return kept if trust else [o for o in kept if _is_taken(path, o, o in hydra)]
+
+
+def quoted(text: str) -> str:
+    """A text as a value for Hydra that stands for itself, whatever is in it."""
+    literal = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + r"\${", text)
+    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + (m[2] and r"\'"), literal)
+    return f"'{escaped}'"
+
+
+def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
+    """Whether a recorded override is taken; a path is not, and this is said.
+
+    Raises:
+        BadInput: it says more than what a sweep goes through.
+    """
+    if of_hydra and _SUBDIR.fullmatch(override):
+        return True
+    key = override.partition("=")[0]
+    advice = f"give {key}= yourself, or " if override.startswith(LAUNCHER) else ""
+    refusal = BadInput(
+        f"{path} asks for {override[:99]!r}, which says more than what a sweep goes through: "
+        f"{advice}if you wrote it, say --trust"
+    )
+    if override.startswith("-") or "${" in override or len(override) > LONGEST:
+        raise refusal
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except (HydraException, RecursionError) as error:
+        raise refusal from error
+    if key in PATHS and not parsed.is_sweep_override():  # else there would be other jobs
+        if key != "output":
+            warn(f"{path}: {key} is not taken from it: give {key}= yourself, or say --trust")
+        return False
+    if (
+        key in PATHS
+        or parsed.package is not None
+        or not (_is_hydras if of_hydra else _is_ours)(parsed)
+    ):
+        raise refusal
+    return True
+
+
+def _is_hydras(override: Override) -> bool:
+    """Whether it names a known launcher or sweeper, the mode, or a number for one of these."""
+    key, value = override.key_or_group, override.value()
+    if key in PLUGINS:
+        return value in (*PLUGINS[key], *options(key))
+    if key == "hydra.mode":
+        return value in ("RUN", "MULTIRUN")
+    hidden = any(part.startswith("_") for part in key.split("."))
+    return key.startswith(NUMBERS) and not hidden and isinstance(value, bool | int | float | None)
+
+
+def _is_ours(override: Override) -> bool:
+    """Whether it sets a key of the config to plain values, or a group to options by name."""
+    key, value = override.key_or_group, override.value()
+    texts = list(_texts(value))
+    hidden = any(text.startswith("_") for text in (*key.split("."), *texts))
+    if key in GROUPS:
+        return not hidden and not isinstance(value, dict) and all(map(_NAME.fullmatch, texts))
+    # A job's folder may be named by what it sets: it shall not lead out of the sweep's.
+    return key.partition(".")[0] in KEYS and not hidden and not any(".." in t for t in texts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in an override's value, keys of dicts too."""
+    if isinstance(value, ChoiceSweep):
+        value = value.list
+    elif isinstance(value, Glob):
+        value = [*value.include, *value.exclude]
+    elif isinstance(value, dict):
+        value = [*value, *value.values()]
+    for part in value if isinstance(value, list) else []:
+        yield from _texts(part)
+    if isinstance(value, str | QuotedString):
+        yield value.text if isinstance(value, QuotedString) else value
+
+
+# Groups' folders in conf/; Hydra's own is left out.
+GROUPS = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra"}
+KEYS = {field.name for field in dataclasses.fields(Config)} - {"resume"}
