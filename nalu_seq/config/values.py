@@ -11,6 +11,7 @@ from nalu_seq.errors import BadInput
 COMPILE = ("graph", "xla")
 JUDGES = ("loss", "validation")
 DRAWS = ("initial", "uniform")
+MASKED = ("adam", "rmsprop")  # optimizers that can leave entries of a variable as they are
 PRECISIONS = ("float32", "bfloat16")
 EXACT = ("none", "hidden", "hidden_cell")  # they round nothing, or are made of units
 
@@ -55,8 +56,11 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     alternate = cfg.alternate
     if not 0 <= alternate.gates <= alternate.period:
         raise BadInput("alternate.gates must be from 0 to alternate.period")
-    if alternate.period and choices.get("optimizer") != "rmsprop":
-        raise BadInput("alternate needs optimizer=rmsprop, the one that can leave weights out")
+    if alternate.period and choices.get("optimizer") not in MASKED:
+        raise BadInput(
+            "alternate updates some weights and leaves others as they are, which only "
+            f"optimizer={' and '.join(MASKED)} can do"
+        )
     for key in cfg.cases:
         group, _, rest = str(key).partition(".")
         if group == "penalty" and rest.partition(".")[0] not in cfg.penalty:

@@ -302,7 +302,7 @@ def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
 
 def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:
     """Experiment 1, 2 or 4, by the name of ours: one distribution, or all that it has."""
-    experiment = re.fullmatch(r"inalu_(exp[124])", str(run.summary.get("experiment")))
+    experiment = re.fullmatch(r"inalu_(exp[124])(_rmsprop)?", str(run.summary.get("experiment")))
     known = {"validation": "int", "extrapolation": "ext"}
     if run.summary["task"] != "inalu_simple" or experiment is None or split not in known:
         return

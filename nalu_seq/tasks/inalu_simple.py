@@ -47,15 +47,17 @@ class Distribution(NamedTuple):
 class InaluSimple(ExampleTask):
     """`a op b` on a fixed set of examples, gone through in order, epoch by epoch.
 
-    With two inputs these are a and b (experiments 1 and 2). With more, each seed assigns every
-    input to a with probability 1/2, to b with 1/4, or to neither, and a and b are sums
-    (experiment 4). Each distribution is a case, each member has sets of its own: one to train on,
-    `validation` from the same distribution, `extrapolation` from another range. A member has solved
-    a split when its mse at the last step is below 1e-5.
+    With two inputs these are a and b (experiment 1); `irrelevant` ones that enter neither may stand
+    behind them (experiment 2). With more inputs, each seed assigns every input to a with
+    probability 1/2, to b with 1/4, or to neither, and a and b are sums (experiment 4). Each
+    distribution is a case, each member has sets of its own: one to train on, `validation` from the
+    same distribution, `extrapolation` from another range. A member has solved a split when its mse
+    at the last step is below 1e-5.
 
     Args:
         operation: add, sub, mul or div.
-        inputs: how many inputs.
+        inputs: how many inputs a and b are made of.
+        irrelevant: how many further inputs the network sees that enter neither a nor b.
         examples: how many examples each of the three sets holds.
         distributions: each `[normal, [-3, 3], [8, 10]]`, `[uniform, ...]` with two ranges, or
             `[exponential, 0.8, 0.5]` with two scales: what is trained, and what is tested.
@@ -74,6 +76,7 @@ class InaluSimple(ExampleTask):
         self,
         operation: str = "add",
         inputs: int = 2,
+        irrelevant: int = 0,
         examples: int = 64_000,
         distributions: list[Any] | None = None,
     ) -> None:
@@ -82,9 +85,12 @@ class InaluSimple(ExampleTask):
                 f"operation must be one of {', '.join(self.operations)}, not {operation!r}"
             )
         self.operation = operation
-        self.input_size = check_positive("inputs", inputs)
+        self.inputs = check_positive("inputs", inputs)
         if inputs < 2:
             raise ValueError(f"inputs must be at least 2, not {inputs}")
+        if isinstance(irrelevant, bool) or not isinstance(irrelevant, int) or irrelevant < 0:
+            raise ValueError(f"irrelevant must be 0 or a positive integer, not {irrelevant!r}")
+        self.input_size = inputs + irrelevant
         self.examples = check_positive("examples", examples)
         self.distributions = _parse(distributions or [["normal", [-3, 3], [8, 10]]])
         self.cases = tuple(self.distributions)
@@ -115,9 +121,10 @@ class InaluSimple(ExampleTask):
         return Batch(x, OPERATIONS[self.operation](*self._sums(x, draws)))
 
     def _sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
-        if self.input_size == 2:
-            return x[:, :, :1], x[:, :, 1:]
-        fate = draws.elsewhere("assignment").integers(0, 4, self.input_size)  # [M, 1, inputs]
+        if self.inputs == 2:
+            return x[:, :, :1], x[:, :, 1:2]
+        x = x[:, :, : self.inputs]
+        fate = draws.elsewhere("assignment").integers(0, 4, self.inputs)  # [M, 1, inputs]
         masks = [tf.cast(fate < 2, x.dtype), tf.cast(fate == 2, x.dtype)]
         return tuple(tf.reduce_sum(x * mask, axis=2, keepdims=True) for mask in masks)
 

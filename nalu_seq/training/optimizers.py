@@ -9,19 +9,34 @@ import numpy as np
 from keras import ops
 
 
-class AppliesReduced(keras.optimizers.Optimizer):
-    """An optimizer whose gradients are those of the whole batch when it gets them.
+class MaskedOptimizer(keras.optimizers.Optimizer):
+    """An optimizer whose update may leave entries of a variable, and their moments, as they are.
 
-    Keras' own adds up what replicas give, one collective a variable. The step has done that by
-    then, in one, as members are clipped by the gradient of all their examples.
+    Its gradients are those of the whole batch when it gets them. Keras' own optimizers add up the
+    gradients of all replicas, one collective a variable. The training step has done that by then,
+    in one collective, since it clips each member by the gradient of all its examples.
+
+    Attributes:
+        masks: by the index of a variable, a mask that broadcasts to it: the next update touches
+            the entries where it is true, and their moments. A variable without a mask is updated
+            whole.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.masks: dict[int, Any] = {}
+
+    def assign_masked(self, index: int, target: keras.Variable, value: Any) -> None:
+        """Set a variable or one of its moments where the mask of variable `index` allows it."""
+        mask = self.masks.get(index)
+        self.assign(target, value if mask is None else ops.where(mask, value, target))
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         return list(grads_and_vars)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
-class Adam(AppliesReduced, keras.optimizers.Adam):
+class Adam(MaskedOptimizer, keras.optimizers.Adam):
     """Adam with epsilon on the bias-corrected root, as every paper here runs it.
 
         m <- b1 m + (1 - b1) g,    v <- b2 v + (1 - b2) g^2
@@ -60,11 +75,14 @@ class Adam(AppliesReduced, keras.optimizers.Adam):
         beta_1, beta_2 = own("beta_1", self.beta_1), own("beta_2", self.beta_2)
         t = ops.cast(self.iterations + 1, dtype)
         gradient = ops.cast(gradient, dtype)
-        self.assign(m, m + (1 - beta_1) * (gradient - m))
-        self.assign(v, v + (1 - beta_2) * (ops.square(gradient) - v))
+        new_m = m + (1 - beta_1) * (gradient - m)
+        new_v = v + (1 - beta_2) * (ops.square(gradient) - v)
         scale = 1 / ops.sqrt(1 - ops.power(beta_2, t))
         rate = ops.cast(learning_rate, dtype) * own("rate", 1.0) / (1 - ops.power(beta_1, t))
-        self.assign_sub(variable, rate * m / (scale * ops.sqrt(v) + own("epsilon", self.epsilon)))
+        change = rate * new_m / (scale * ops.sqrt(new_v) + own("epsilon", self.epsilon))
+        self.assign_masked(index, m, new_m)
+        self.assign_masked(index, v, new_v)
+        self.assign_masked(index, variable, variable - change)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -73,7 +91,7 @@ class Adam(AppliesReduced, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
-class RMSProp(AppliesReduced):
+class RMSProp(MaskedOptimizer):
     """RMSProp as TensorFlow 1 ran it: mean squares that begin at 1, epsilon inside the root.
 
         v <- decay v + (1 - decay) g^2
@@ -84,10 +102,6 @@ class RMSProp(AppliesReduced):
         decay: of the mean squares.
         epsilon: added to them under the root.
         **kwargs: as for any Keras optimizer.
-
-    Attributes:
-        updated: by the index of a variable, which of its entries (a mask that broadcasts to it) the
-            next update shall touch, its mean squares included; all of them without a mask.
 
     Source: `tf.compat.v1.train.RMSPropOptimizer`, as in the code of Schlör et al. 2020.
     """
@@ -102,7 +116,6 @@ class RMSProp(AppliesReduced):
     ) -> None:
         super().__init__(learning_rate, name=name, **kwargs)
         self.decay, self.epsilon = decay, epsilon
-        self.updated: dict[int, Any] = {}
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the mean squares."""
@@ -117,12 +130,12 @@ class RMSProp(AppliesReduced):
     def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """One update of one variable, elementwise."""
         index = self._get_variable_index(variable)
-        squares, mask = self._squares[index], self.updated.get(index)
+        squares = self._squares[index]
         rate, gradient = (ops.cast(x, variable.dtype) for x in (learning_rate, gradient))
         new = self.decay * squares + (1 - self.decay) * ops.square(gradient)
         moved = variable - rate * gradient / ops.sqrt(new + self.epsilon)
-        self.assign(squares, new if mask is None else ops.where(mask, new, squares))
-        self.assign(variable, moved if mask is None else ops.where(mask, moved, variable))
+        self.assign_masked(index, squares, new)
+        self.assign_masked(index, variable, moved)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -227,7 +227,7 @@ class Trainer:
         if self.clip_norm is not None:
             gradients = clip_each_member(gradients, self.clip_norm)
         if masks:
-            self.optimizer.updated = dict(enumerate(masks))
+            self.optimizer.masks = dict(enumerate(masks))
         self.optimizer.apply(gradients, self.population.trainable_variables)
 
     def _turns(self, alternate: Alternate) -> list[Any]:

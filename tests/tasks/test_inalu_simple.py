@@ -53,6 +53,19 @@ def test_an_epoch_goes_through_the_set_in_order() -> None:
     np.testing.assert_array_equal(task.train_batch(draws(5, 10)).x, epoch[1])
 
 
+def test_irrelevant_inputs_stand_behind_the_two_that_count() -> None:
+    task = InaluSimple("mul", irrelevant=8)
+    batch = task.train_batch(draws(0, 8, cases=NAMES[:1]))
+    assert (task.input_size, batch.x.shape[-1]) == (10, 10)
+    np.testing.assert_array_equal(batch.y[..., 0], batch.x[..., 0] * batch.x[..., 1])
+
+
+@pytest.mark.parametrize("irrelevant", [-1, 1.5, True])
+def test_odd_numbers_of_irrelevant_inputs_are_refused(irrelevant: Any) -> None:
+    with pytest.raises(ValueError, match="irrelevant must be 0 or a positive integer"):
+        InaluSimple(irrelevant=irrelevant)
+
+
 @pytest.mark.parametrize("operation", ["add", "sub", "mul", "div"])
 def test_targets(operation: str) -> None:
     batch = InaluSimple(operation).train_batch(draws(0, 8, cases=NAMES[:1]))

@@ -1,4 +1,4 @@
-"""iNALU's way to train: RMSProp of TensorFlow 1, gates and weights in turn, R as its own update."""
+"""How iNALU trains: gates and weights in turn, R as an update of its own, two optimizers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from nalu_seq.config.schema import Alternate, Ramp
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.inalu_simple import InaluSimple
-from nalu_seq.training.optimizers import RMSProp, rmsprop
+from nalu_seq.training.optimizers import Adam, RMSProp, rmsprop
 from nalu_seq.training.step import Trainer
 from nalu_seq.units import INALU
 
@@ -22,7 +22,9 @@ def build_model() -> keras.Model:
     return keras.Sequential([keras.Input((2,)), INALU(1, name="unit")])
 
 
-def trainer(compiled: bool = False, **changes: Any) -> Trainer:
+def trainer(
+    compiled: bool = False, optimizer: keras.optimizers.Optimizer | None = None, **changes: Any
+) -> Trainer:
     population = Population(build_model, seeds=3)
     given: dict[str, Any] = {
         "members": Members.of_seeds(range(3), [CASE]),
@@ -36,7 +38,7 @@ def trainer(compiled: bool = False, **changes: Any) -> Trainer:
         "interval": 10,
     }
     task = InaluSimple("mul", examples=160)
-    return Trainer(population, task, RMSProp(0.01), **{**given, **changes})
+    return Trainer(population, task, optimizer or RMSProp(0.01), **{**given, **changes})
 
 
 def values(trained: Trainer) -> dict[str, np.ndarray]:
@@ -62,9 +64,12 @@ def test_rmsprop_names_bad_numbers() -> None:
     assert RMSProp.from_config(config).decay == 0.8
 
 
+@pytest.mark.parametrize("optimizer", [Adam, RMSProp])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_weights_have_eight_steps_and_gates_two(compiled: bool) -> None:
-    trained = trainer(compiled)
+def test_weights_have_eight_steps_and_gates_two(
+    compiled: bool, optimizer: type[keras.optimizers.Optimizer]
+) -> None:
+    trained = trainer(compiled, optimizer(0.01))
     moved = []
     for _ in range(10):
         before = values(trained)
@@ -74,6 +79,26 @@ def test_weights_have_eight_steps_and_gates_two(compiled: bool) -> None:
     gates = {"g"}
     assert all(names and not names & gates for names in moved[:8])
     assert all(names == gates for names in moved[8:])
+
+
+def test_adam_leaves_masked_entries_and_their_moments() -> None:
+    """A masked Adam step is a plain one where the mask is true, and none elsewhere."""
+    masked, plain = keras.Variable([1.0, -2.0, 3.0]), keras.Variable([1.0, -2.0, 3.0])
+    ours, reference = Adam(0.1), Adam(0.1)
+    ours.build([masked])
+    reference.build([plain])
+    mask = np.array([True, False, True])
+    for gradient in ([0.5, 0.1, -1.0], [-0.2, 0.3, 2.0]):
+        ours.masks = {0: mask}
+        ours.apply([tf.constant(gradient)], [masked])
+        reference.apply([tf.constant(gradient)], [plain])
+        np.testing.assert_array_equal(masked.numpy(), np.where(mask, plain, [1.0, -2.0, 3.0]))
+    # The entry that was left out has no moments: its first own step has the length of the rate.
+    before = masked.numpy()[1]
+    ours.iterations.assign(0)
+    ours.masks = {}
+    ours.apply([tf.constant([0.0, 0.7, 0.0])], [masked])
+    assert masked.numpy()[1] - before == pytest.approx(-0.1, rel=1e-5)
 
 
 def test_the_penalty_is_an_update_of_its_own_where_it_applies() -> None:
