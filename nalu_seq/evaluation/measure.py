@@ -4,15 +4,14 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.models import StatefulModel, units_of
+from nalu_seq.models import StatefulModel
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
+from nalu_seq.records.observers import Measurement, Measurer
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
-from nalu_seq.units.weights import sparsity_error
 
 # Inputs x examples x members held at once, without steps.
 PIECE_INPUTS = 2**24
@@ -30,7 +29,7 @@ class Course(NamedTuple):
     exact: np.ndarray
 
 
-class Evaluator:
+class Evaluator(Measurer):
     """Measures a population on fixed examples of a task's splits, each member on its own.
 
     Args:
@@ -56,6 +55,14 @@ class Evaluator:
         self.stream = stream
         self._traced: dict[Any, Any] = {}
 
+    def __call__(self) -> list[Measurement]:
+        """The task's metrics on every split."""
+        return [
+            Measurement(split, metric, values)
+            for split in self.task.splits
+            for metric, values in self.measure(split)[0].items()
+        ]
+
     def measure(self, split: str) -> tuple[dict[str, np.ndarray], Course | None]:
         """The task's metrics on a split, `[M]` each, and the course over a sequence."""
         if isinstance(self.task, SequenceTask):
@@ -71,12 +78,6 @@ class Evaluator:
             course = None
             metrics = self.task.metrics(*self._examples(split))
         return {name: value.numpy() for name, value in metrics.items()}, course
-
-    def sparsity_error(self) -> np.ndarray | None:
-        """How far the worst weight of each member is from -1, 0 and 1; None without units."""
-        if "weights" not in self._traced:
-            self._traced["weights"] = tf.function(lambda: self.population.scalars(_sparsity_error))
-        return {n: v.numpy() for n, v in self._traced["weights"]().items()}.get("sparsity_error")
 
     def _examples(self, name: str) -> tuple[Any, Any]:
         """Targets and predictions `[M, B, units]` of a task without sequences."""
@@ -146,10 +147,3 @@ class Evaluator:
             return batch.y[:, :, -1], prediction[:, :, -1], states, target_state, tally, course
 
         return piece
-
-
-def _sparsity_error(model: keras.Model) -> dict[str, Any]:
-    errors = [
-        sparsity_error(matrix) for unit in units_of(model) for matrix in unit.matrices().values()
-    ]
-    return {"sparsity_error": tf.reduce_max(tf.stack(errors))} if errors else {}

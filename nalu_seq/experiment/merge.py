@@ -14,7 +14,8 @@ from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.resume import notes
 from nalu_seq.experiment.session import conclude, open_run
-from nalu_seq.records.record import Measurement, Record, read_record
+from nalu_seq.records.observers import Measurement
+from nalu_seq.records.record import Record, read_record
 from nalu_seq.training.step import Trainer
 
 # Where the members are in what a checkpoint holds, if not first.

@@ -30,7 +30,7 @@ def restore(
     """Read the newest checkpoint that fits, and cut the record to where it was then.
 
     Returns:
-        What there is to tell a user of checkpoints that were passed over.
+        What a user shall know of checkpoints that were passed over, and of what one lacks.
 
     Raises:
         BadInput: there is none, the config was changed since, or all steps are made.
@@ -54,7 +54,11 @@ def restore(
     checkpoints.discard(passed)
     if trainer.restarts:
         trainer.restarts.load()
-    return f"{told(passed)}: going on from step {step}" if passed else ""
+    notes = [told(passed)] if passed else []
+    if checkpoints.lacking:
+        named = ", ".join(checkpoints.lacking)
+        notes.append(f"checkpoint {step} has no {named}, which is measured from here on")
+    return f"{'; '.join(notes)}: going on from step {step}" if notes else ""
 
 
 def _judged(summary: Path, cfg: DictConfig) -> bool:

@@ -1,5 +1,6 @@
 """One training from its experiment to its summary: the parts put together."""
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -8,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,17 +19,15 @@ from rich.console import Console
 from nalu_seq.config.options import PACKAGE
 from nalu_seq.distribution.workers import Workers
 from nalu_seq.errors import fail, first_line
-from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.experiment.resume import notes, restore
-from nalu_seq.listeners.progress import ProgressBar
-from nalu_seq.listeners.tensorboard import TensorBoard
 from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import Checkpoints
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import alone_in
-from nalu_seq.records.record import Measurement, Record, read_record
+from nalu_seq.records.record import Record, read_record
 from nalu_seq.reports.console import results_table
 from nalu_seq.training.loop import Interrupted, Interruption, loop
 from nalu_seq.training.step import Trainer
@@ -88,82 +86,50 @@ def _train(
 ) -> None:
     console = Console()
     population, trainer, checkpoints = open_run(experiment, directory)
-    evaluator = Evaluator(
-        population,
-        experiment.task,
-        experiment.members,
-        experiment.stateful_model(),
-        interruption.check,
-    )
+    session = Session(experiment, directory, population, trainer, interruption.check)
+    measuring = measurers(session)
+    for measurer in measuring:
+        checkpoints.add(measurer.trackables())
     record = Record(directory / "metrics.csv", experiment.members)
-    steps = experiment.cfg.train.steps
     if resume:
-        if told := restore(checkpoints, record, trainer, experiment):
-            console.print(told, highlight=False)
+        if note := restore(checkpoints, record, trainer, experiment):
+            console.print(note, highlight=False)
         replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
         (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
-    begun = int(trainer.step.numpy())
-    tensorboard = TensorBoard(
-        directory / "tensorboard",
-        population,
-        experiment.task,
-        experiment.members,
-        _flat(experiment),
-    )
-    before = float(trainer.seconds.numpy())
+    begun, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
 
-    def measure() -> list[Measurement]:
-        measured = [
-            Measurement(split, metric, values)
-            for split in experiment.task.splits
-            for metric, values in evaluator.measure(split)[0].items()
-        ]
-        sparsity = evaluator.sparsity_error()
-        if sparsity is not None:
-            measured.append(Measurement("train", "sparsity_error", sparsity))
-        if trainer.restarts:
-            measured.append(Measurement("train", "restarts", trainer.restarts.count.copy()))
-        return measured
-
-    def judge(_: int, measurements: Sequence[Measurement]) -> None:
-        first, metric = next(iter(experiment.task.splits)), experiment.task.criterion.metric
-        for split, name, values in measurements:
-            if (split, name) == (first, metric):
-                trainer.judged.assign(values)
-
-    def checkpoint(step: int, _: Sequence[Measurement] = ()) -> None:
+    def save(step: int) -> None:
         trainer.seconds.assign(before + time.perf_counter() - started)
         if trainer.restarts:
             trainer.restarts.save()
         checkpoints.save(step, notes(experiment, record))
 
-    progress = ProgressBar(
-        console,
-        steps,
-        begun,
-        list(experiment.task.splits)[-1],
-        experiment.task.criterion,
-        experiment.members,
-    )
+    listening = listeners(session, record, save, console, _flat(experiment))
+
+    def advance(step: int) -> None:
+        for listener in listening:
+            listener.advance(step)
+
     started, done = time.perf_counter(), False
-    with progress:
+    with contextlib.ExitStack() as ending:
+        for listener in listening:
+            listener.open()
+            ending.callback(listener.close)
         try:
             loop(
                 trainer,
-                measure,
-                steps=steps,
+                lambda: [measurement for measure in measuring for measurement in measure()],
+                steps=experiment.cfg.train.steps,
                 eval_every=experiment.cfg.train.eval_every,
                 measured=record.has(begun),
-                # The record comes before the checkpoint: rows after it are made again on resume.
-                hooks=[judge, record, tensorboard, checkpoint, progress],
-                progress=progress.advance,
+                hooks=listening,
+                progress=advance,
                 check=interruption.check,
                 agree=workers.leaders,
             )
             done = True
         except Interrupted:
-            checkpoint(int(trainer.step.numpy()))
-    tensorboard.close()
+            save(int(trainer.step.numpy()))
     if not done:
         assert interruption.signal is not None
         summary = conclude(experiment, record, trainer, console, done=False)

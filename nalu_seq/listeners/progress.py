@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nalu_seq.records.members import Members
-from nalu_seq.records.record import Measurement
+from nalu_seq.records.observers import Listener, Measurement
 from nalu_seq.tasks.base import Criterion
 
 
-class ProgressBar:
+class ProgressBar(Listener):
     """Steps, steps a second and the current extrapolation; a line a measurement without a terminal.
 
     Args:
@@ -47,13 +47,12 @@ class ProgressBar:
         self._begin = step
         self._task = self._bar.add_task("tracing", total=steps, completed=step, rate="")
 
-    def __enter__(self) -> "ProgressBar":
+    def open(self) -> None:
         """Show the bar."""
         self._bar.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave it as it is."""
+    def close(self) -> None:
+        """Leave the bar as it is."""
         self._bar.stop()
 
     def advance(self, step: int) -> None:
@@ -63,7 +62,7 @@ class ProgressBar:
         self._bar.update(self._task, completed=step, rate=f"{rate:.0f}/s")
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """Show the newest measurements; a hook of the loop."""
+        """Show the newest measurements."""
         by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
         values = by_metric[self._criterion.metric]
         passed = self._criterion.solved(values, self._split, self._members.task_cases)

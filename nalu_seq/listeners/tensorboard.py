@@ -11,14 +11,14 @@ from tensorboard.plugins.hparams import api as hparams
 
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
-from nalu_seq.records.record import Measurement
+from nalu_seq.records.observers import Listener, Measurement
 from nalu_seq.tasks.base import Task
 
 QUANTILES = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
 
 
-class TensorBoard:
-    """Writes event files; a hook of the loop.
+class TensorBoard(Listener):
+    """Writes event files.
 
     The median and the quartiles over members are runs of their own, so that TensorBoard lays them
     over each other. Members that diverged (NaN) stand outside the quartiles and inside the success

@@ -10,6 +10,16 @@ import tensorflow as tf
 NOT_ELEMENTWISE = ("Adafactor", "Lamb", "Muon")
 
 
+def member_norms(gradients: Sequence[Any]) -> Any:
+    """The global norm of each member's gradients, `[M]`.
+
+    Args:
+        gradients: tensors `[M, ...]`.
+    """
+    squares = [tf.reduce_sum(g * g, axis=list(range(1, len(g.shape)))) for g in gradients]  # [M]
+    return tf.sqrt(tf.add_n(squares))
+
+
 def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
     """Scale each member's gradients down to a global norm of at most `norm`.
 
@@ -17,9 +27,8 @@ def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
         gradients: tensors `[M, ...]`.
         norm: the largest norm, over all of one member's gradients together.
     """
-    squares = [tf.reduce_sum(g * g, axis=list(range(1, len(g.shape)))) for g in gradients]  # [M]
     # A norm of 0 leaves its gradients alone; one of inf or NaN stays its own member's matter.
-    scale = norm / tf.maximum(tf.sqrt(tf.add_n(squares)), norm)
+    scale = norm / tf.maximum(member_norms(gradients), norm)
     return [g * tf.reshape(scale, [-1] + [1] * (len(g.shape) - 1)) for g in gradients]
 
 

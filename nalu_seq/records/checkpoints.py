@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 KEPT = 2
+MEASURED = "measured_"  # how the names of measurers' variables begin
 NO_NOTES: Mapping[str, Any] = MappingProxyType({})
 _FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
 
@@ -33,11 +34,21 @@ class Checkpoints:
     Args:
         directory: where they are.
         trackables: TensorFlow variables, or lists of them, by name.
+
+    Attributes:
+        lacking: after `restore`, the variables of measurers that the checkpoint did not hold: they
+            are as they were.
     """
 
     def __init__(self, directory: Path, trackables: Mapping[str, Any]) -> None:
         self.directory = directory
-        self._checkpoint = tf.train.Checkpoint(**trackables)
+        self._trackables = dict(trackables)
+        self._measured: dict[str, Any] = {}
+        self.lacking: list[str] = []
+
+    def add(self, trackables: Mapping[str, Any]) -> None:
+        """Keep a measurer's variables too, by name: none that the training depends on."""
+        self._measured |= {MEASURED + name: variable for name, variable in trackables.items()}
 
     def save(self, step: int, notes: Mapping[str, Any] = NO_NOTES) -> None:
         """Write the checkpoint of `step`, then drop all but the newest `KEPT`.
@@ -79,7 +90,8 @@ class Checkpoints:
 
     def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
         directory.mkdir()
-        self._checkpoint.write(str(directory / "state"))
+        held = tf.train.Checkpoint(**self._trackables, **self._measured)
+        held.write(str(directory / "state"))
         (directory / "notes.json").write_text(json.dumps(dict(notes)))
         (directory / "manifest.json").write_text(json.dumps(_checksums(directory), indent=1))
         for path in (*directory.iterdir(), directory):
@@ -110,7 +122,7 @@ class Checkpoints:
                 passed[step] = reason
                 continue
             try:
-                self._checkpoint.read(str(folder / "state")).assert_consumed()
+                self._read(folder / "state")
             except (ValueError, AssertionError, tf.errors.OpError) as error:
                 raise NoCheckpoint(
                     f"checkpoint {step} in {self.directory} does not fit the run's config"
@@ -121,6 +133,19 @@ class Checkpoints:
             if passed
             else f"{self.directory} holds no checkpoint"
         )
+
+    def _read(self, prefix: Path) -> None:
+        """Read every variable; those of measurers where both sides have them."""
+        reader = tf.train.load_checkpoint(str(prefix))
+        keys = {key.partition("/")[0]: key for key in reader.get_variable_to_shape_map()}
+        # A measurer may have come or gone since: what it kept is no part of the training.
+        measured = {
+            name: self._measured.get(name, tf.Variable(reader.get_tensor(key)))
+            for name, key in keys.items()
+            if name.startswith(MEASURED)
+        }
+        tf.train.Checkpoint(**self._trackables, **measured).read(str(prefix)).assert_consumed()
+        self.lacking = [n.removeprefix(MEASURED) for n in self._measured if n not in measured]
 
     def _steps(self) -> list[int]:
         if not self.directory.is_dir():

@@ -8,27 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from nalu_seq.errors import BadInput
 from nalu_seq.records.files import replace
 from nalu_seq.records.members import Members
+from nalu_seq.records.observers import Listener, Measurement
 
 COLUMNS = ("step", "case", "seed", "split", "metric", "value")
-
-
-class Measurement(NamedTuple):
-    """One metric on one split, for every member.
-
-    Attributes:
-        split: where.
-        metric: what.
-        values: `[M]`.
-    """
-
-    split: str
-    metric: str
-    values: np.ndarray
 
 
 class Row(NamedTuple):
@@ -42,8 +27,8 @@ class Row(NamedTuple):
     value: float
 
 
-class Record:
-    """Appends measurements to metrics.csv; a hook of the loop.
+class Record(Listener):
+    """Appends measurements to metrics.csv.
 
     Each step's rows are written in one piece and synced before the checkpoint of that step, which
     keeps a `mark` of how far the record had come. So rows that a crash tore or that a resumed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from nalu_seq.records.record import Measurement
+from nalu_seq.records.observers import Measurement
 from nalu_seq.training.step import Trainer
 
 # A call into TensorFlow can't be interrupted: calls are kept near this, so that Ctrl-C is prompt.

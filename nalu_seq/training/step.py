@@ -124,6 +124,13 @@ class Trainer:
         if rest:
             self._single(tf.constant(rest))
 
+    def gradients(self, step: Any) -> tuple[Any, list[Any]]:
+        """Each member's loss `[M]` on the batch of a step and its gradients, before any clip.
+
+        Nothing is trained. Penalties that are an update of their own are left out.
+        """
+        return self._averaged(*self._gradients(*self._draw(step)))
+
     def mean_loss(self) -> Any:
         """Each member's mean loss since this was last called, `[M]`; NaN before any step."""
         mean = (self.loss_sum / self.loss_count).numpy()

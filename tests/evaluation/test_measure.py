@@ -8,6 +8,7 @@ import tensorflow as tf
 from nalu_seq.config.cases import cross
 from nalu_seq.evaluation import measure
 from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.evaluation.sparsity import SparsityError
 from nalu_seq.models import build, build_stateful, encoders, heads
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Member, Members
@@ -141,8 +142,7 @@ def test_the_sparsity_error_is_the_worst_weights() -> None:
     (w,) = population.trainable_variables
     values = np.float32([[1, 0, -1, 1], [0.9, -0.3, 0, 1], [-0.6, 0.05, 0.99, -1]])[..., None]
     w.assign(values)
-    found = Evaluator(population, Product(), MEMBERS).sparsity_error()
-    assert found is not None
+    ((_, _, found),) = SparsityError(population)()
     np.testing.assert_allclose(found, [0.0, 0.3, 0.4], atol=1e-6)
     np.testing.assert_allclose(found, [worst(v) for v in values], atol=1e-6)
 
@@ -151,8 +151,9 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
     population = Population(
         lambda: build(hidden, heads.readout, NMU, input_size=5, output_size=1, sequence=False), 6
     )
-    found = Evaluator(population, Product(), Members.of_seeds(range(6))).sparsity_error()
-    assert found is not None and found.shape == (6,)
+    sparsity_error = SparsityError(population)
+    ((split, metric, found),) = sparsity_error()
+    assert (split, metric, found.shape) == ("train", "sparsity_error", (6,))
     layers = [v.numpy() for v in population.trainable_variables]
     each = np.array([[worst(w[i]) for w in layers] for i in range(6)])
     np.testing.assert_allclose(found, each.max(axis=1), rtol=1e-6)
@@ -160,7 +161,7 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
     # It follows the weights.
     for variable in population.trainable_variables:
         variable.assign(tf.ones_like(variable.value))
-    again = Evaluator(population, Product(), Members.of_seeds(range(6))).sparsity_error()
+    ((_, _, again),) = sparsity_error()
     np.testing.assert_array_equal(again, np.zeros(6))
 
 
@@ -169,4 +170,4 @@ def test_a_model_without_units_has_no_sparsity_error() -> None:
         lambda: build(encoders.none, heads.dense, NAU, input_size=2, output_size=1, sequence=False),
         3,
     )
-    assert Evaluator(population, Product(), MEMBERS).sparsity_error() is None
+    assert SparsityError(population)() == []

@@ -7,7 +7,8 @@ import pytest
 
 from nalu_seq.errors import BadInput
 from nalu_seq.records.members import Members
-from nalu_seq.records.record import Measurement, Record, Row, read_record
+from nalu_seq.records.observers import Measurement
+from nalu_seq.records.record import Record, Row, read_record
 
 
 def recorded(path: Path, steps: list[int]) -> Record:

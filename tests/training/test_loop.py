@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nalu_seq.records.record import Measurement
+from nalu_seq.records.observers import Measurement
 from nalu_seq.training.loop import Interrupted, Interruption, loop
 
 

@@ -1,0 +1,33 @@
+"""How far the weights of each member are from the whole numbers that units should reach."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nalu_seq.models import units_of
+from nalu_seq.population.population import Population
+from nalu_seq.records.observers import Measurement, Measurer
+from nalu_seq.units.weights import sparsity_error
+
+
+class SparsityError(Measurer):
+    """The distance of each member's worst weight from -1, 0 and 1; nothing without units.
+
+    Args:
+        population: the members.
+    """
+
+    def __init__(self, population: Population) -> None:
+        self._scalars = tf.function(lambda: population.scalars(_worst))
+
+    def __call__(self) -> list[Measurement]:
+        """`train/sparsity_error`."""
+        return [Measurement("train", name, v.numpy()) for name, v in self._scalars().items()]
+
+
+def _worst(model: keras.Model) -> dict[str, Any]:
+    errors = [
+        sparsity_error(matrix) for unit in units_of(model) for matrix in unit.matrices().values()
+    ]
+    return {"sparsity_error": tf.reduce_max(tf.stack(errors))} if errors else {}
