@@ -10,6 +10,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -31,8 +32,8 @@ from nalu_seq.records.sweeps import LAUNCHER, quoted, read_sweep
 if TYPE_CHECKING:
     from nalu_seq.experiment.experiment import Experiment
 
-# Groups that other choices choose: optional ones, of which Hydra would take a wrong name for none.
-FOLLOW = ("task_units", "protocol_units")
+# Optional groups whose options follow from other choices. Hydra would take a wrong name for none.
+FOLLOW = ("task_encoders", "task_units", "task_optimizers", "protocol_units")
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -42,6 +43,7 @@ def _composed(cfg: DictConfig) -> None:
 
     start_tensorflow(Strategy(**cfg.strategy))  # a launcher's processes have not
     from nalu_seq.experiment.experiment import Experiment
+    from nalu_seq.experiment.feasibility import check
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
@@ -51,7 +53,9 @@ def _composed(cfg: DictConfig) -> None:
         (directory / "metrics.csv").unlink(missing_ok=True)
     try:
         experiment = Experiment(cfg, dict(hydra_config.runtime.choices))
-    except BadInput:  # a sweep's job, which is not checked before it has a folder
+        if hydra_config.mode == RunMode.MULTIRUN:  # the callback has checked a single run
+            check(experiment)
+    except BadInput:  # of a job of a sweep, which has its folder by now
         if [path.name for path in directory.iterdir()] == [".hydra"]:
             shutil.rmtree(directory)
         raise
@@ -81,9 +85,12 @@ def _resumed(arguments: list[str]) -> None:
 
     start_tensorflow(Strategy(**cfg.strategy))
     from nalu_seq.experiment.experiment import Experiment
+    from nalu_seq.experiment.feasibility import check
 
     check_output(directory)
-    _train(Experiment(cfg, choices), directory, resume=True)
+    experiment = Experiment(cfg, choices)
+    check(experiment)
+    _train(experiment, directory, resume=True)
 
 
 def _sweep_resumed(arguments: list[str]) -> None:
@@ -147,8 +154,7 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
         option, group = override.value(), override.key_or_group
         if group in FOLLOW:
             raise BadInput(
-                f"{override.input_line}: {group} follows the task, the protocol and the unit; "
-                f"~{group} for none"
+                f"{override.input_line}: {group} follows from other choices; ~{group} for none"
             )
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))

@@ -35,6 +35,7 @@ class CheckBeforeRun(Callback):
         with _refusing():
             _start(config)
             from nalu_seq.experiment.experiment import Experiment
+            from nalu_seq.experiment.feasibility import check
 
             directory = Path(config.hydra.run.dir)
             check_output(directory)
@@ -43,6 +44,7 @@ class CheckBeforeRun(Callback):
             # What a job is given has no hydra in it.
             cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             experiment = Experiment(cfg, dict(config.hydra.runtime.choices))
+            check(experiment)
             _assist(experiment, directory)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -1,89 +1,125 @@
 """A composed config made into objects: the task, the model's builders, the members."""
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nalu_seq import models
-from nalu_seq.config.cases import cross
+from nalu_seq.config.cases import Case, cross
 from nalu_seq.config.options import options, shipped
 from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy
 from nalu_seq.config.values import check_values
 from nalu_seq.distribution.strategy import start
 from nalu_seq.errors import BadInput, first_line
 from nalu_seq.experiment.instantiate import instantiate
-from nalu_seq.experiment.memory import PROGRAM, available, needed
 from nalu_seq.population.population import Population
 from nalu_seq.population.stacked import check_seeds
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Task
-from nalu_seq.training.step import UNROLLED_STEPS, Trainer, unit_penalties
-from nalu_seq.units import Unit
+from nalu_seq.training.step import Trainer
 
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Experiment:
-    """What a config asks for, checked and ready to be built.
+    """What a config asks for. Each part is made when it is first used, none by the constructor.
+
+    Whether all of it can be trained is another question, which `feasibility.check` answers.
 
     Args:
         cfg: the composed config.
         choices: the option that was chosen in each group, by the group's name.
 
-    Attributes:
-        strategy: where its population trains.
-        task: the task.
-        seeds: each seed once.
-        cases: each case once: the task's own, crossed with those of the config.
-        members: each member's case and seed: cases x seeds, case by case; of a shard i/n every nth
-            of them, from the ith on.
-
     Raises:
-        BadInput: something in it cannot be used.
+        BadInput: a value is out of its range. The other methods and properties raise it for a part
+            that can't be made.
     """
 
     def __init__(self, cfg: DictConfig, choices: dict[str, str]) -> None:
         self.cfg = cfg
         self.choices = choices
         check_values(cfg, choices)
-        self.strategy = start(Strategy(**cfg.strategy))
+
+    @cached_property
+    def strategy(self) -> tf.distribute.Strategy:
+        """Where the population trains; TensorFlow's devices are started by the first look at it."""
+        return start(Strategy(**self.cfg.strategy))
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, with its pictures if it is one that needs some."""
+        task, option = instantiate("task", self.cfg.task), self.choices.get("task")
+        if not isinstance(task, partial):
+            if self.cfg.data is not None:
+                raise BadInput(f"data: task={option} takes none")
+            return task
+        if self.cfg.data is None:
+            raise BadInput(f"task={option} needs data; valid: {', '.join(options('data'))}")
         try:
-            self.seeds = check_seeds(_plain(cfg.seeds))
+            return task(data=instantiate("data", self.cfg.data))
+        except ValueError as error:
+            raise BadInput(f"task: {first_line(error)}") from error
+
+    @cached_property
+    def members(self) -> Members:
+        """Each seed in each case: the task's own, crossed with those of the config.
+
+        A shard i/n has every nth of them, from the ith on.
+        """
+        try:
+            seeds = check_seeds(_plain(self.cfg.seeds))
         except ValueError as error:
             raise BadInput(str(error)) from error
-        if len(set(self.seeds)) < len(self.seeds):
-            raise BadInput(f"seeds={self.seeds} names a seed twice: each may stand once")
-        self.task = self._task()
-        self.cases = cross(self.task.cases, _plain(cfg.cases))
-        self.members = Members.product(self.cases, self.seeds)
-        if cfg.shard is not None:
-            self._keep_shard(cfg.shard)
-        self._head = instantiate("head", cfg.head)
-        self._check_model()
-        self._check_shares()
+        if len(set(seeds)) < len(seeds):
+            raise BadInput(f"seeds={seeds} names a seed twice: each may stand once")
+        members = Members.product(cross(self.task.cases, _plain(self.cfg.cases)), seeds)
+        if self.cfg.shard is None:
+            return members
+        match = re.fullmatch(r"(\d+)/(\d+)", self.cfg.shard)
+        index, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not index < parts <= len(members):
+            raise BadInput(
+                f"shard must be i/n, i from 0 to n - 1, n at most {len(members)}, the number "
+                f"of members; not {self.cfg.shard!r}"
+            )
+        return members.part(index, parts)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each member, each once."""
+        return list(dict.fromkeys(self.members.seeds))
+
+    @property
+    def cases(self) -> list[Case]:
+        """The case of each member, each once."""
+        return self.members.cases
 
     def build(self, length: int | None = None, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
         """One member's model; unrolled for a `length`, for any length without.
 
         `settings` are those of the member's case: initial values may differ.
         """
-        task, (encoder, unit) = self.task, self._layers(settings)
-        return models.build(
-            encoder,
-            self._head,
-            unit,
-            input_size=task.input_size,
-            output_size=task.output_size,
-            sequence=task.sequence,
-            length=length,
-        )
+        task = self.task
+        with _one_line():
+            encoder, head, unit = self.layers(settings)
+            return models.build(
+                encoder,
+                head,
+                unit,
+                input_size=task.input_size,
+                output_size=task.output_size,
+                sequence=task.sequence,
+                length=length,
+            )
 
     def population(self) -> Population:
         """The members, with their initial values."""
@@ -97,14 +133,15 @@ class Experiment:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
         if not self.task.sequence:
             return None
-        encoder, unit = self._layers(NO_SETTINGS)
-        return models.build_stateful(
-            encoder,
-            self._head,
-            unit,
-            input_size=self.task.input_size,
-            output_size=self.task.output_size,
-        )
+        with _one_line():
+            encoder, head, unit = self.layers()
+            return models.build_stateful(
+                encoder,
+                head,
+                unit,
+                input_size=self.task.input_size,
+                output_size=self.task.output_size,
+            )
 
     def trainer(self, population: Population) -> Trainer:
         """The training of a population."""
@@ -116,13 +153,13 @@ class Experiment:
         return Trainer(
             population,
             self.task,
-            self._optimizer(),
+            self.optimizer(),
             members=self.members,
             model=self.build(self.task.length),
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
             clip_value=train.clip_value,
-            penalty=self._penalties(),
+            penalty=self.penalties(),
             judge=train.judge,
             restart=Restart(**self.cfg.restart) if self.cfg.restart.history else None,
             alternate=Alternate(**self.cfg.alternate) if self.cfg.alternate.period else None,
@@ -130,20 +167,9 @@ class Experiment:
             interval=train.eval_every,
         )
 
-    def _keep_shard(self, shard: str) -> None:
-        match = re.fullmatch(r"(\d+)/(\d+)", shard)
-        index, parts = (int(match[1]), int(match[2])) if match else (0, 0)
-        if not index < parts <= len(self.members):
-            raise BadInput(
-                f"shard must be i/n, i from 0 to n - 1, n at most {len(self.members)}, the number "
-                f"of members; not {shard!r}"
-            )
-        self.members = self.members.part(index, parts)
-        self.seeds = list(dict.fromkeys(self.members.seeds))
-        self.cases = self.members.cases
-
-    def _layers(self, settings: Mapping[str, Any]) -> tuple[Any, Any]:
-        """What makes the encoder and what makes the unit."""
+    def layers(self, settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[Any, Any, Any]:
+        """What makes the encoder, what makes the head, and what makes the unit."""
+        head = instantiate("head", self.cfg.head)
         given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
         with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
             node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
@@ -152,7 +178,7 @@ class Experiment:
         if not isinstance(node, DictConfig) or "unit" not in node:
             encoder = instantiate("encoder", node)
             mixed = self.cfg.train.precision == "bfloat16"
-            return models.encoders.in_bfloat16(encoder) if mixed else encoder, unit
+            return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
         # A hidden layer of units: of another one by its option's name, or of the same.
         named, inner = node.unit, unit
         if named is not None:
@@ -161,21 +187,7 @@ class Experiment:
                 raise BadInput(f"encoder.unit={named}: no such option; valid: {valid}")
             inner = instantiate("unit", shipped("unit", named))
         node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
-        return partial(instantiate("encoder", node), unit=inner), unit
-
-    def _task(self) -> Task:
-        """The task, with its pictures if it is one that needs some."""
-        made, option = instantiate("task", self.cfg.task), self.choices.get("task")
-        if not isinstance(made, partial):
-            if self.cfg.data is not None:
-                raise BadInput(f"data: task={option} takes none")
-            return made
-        if self.cfg.data is None:
-            raise BadInput(f"task={option} needs data; valid: {', '.join(options('data'))}")
-        try:
-            return made(data=instantiate("data", self.cfg.data))
-        except ValueError as error:
-            raise BadInput(f"task: {first_line(error)}") from error
+        return partial(instantiate("encoder", node), unit=inner), head, unit
 
     def _varying(self, key: str, default: Any) -> Any:
         """A setting's value, or one for each member where the cases differ in it."""
@@ -183,19 +195,21 @@ class Experiment:
             return default
         return self.members.settings(key)
 
-    def _optimizer(self) -> keras.optimizers.Optimizer:
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer, for the length of the training."""
         make = instantiate("optimizer", self.cfg.optimizer)
-        given = {
+        per_member = {
             key.partition(".")[2]: self._varying(key, None)
             for key in self.cfg.cases
             if key.startswith("optimizer.")
         }
         try:
-            return make(steps=self.cfg.train.steps, **given)
+            return make(steps=self.cfg.train.steps, **per_member)
         except (TypeError, ValueError) as error:
             raise BadInput(first_line(error)) from error
 
-    def _penalties(self) -> dict[str, Ramp]:
+    def penalties(self) -> dict[str, Ramp]:
+        """The penalties that have a weight, by name."""
         ramps = {}
         valid = [field.name for field in dataclasses.fields(Ramp)]
         for name, node in self.cfg.penalty.items():
@@ -214,63 +228,16 @@ class Experiment:
                 raise BadInput(f"penalty.{name}: start and end must not be negative")
         return {name: ramp for name, ramp in ramps.items() if np.any(ramp.weight)}
 
-    def _check_model(self) -> None:
-        try:
-            for case in self.cases:
-                model = self.build(settings=case.settings)
-                if not any(key.startswith("unit.") for key in case.settings):
-                    break
-            self.stateful_model()
-        except Exception as error:  # whatever Keras or TensorFlow make of odd arguments
-            raise BadInput(first_line(error)) from error
-        self._optimizer()
-        means = {
-            layer: np.zeros(layer.features, np.float32)
-            for layer in model._flatten_layers()
-            if isinstance(layer, Unit)
-        }
-        self._check_memory(model)
-        known = unit_penalties(model, means)
-        for name in self._penalties():
-            if name not in known:
-                have = ", ".join(known) or "none"
-                raise BadInput(
-                    f"penalty.{name}: unit={self.choices.get('unit')} has no such penalty; "
-                    f"it has: {have}"
-                )
 
-    def _check_memory(self, model: keras.Model) -> None:
-        train, members = self.cfg.train, len(self.members)
-        steps = UNROLLED_STEPS if train.compile == "xla" else 1
-        sized = self.build(self.task.length) if self.task.length else model
-        need, free = needed(sized, members, train.batch_size, steps), available()
-        if free is not None and need > free:
-            # Per member, the program's own share aside: how many would fit.
-            fit = members * max(free - PROGRAM, 0) // (need - PROGRAM)
-            raise BadInput(
-                f"{members} members need about {need / 2**30:.0f} GiB of memory, and "
-                f"{free / 2**30:.0f} are free: take at most {fit} members at once"
-            )
-
-    def _check_shares(self) -> None:
-        """Whether replicas can share a batch, and come to what one alone would."""
-        replicas, size = self.strategy.num_replicas_in_sync, self.cfg.train.batch_size
-        if replicas == 1:
-            return
-        advice = "train on strategy=one_device, or on members' own devices by strategy=members"
-        if size % replicas:
-            raise BadInput(
-                f"train.batch_size={size} can't be split among {replicas} replicas: "
-                f"give a multiple of {replicas}, such as {-(-size // replicas) * replicas}"
-            )
-        if "r_z" in self._penalties():
-            raise BadInput(f"penalty.r_z looks at a whole batch, replicas at parts of it: {advice}")
-        for layer in self.build()._flatten_layers():
-            if getattr(layer, "whole_batch", False):
-                raise BadInput(
-                    f"unit={self.choices.get('unit')} looks at a whole batch, replicas at parts "
-                    f"of it: {advice}, or set unit.high"
-                )
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Whatever Keras or TensorFlow make of odd arguments is told in one line."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(first_line(error)) from error
 
 
 def _per_member(value: Any) -> Any:

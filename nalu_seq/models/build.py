@@ -47,7 +47,7 @@ def build(
         ValueError: an encoder or a head that needs steps, on a task that has none, or an encoder
             that makes no features of pictures.
     """
-    layers = _layers(
+    layers = make_layers(
         encoder, head, unit, output_size, unroll=length is not None, return_state=False
     )
     if not sequence:
@@ -58,7 +58,7 @@ def build(
                 f"{' and '.join(needy)} {need} steps in time, which this task has not: "
                 "use encoder=none and head=readout or head=dense"
             )
-    shape = _shape(input_size)
+    shape = step_shape(input_size)
     x = y = keras.Input((length, *shape) if sequence else shape, name="x")
     for layer in layers:
         y = layer(y)
@@ -81,14 +81,14 @@ def build_stateful(
 
     Args: as for `build`.
     """
-    layers = _layers(encoder, head, unit, output_size, unroll=False, return_state=True)
-    x = y = keras.Input((None, *_shape(input_size)), name="x")
-    inputs, outputs, initial_states = [], [], []
+    layers = make_layers(encoder, head, unit, output_size, unroll=False, return_state=True)
+    x = y = keras.Input((None, *step_shape(input_size)), name="x")
+    inputs, outputs, starts = [], [], []
     for layer in layers:
         if not hasattr(layer, "get_initial_state"):
             y = layer(y)
             continue
-        start = [keras.ops.convert_to_numpy(s) for s in _initial_states(layer)]
+        start = [keras.ops.convert_to_numpy(s) for s in initial_states(layer, batch_size=1)]
         states = [
             keras.Input(s.shape[1:], name=f"{layer.name}_state_{i}", dtype=s.dtype.name)
             for i, s in enumerate(start)
@@ -96,8 +96,8 @@ def build_stateful(
         y, *new_states = layer(y, initial_state=states)
         inputs += states
         outputs += new_states
-        initial_states += start
-    return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), initial_states)
+        starts += start
+    return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), starts)
 
 
 def units_of(model: keras.Model) -> list[Any]:
@@ -111,16 +111,18 @@ def units_of(model: keras.Model) -> list[Any]:
     return found
 
 
-def _shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
+def step_shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one step's input."""
     return (input_size,) if isinstance(input_size, int) else tuple(input_size)
 
 
-def _initial_states(layer: Any) -> list[Any]:
-    states = layer.get_initial_state(batch_size=1)
+def initial_states(layer: Any, batch_size: int) -> list[Any]:
+    """What a layer's states are before the first step, each `[batch_size, size]`."""
+    states = layer.get_initial_state(batch_size=batch_size)
     return list(states) if isinstance(states, list | tuple) else [states]
 
 
-def _layers(
+def make_layers(
     encoder: Callable[..., keras.layers.Layer],
     head: Callable[..., keras.layers.Layer],
     unit: Callable[..., keras.layers.Layer],
@@ -128,5 +130,6 @@ def _layers(
     unroll: bool,
     return_state: bool,
 ) -> list[keras.layers.Layer]:
+    """The encoder's layer and the head's, which holds the unit."""
     how = {"unroll": unroll, "return_state": return_state}
     return [encoder(**how), head(unit(units=output_size, name="unit"), **how)]

@@ -277,17 +277,17 @@ def _estimate_cell(estimate: Estimate | None, show: Any) -> Cell:
 
 def _split_cell(summary: dict[str, Any], split: str) -> Cell:
     found = {r["metric"]: r for r in summary["results"] if r["split"] == split}
-    error = found.get("relative_error") or found.get("mae")
     judged = next((r for r in found.values() if r["success_rate"] is not None), None)
-    if error is None or judged is None:
+    first = next((r for r in found.values() if r["metric"] != "solved_at"), None)
+    shown = found.get("relative_error") or found.get("mae") or judged or first
+    if shown is None:
         return Cell()
-    solved, n = round(judged["success_rate"] * judged["n"]), judged["n"]
-    told = f"{solved}/{n} solved"
-    facts = {"value": error["median"], "low": error["min"], "high": error["max"]}
-    facts |= {"solved": solved, "n": n}
-    if error["median"] is None:
-        return Cell(told, facts)
-    return Cell(
-        f"{error['median']:.2g} [{error['min']:.2g}, {error['max']:.2g}], {told}",
-        facts,
-    )
+    facts: dict[str, Fact] = {"value": shown["median"], "low": shown["min"], "high": shown["max"]}
+    texts = []
+    if shown["median"] is not None:
+        texts.append(f"{shown['median']:.2g} [{shown['min']:.2g}, {shown['max']:.2g}]")
+    if judged is not None:
+        solved, n = round(judged["success_rate"] * judged["n"]), judged["n"]
+        texts.append(f"{solved}/{n} solved")
+        facts |= {"solved": solved, "n": n}
+    return Cell(", ".join(texts), facts)

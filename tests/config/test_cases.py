@@ -12,6 +12,7 @@ from nalu_seq.config.options import conf_dir
 from nalu_seq.config.schema import register
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.feasibility import check
 from nalu_seq.population.population import Population
 from nalu_seq.tasks.base import Batch
 
@@ -132,7 +133,7 @@ def test_a_value_stands_once(values: list[float]) -> None:
 )
 def test_bad_cases_get_one_line(overrides: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=re.escape(message)) as error:
-        experiment(*overrides)
+        check(experiment(*overrides))
     assert "\n" not in str(error.value)
 
 

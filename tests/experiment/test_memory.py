@@ -1,11 +1,7 @@
 import keras
-import pytest
 
-from nalu_seq.errors import BadInput
-from nalu_seq.experiment import experiment as experiments
 from nalu_seq.experiment.memory import PROGRAM, available, needed
 from nalu_seq.models.convnet import Convnet
-from tests.config.test_cases import experiment
 
 
 def model() -> keras.Model:
@@ -38,11 +34,3 @@ def test_a_convnet_is_called_for_every_frame():
 
 def test_the_machine_says_what_is_available():
     assert available() is None or available() > 2**20
-
-
-def test_more_members_than_fit_are_refused_with_how_many_would(monkeypatch):
-    monkeypatch.setattr(experiments, "available", lambda: PROGRAM)
-    with pytest.raises(BadInput, match=r"4 members need about 1 GiB .* at most 0 members at once"):
-        experiment()
-    monkeypatch.setattr(experiments, "available", lambda: None)
-    experiment()

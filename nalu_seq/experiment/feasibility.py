@@ -1,0 +1,166 @@
+"""Whether an experiment can be trained: asked before a run has a directory, in one line."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.errors import BadInput
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.memory import PROGRAM, available, needed
+from nalu_seq.models.pieces import differs_in_pieces
+from nalu_seq.tasks.base import SequenceTask, Task
+from nalu_seq.training.step import UNROLLED_STEPS, unit_penalties
+from nalu_seq.units import Unit
+
+GIB = 2**30
+
+
+def check(experiment: Experiment) -> None:
+    """Build each part of an experiment once, and see whether this machine can train it.
+
+    Raises:
+        BadInput: it can't.
+    """
+    replicas = experiment.strategy.num_replicas_in_sync
+    assert len(experiment.members) > 0
+    check_criterion(experiment.task, f"task={experiment.choices.get('task')}")
+    model = _built(experiment)
+    experiment.optimizer()
+    _check_memory(experiment, model)
+    _check_penalties(experiment, model)
+    if replicas > 1:
+        _check_shares(experiment, replicas)
+    _check_pieces(experiment)
+
+
+def check_criterion(task: Task, name: str) -> None:
+    """Whether a task measures what it judges its members by.
+
+    Args:
+        task: the task.
+        name: what it is called in the error.
+
+    Raises:
+        BadInput: it does not.
+    """
+    criterion, splits = task.criterion, list(task.splits)
+    measured = _metrics(task)
+    if criterion.metric not in measured:
+        raise BadInput(
+            f"{name}: its criterion judges {criterion.metric!r}, which its metrics do not have; "
+            f"they have: {', '.join(measured)}"
+        )
+    if criterion.selected_by not in (None, *splits):
+        raise BadInput(
+            f"{name}: its criterion selects by {criterion.selected_by!r}, which is no split of "
+            f"it; its splits are: {', '.join(splits)}"
+        )
+    if isinstance(criterion.threshold, float | int):
+        return
+    if splits[-1] not in criterion.threshold:
+        raise BadInput(
+            f"{name}: its criterion has no threshold for {splits[-1]}, its last split; it has: "
+            f"{', '.join(criterion.threshold) or 'none'}"
+        )
+
+
+def _metrics(task: Task) -> list[str]:
+    """The names of what a task measures on a split."""
+    nothing = tf.zeros([1, 2, task.output_size])
+    names = list(task.metrics(nothing, nothing))
+    if isinstance(task, SequenceTask):
+        names += task.tallied(task.tally_start(1, 2))
+    return names
+
+
+def _built(experiment: Experiment) -> keras.Model:
+    """The model of a case, after those of all cases whose initial values differ were built."""
+    for case in experiment.cases:
+        model = experiment.build(settings=case.settings)
+        if not any(key.startswith("unit.") for key in case.settings):
+            break
+    experiment.stateful_model()
+    return model
+
+
+def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
+    means = {
+        layer: np.zeros(layer.features, np.float32)
+        for layer in model._flatten_layers()
+        if isinstance(layer, Unit)
+    }
+    known = unit_penalties(model, means)
+    for name in experiment.penalties():
+        if name not in known:
+            raise BadInput(
+                f"penalty.{name}: unit={experiment.choices.get('unit')} has no such penalty; "
+                f"it has: {', '.join(known) or 'none'}"
+            )
+
+
+def _check_memory(experiment: Experiment, model: keras.Model) -> None:
+    train, members, free = experiment.cfg.train, len(experiment.members), available()
+    if free is None:
+        return
+    steps = UNROLLED_STEPS if train.compile == "xla" else 1
+    length = experiment.task.length
+    sized = experiment.build(length) if length else model
+
+    def bytes_of(count: int, batch_size: int) -> int:
+        return needed(sized, count, batch_size, steps)
+
+    if (need := bytes_of(members, train.batch_size)) <= free:
+        return
+    have = f"{free / GIB:.1f} GiB are free"
+    if free < PROGRAM:
+        least = f"TensorFlow alone needs about {PROGRAM / GIB:.1f} GiB of memory"
+        raise BadInput(f"{least}, and {have}: end what else runs here")
+    # For each member, the program's own share aside.
+    if fit := members * (free - PROGRAM) // (need - PROGRAM):
+        raise BadInput(
+            f"{members} members need about {need / GIB:.1f} GiB of memory, and {have}: take at "
+            f"most {fit} members at once"
+        )
+    batch_size, alone, empty = train.batch_size, bytes_of(1, train.batch_size), bytes_of(1, 0)
+    one = f"one member alone needs about {alone / GIB:.1f} GiB of memory, and {have}: "
+    if batch := batch_size * max(free - empty, 0) // (alone - empty):
+        raise BadInput(
+            f"{one}train.batch_size={batch_size} is too large for it, at most {batch} fits"
+        )
+    raise BadInput(f"{one}its model is too large for this machine at any train.batch_size")
+
+
+def _check_shares(experiment: Experiment, replicas: int) -> None:
+    """Whether replicas can share a batch, and come to what one alone would."""
+    size, unit = experiment.cfg.train.batch_size, experiment.choices.get("unit")
+    advice = "train on strategy=one_device, or on members' own devices by strategy=members"
+    if size % replicas:
+        raise BadInput(
+            f"train.batch_size={size} can't be split among {replicas} replicas: "
+            f"give a multiple of {replicas}, such as {-(-size // replicas) * replicas}"
+        )
+    if "r_z" in experiment.penalties():
+        raise BadInput(f"penalty.r_z looks at a whole batch, replicas at parts of it: {advice}")
+    for layer in experiment.build()._flatten_layers():
+        if getattr(layer, "whole_batch", False):
+            raise BadInput(
+                f"unit={unit} looks at a whole batch, replicas at parts of it: {advice}, or set "
+                "unit.high"
+            )
+
+
+def _check_pieces(experiment: Experiment) -> None:
+    """Whether a long sequence, which is measured in pieces, is measured right."""
+    task = experiment.task
+    if not task.sequence:
+        return
+    encoder, head, unit = experiment.layers()
+    layers = differs_in_pieces(
+        encoder, head, unit, input_size=task.input_size, output_size=task.output_size
+    )
+    for group, layer in layers.items():
+        raise BadInput(
+            f"{group}={experiment.choices.get(group)}: its layer {layer} gives other results when "
+            "a sequence is fed to it in two pieces, as long ones are measured: it must hand on "
+            "its state (return_state, get_initial_state) and look at no later step"
+        )
