@@ -85,9 +85,9 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["train.clip_value=0"], "train.clip_value must be positive or null"),
         (
             ["protocol_units=primer/nau"],
-            "protocol_units follows the task, the protocol and the unit",
+            "protocol_units follows from other choices; ~protocol_units for none",
         ),
-        (["task_units=nope"], "task_units follows the task"),
+        (["task_units=nope"], "task_units follows from other choices"),
         (["protocol=nope"], "protocol=nope: no such option; valid: "),
         (["experiment=primer_mul", "unit=relu"], ROW),
         (["experiment=primer_mul", "unit=nmu,relu"], ROW),

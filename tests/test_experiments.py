@@ -145,13 +145,6 @@ def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
     assert (table.train.batch_size, table.optimizer.learning_rate) == (16, 0.002)
 
 
-def test_task_units_are_of_tasks_and_units_that_exist() -> None:
-    experiments = sorted((conf_dir() / "task_units").glob("*/*.yaml"))
-    assert experiments
-    for path in experiments:
-        assert path.parent.name in options("task") and path.stem in options("unit"), path
-
-
 def test_the_sum_s_reference_is_measured_where_the_experiment_is() -> None:
     reference = composed("experiment=madsen_mnist_sum", "unit=nac", "head=solved")
     judged = composed("experiment=madsen_mnist_sum", "unit=nau")

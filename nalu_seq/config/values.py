@@ -63,6 +63,8 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         )
     for key in cfg.cases:
         group, _, rest = str(key).partition(".")
+        if group == "optimizer" and choices.get("optimizer") != "adam":
+            raise BadInput(f"cases: {key} can differ between members of optimizer=adam only")
         if group == "penalty" and rest.partition(".")[0] not in cfg.penalty:
             valid = ", ".join(map(str, cfg.penalty))
             raise BadInput(f"cases: {key}: no such penalty; valid: {valid}")

@@ -20,7 +20,7 @@ from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy
 from nalu_seq.config.values import check_values
 from nalu_seq.distribution.strategy import start
 from nalu_seq.errors import BadInput, first_line
-from nalu_seq.experiment.instantiate import instantiate
+from nalu_seq.experiment.instantiate import instantiate, takes
 from nalu_seq.population.population import Population
 from nalu_seq.population.stacked import check_seeds
 from nalu_seq.records.members import Members
@@ -175,7 +175,7 @@ class Experiment:
             node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
         unit = instantiate("unit", node)
         node = self.cfg.encoder
-        if not isinstance(node, DictConfig) or "unit" not in node:
+        if not isinstance(node, DictConfig) or "unit" not in node or not takes(node, "unit"):
             encoder = instantiate("encoder", node)
             mixed = self.cfg.train.precision == "bfloat16"
             return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit

@@ -35,10 +35,11 @@ def instantiate(group: str, node: DictConfig) -> Any:
     if not isinstance(target, str):
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
     try:
-        given, arguments = GIVEN.get(group, ()), _arguments(hydra.utils.get_object(target))
+        called = hydra.utils.get_object(target)
+        given, arguments = GIVEN.get(group, ()), _arguments(called)
         known = [k for k in arguments if k not in given]
         for key in map(str, node):
-            if key not in ("_target_", "_partial_", *known):
+            if key not in ("_target_", "_partial_", *known) and not _checks_itself(called):
                 raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
         completed = "data" in arguments if group == "task" else group != "data"
         if bool(node.get("_partial_")) != completed:
@@ -50,6 +51,14 @@ def instantiate(group: str, node: DictConfig) -> Any:
         cause = error.__cause__ if isinstance(error, HydraException) else None
         message = first_line(cause or error)
         raise BadInput(message if message.startswith(group) else f"{group}: {message}") from error
+
+
+def takes(node: DictConfig, argument: str) -> bool:
+    """Whether what a node names takes an argument of that name."""
+    try:
+        return argument in _arguments(hydra.utils.get_object(node["_target_"]))
+    except (OmegaConfBaseException, ImportError, TypeError, ValueError):
+        return False  # which `instantiate` refuses
 
 
 def _arguments(target: Any) -> list[str]:
@@ -64,3 +73,10 @@ def _arguments(target: Any) -> list[str]:
         if owner is keras.layers.Layer or all(p.kind is not p.VAR_KEYWORD for p in parameters):
             break
     return [name for name in names if name != "self"]
+
+
+def _checks_itself(target: Any) -> bool:
+    """Whether it is a function that takes any argument by name, and so has to judge them."""
+    if not inspect.isfunction(target):
+        return False
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values())

@@ -1,5 +1,6 @@
 """Optimizers as the papers run them, and the clip that keeps members apart."""
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -142,6 +143,69 @@ class RMSProp(MaskedOptimizer):
         return {**super().get_config(), "decay": self.decay, "epsilon": self.epsilon}
 
 
+# Keras' own that update each entry of a variable by itself. The others look at a variable as a
+# whole, which holds all members here, or train other values than they are measured with.
+KERAS = (
+    "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD",
+)  # fmt: skip
+# Arguments that all of Keras' optimizers have and that mean another thing for a population.
+NOT_TAKEN = {
+    "clipnorm": "train.clip_norm clips each member",
+    "global_clipnorm": "train.clip_norm clips each member",
+    "clipvalue": "train.clip_value cuts each entry",
+    "use_ema": "a run is measured with the values that it trains",
+    "ema_momentum": "a run is measured with the values that it trains",
+    "ema_overwrite_frequency": "a run is measured with the values that it trains",
+    "loss_scale_factor": "nothing here trains in float16",
+}
+
+
+def keras_optimizer(
+    name: str, learning_rate: float, schedule: str, *, steps: int, **arguments: Any
+) -> keras.optimizers.Optimizer:
+    """One of Keras' own optimizers, for a training of `steps` steps.
+
+    Args:
+        name: its class in `keras.optimizers`.
+        learning_rate: the rate, or where the schedule starts.
+        schedule: "constant", or "cosine" down to 0 at `steps`.
+        steps: the length of the training.
+        **arguments: others of the class's arguments.
+
+    Returns:
+        The optimizer, which takes gradients that are those of the whole batch.
+
+    Raises:
+        ValueError: no such optimizer, one whose update is not elementwise, an argument that it
+            does not take or a value of another kind.
+    """
+    if name not in KERAS:
+        known = isinstance(name, str) and isinstance(getattr(keras.optimizers, name, None), type)
+        reason = (
+            "its update is not elementwise, so that members would not stay apart"
+            if known
+            else "no such optimizer of Keras"
+        )
+        raise ValueError(f"optimizer.name={name}: {reason}; valid: {', '.join(KERAS)}")
+    base = getattr(keras.optimizers, name)
+    parameters = inspect.signature(base).parameters
+    taken = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
+    for key, value in arguments.items():
+        if key in NOT_TAKEN:
+            raise ValueError(f"optimizer.{key}: {NOT_TAKEN[key]}, and Keras' own is not taken")
+        if key not in taken:
+            raise ValueError(
+                f"optimizer.{key}: {name} has no such argument; valid: {', '.join(taken)}"
+            )
+        _check_kind(key, value, parameters[key].default)
+    _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
+    kind = type(name, (AppliesReduced, base), {})
+    try:
+        return kind(_scheduled(learning_rate, schedule, steps), **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"optimizer: {name}: {error}") from error
+
+
 def rmsprop(
     learning_rate: float, decay: float, epsilon: float, *, steps: int
 ) -> keras.optimizers.Optimizer:
@@ -192,14 +256,28 @@ def adam(
         "beta_2": _checked("beta_2", beta_2, 0, 1),
         "epsilon": _checked("epsilon", epsilon, 0, math.inf),
     }
-    if schedule not in ("constant", "cosine"):
-        raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
     members = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
     shared = {name: value for name, value in given.items() if name not in members}
-    rate = shared.pop("rate", 1.0)
-    if schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    return Adam(rate, members, **shared)
+    return Adam(_scheduled(shared.pop("rate", 1.0), schedule, steps), members, **shared)
+
+
+def _scheduled(rate: float, schedule: str, steps: int) -> Any:
+    """A rate over the training: as it is, or a schedule."""
+    if schedule not in ("constant", "cosine"):
+        raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
+    return keras.optimizers.schedules.CosineDecay(rate, steps) if schedule == "cosine" else rate
+
+
+def _check_kind(key: str, value: Any, default: Any) -> None:
+    """Whether a value is of its default's kind, a number where that is None."""
+    if isinstance(default, bool):
+        valid, kind = isinstance(value, bool), "true or false"
+    else:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        valid, kind = number and math.isfinite(value), "a finite number"
+        valid |= default is None and value is None
+    if not valid:
+        raise ValueError(f"optimizer.{key} must be {kind}, not {value!r}")
 
 
 def _checked(name: str, value: Any, low: float, high: float, above: bool = False) -> Any:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.population.clipping import clip_each_member
-from nalu_seq.training.optimizers import Adam, adam
+from nalu_seq.population.clipping import NOT_ELEMENTWISE, clip_each_member
+from nalu_seq.training.optimizers import KERAS, Adam, adam, keras_optimizer
 
 
 def test_adam_follows_the_paper_to_the_letter() -> None:
@@ -106,3 +106,33 @@ def test_each_setting_may_be_the_members_own_by_itself(name: str) -> None:
 def test_each_members_setting_is_checked() -> None:
     with pytest.raises(ValueError, match=r"optimizer\.beta_2 must be a number from 0 and below 1"):
         adam(0.1, "constant", 0.9, [0.9, 1.0], 1e-8, steps=10)
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_keras_own_keep_members_apart(name: str) -> None:
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 2, 4)).astype(np.float32)
+    gradients = rng.normal(size=(5, 3, 2, 4)).astype(np.float32)
+
+    def trained(members: slice) -> np.ndarray:
+        variable = keras.Variable(start[members])
+        optimizer = keras_optimizer(name, 0.1, "cosine", steps=10)
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient[members])], [variable])
+        return variable.numpy()
+
+    together = trained(slice(None))
+    assert not np.allclose(together, start)
+    for i in range(3):
+        np.testing.assert_allclose(together[i], trained(slice(i, i + 1))[0], rtol=1e-5)
+
+
+def test_no_optimizer_of_keras_is_forgotten() -> None:
+    every = {
+        name
+        for name, kind in vars(keras.optimizers).items()
+        if isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
+    }
+    others = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"}
+    assert every - others - {*NOT_ELEMENTWISE} <= {*KERAS}

@@ -1,0 +1,109 @@
+"""Options combine: any two of them, or one line says why not."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import hydra
+import pytest
+from omegaconf import OmegaConf
+
+from nalu_seq.config.options import conf_dir, options, shipped
+from nalu_seq.errors import BadInput
+from nalu_seq.experiment import feasibility
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.feasibility import check
+
+GROUPS = ("optimizer", "encoder", "head", "unit")
+# Why a pair can't be: what a task lacks that an option needs, and the options to take.
+REASONS = (
+    r"[a-z_]+( and [a-z_]+)? needs? steps in time, which this task has not: use encoder=none and "
+    r"head=readout or head=dense",
+    r"[a-z_]+ gives no features of a [0-9x ]+ picture: use encoder=convnet",
+)
+
+
+def experiment(*overrides: str) -> Experiment:
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
+    choices = dict(cfg.hydra.runtime.choices)
+    return Experiment(OmegaConf.masked_copy(cfg, [str(k) for k in cfg if k != "hydra"]), choices)
+
+
+def pairs() -> Iterator[object]:
+    """Every task with every option of a group; a few of them in the quick tests."""
+    quick = {("count", "optimizer"), ("running_sum", "encoder"), ("product", "head")}
+    for task in options("task"):
+        for group in GROUPS:
+            marks = [] if (task, group) in quick else [pytest.mark.slow]
+            yield pytest.param(task, group, marks=marks)
+
+
+@pytest.mark.parametrize(("task", "group"), pairs())
+def test_any_pair_can_be_trained_or_says_why_not(
+    task: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feasibility, "available", lambda: None)
+    data = ["data=digits"] if task.startswith("mnist") else []
+    possible = []
+    for option in options(group):
+        try:
+            check(experiment(f"task={task}", f"{group}={option}", *data))
+            possible.append(option)
+        except BadInput as error:
+            assert any(re.fullmatch(reason, str(error)) for reason in REASONS), error
+    assert possible if group == "encoder" else len(possible) >= 3
+    if group in ("optimizer", "unit"):  # these suit every task
+        assert possible == options(group)
+
+
+def test_a_task_sets_nothing_that_one_option_alone_has() -> None:
+    for path in sorted((conf_dir() / "task").glob("*.yaml")):
+        assert not {*GROUPS} & {*OmegaConf.load(path)}, path
+
+
+@pytest.mark.parametrize("group", ["encoder", "unit", "optimizer"])
+def test_what_a_task_sets_for_an_option_the_option_has(group: str) -> None:
+    paths: list[Path] = sorted((conf_dir() / f"task_{group}s").glob("*/*.yaml"))
+    assert paths
+    for path in paths:
+        assert path.parent.name in options("task") and path.stem in options(group), path
+        content = OmegaConf.load(path)
+        assert path.read_text().startswith("# @package _global_\n") and list(content) == [group]
+        assert {*content[group]} <= {*shipped(group, path.stem)}, path
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optimizer.name=Sgd"], "optimizer.name: Sgd is no optimizer of Keras; valid: Adadelta"),
+        (["optimizer.name=Muon"], "optimizer.name: Muon is not elementwise, so that members would"),
+        (["optimizer.name=Lamb"], "optimizer.name: Lamb is not elementwise"),
+        (["optimizer.name=[1]"], "optimizer.name: [1] is no optimizer of Keras"),
+        (["+optimizer.rho=0.9"], "optimizer.rho: SGD has no such argument; valid: momentum, "),
+        (["+optimizer.momentum=x"], "optimizer.momentum must be a finite number, not 'x'"),
+        (["+optimizer.nesterov=3"], "optimizer.nesterov must be true or false, not 3"),
+        (["+optimizer.momentum=2"], "optimizer: SGD: "),
+        (["+optimizer.clipnorm=1"], "optimizer.clipnorm: train.clip_norm clips each member"),
+        (["optimizer.learning_rate=0"], "optimizer.learning_rate must be a number above 0"),
+        (["optimizer.schedule=step"], "optimizer.schedule must be constant or cosine"),
+        (["+optimizer.steps=3"], "optimizer"),
+        (
+            ["+cases={optimizer.learning_rate:[0.1,0.2]}"],
+            "cases: optimizer.learning_rate can differ between members of optimizer=adam only",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_keras_own_optimizers_are_checked(overrides: list[str], message: str) -> None:
+    with pytest.raises(BadInput, match=f"^{re.escape(message)}") as error:
+        check(experiment("task=product", "optimizer=keras", *overrides))
+    assert "\n" not in str(error.value)
+
+
+def test_keras_own_optimizers_are_named_by_their_class() -> None:
+    made = experiment("task=product", "optimizer=keras", "+optimizer.momentum=0.9").optimizer()
+    assert (type(made).__name__, made.momentum, made.nesterov) == ("SGD", 0.9, False)
+    lion = ["optimizer.name=Lion", "optimizer.schedule=cosine", "+optimizer.weight_decay=0.01"]
+    made = experiment("task=product", "optimizer=keras", *lion).optimizer()
+    assert (type(made).__name__, made.weight_decay) == ("Lion", 0.01)
