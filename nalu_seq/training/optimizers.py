@@ -10,12 +10,20 @@ import numpy as np
 from keras import ops
 
 
-class MaskedOptimizer(keras.optimizers.Optimizer):
-    """An optimizer whose update may leave entries of a variable, and their moments, as they are.
+class AppliesReduced(keras.optimizers.Optimizer):
+    """An optimizer whose gradients are those of the whole batch when it gets them.
 
-    Its gradients are those of the whole batch when it gets them. Keras' own optimizers add up the
-    gradients of all replicas, one collective a variable. The training step has done that by then,
-    in one collective, since it clips each member by the gradient of all its examples.
+    Keras' own optimizers add up the gradients of all replicas, one collective a variable. The
+    training step has done that by then, in one collective, since it clips each member by the
+    gradient of all its examples.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return list(grads_and_vars)
+
+
+class MaskedOptimizer(AppliesReduced):
+    """An optimizer whose update may leave entries of a variable, and their moments, as they are.
 
     Attributes:
         masks: by the index of a variable, a mask that broadcasts to it: the next update touches
@@ -31,9 +39,6 @@ class MaskedOptimizer(keras.optimizers.Optimizer):
         """Set a variable or one of its moments where the mask of variable `index` allows it."""
         mask = self.masks.get(index)
         self.assign(target, value if mask is None else ops.where(mask, value, target))
-
-    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        return list(grads_and_vars)
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
