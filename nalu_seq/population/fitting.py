@@ -1,295 +1,345 @@
-"""`compile`, `fit`, `evaluate` and `predict` for a population, in Keras' own words."""
+"""Keras' own `fit`, `evaluate` and `predict`, with a step that all members make together."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
-from rich.console import Console
+from keras.src.losses.loss import unscale_loss_for_distribution
 
-from nalu_seq.population.clipping import clip_each, clip_each_member, per_member_optimizer
+from nalu_seq.population.optimizing import functional, members_of
 from nalu_seq.population.random import Stream
-from nalu_seq.population.stacked import Stacked
+from nalu_seq.population.rows import Batch, OwnBatch, Rows
+from nalu_seq.population.stacked import Pair, Stacked
 
-STEPS_PER_EXECUTION = 10
+# What a model may not have of its own, as it is the population's that runs.
+OURS = ("train_step", "test_step", "predict_step", "fit", "evaluate", "predict", "compile")
 
 
-class Fitting:
-    """A population's loss, metrics and optimizer, and the programs that use them.
+class Fitting(keras.Model):
+    """A model whose `fit` is Keras' own, and whose training step is every member's at once.
+
+    The population's template is compiled as any Keras model is. Within the map over members, under
+    a stateless scope, it computes its loss and its metrics by its own `compute_loss` and
+    `compute_metrics`, and its optimizer applies the gradients, all on one member's values.
 
     Args:
         population: the members.
-        optimizer: Keras' name of one, or one; a fresh one is made from its config.
-        loss: Keras' name of a loss, a function, or a `keras.losses.Loss`.
-        metrics: names, functions or `keras.metrics.Metric`s.
-        jit_compile: whether XLA compiles.
-        steps_per_execution: training steps in one call.
     """
 
-    def __init__(
-        self,
-        population: Stacked,
-        optimizer: Any,
-        loss: Any,
-        metrics: Sequence[Any],
-        jit_compile: bool,
-        steps_per_execution: int,
-    ) -> None:
+    def __init__(self, population: Stacked) -> None:
+        super().__init__()
         self.population = population
-        self.optimizer, self._clips = per_member_optimizer(optimizer)
-        self.optimizer.build(population.trainable_variables)
-        self._loss = _loss_function(loss)
-        self._metrics = [_metric(metric, loss, population.model) for metric in metrics]
-        self._compiled = jit_compile
-        self._steps_per_execution = steps_per_execution
-        self._epoch = 0
-        members = len(population)
-        # Each metric's state, and the loss as one more: a sum and how many examples it is over.
-        initial = [np.zeros(2, np.float32)] + [
-            v.numpy() for metric in self._metrics for v in metric.variables
-        ]
-        self._initial = [np.stack([value] * members) for value in initial]
-        self._state = [tf.Variable(value) for value in self._initial]
-        self._train = self._function(self._train_steps)
-        self._test = self._function(self._test_step)
+        self.built = True
+        self.active = _variable(tf.ones([len(population)], tf.bool))
+        self.gone = np.zeros(len(population), bool)  # who had stopped when the epoch began
+        self.may_freeze = False
+        self._metric_pairs: Sequence[Pair] | None = None
+        self.optimizer_pairs: Sequence[Pair] = ()
+        # How many passes over shuffled rows have begun, and the order of the present one, `[M, n]`.
+        self._passes = _variable(tf.constant(0))
+        self._order = _variable(tf.zeros([len(population), 0], tf.int32), [len(population), None])
+
+    def set_up(self, arguments: dict[str, Any], **how: Any) -> None:
+        """Compile the template with a `keras.Model.compile`'s arguments.
+
+        Args:
+            arguments: what concerns one member: optimizer, loss, metrics.
+            **how: what concerns the calls: `steps_per_execution`, `jit_compile`, `run_eagerly`.
+        """
+        model, population = self.population.model, self.population
+        refuse_own_steps(model)
+        optimizer = keras.optimizers.get(arguments["optimizer"])
+        if any(part.built for part in members_of(optimizer)):
+            raise ValueError(
+                f"optimizer: this {type(optimizer).__name__} has been built for other variables: "
+                "give a fresh one"
+            )
+        model.compile(**{**arguments, "optimizer": optimizer})
+        with functional(model.optimizer):
+            model.optimizer.build(model.trainable_variables)
+        self.optimizer_pairs = population.stacks_of(model.optimizer.variables)
+        self._metric_pairs = None
+        super().compile(optimizer=None, loss=None, metrics=None, **how)
+
+    def begin(self, steps_per_execution: int) -> None:
+        """Get ready for `fit`: no member has stopped, and a call makes so many steps."""
+        self.history = None
+        self.active.assign(tf.ones_like(self.active))
+        if steps_per_execution != self.steps_per_execution:
+            self.steps_per_execution = steps_per_execution
+            self.train_function = self.test_function = None  # traced with it
+
+    def freeze(self, index: int, frozen: bool) -> None:
+        """Leave a member as it is in the steps to come, or let it train again."""
+        self.active.assign(tf.tensor_scatter_nd_update(self.active, [[index]], [not frozen]))
+        if not self.may_freeze:  # steps take longer then, and are traced anew
+            self.may_freeze = True
+            self.make_train_function(force=True)
+        if not self.active.numpy().any():
+            self.stop_training = True
+
+    def note_gone(self) -> None:
+        """An epoch begins: note who has stopped before."""
+        self.gone = ~self.active.numpy()
 
     @property
-    def names(self) -> list[str]:
-        """What is logged: the loss, then the metrics."""
-        return ["loss", *(metric.name for metric in self._metrics)]
+    def stop_training(self) -> bool:
+        """The population's, which is what callbacks set."""
+        return self.population.stop_training
 
-    def fit(
-        self,
-        x: Any,
-        y: Any,
-        batch_size: int,
-        epochs: int,
-        shuffle: bool,
-        validation_data: tuple[Any, Any] | None,
-        callbacks: Sequence[keras.callbacks.Callback],
-        verbose: int,
-    ) -> keras.callbacks.History:
-        """See `Population.fit`."""
-        data = _arrays(x, y)
-        console, population = Console(), self.population
-        population.stop_training = False
-        history = keras.callbacks.History()
-        listeners = keras.callbacks.CallbackList([*callbacks, history], model=population)
-        listeners.on_train_begin()
-        for epoch in range(epochs):
-            listeners.on_epoch_begin(epoch)
-            logs = self._one_epoch(data[0], data[1], batch_size, shuffle)
-            if validation_data is not None:
-                measured = self.evaluate(*validation_data, batch_size)
-                logs |= {f"val_{name}": value for name, value in measured.items()}
-            listeners.on_epoch_end(epoch, logs)
-            if verbose:
-                console.print(f"epoch {epoch + 1}/{epochs}  {_told(logs)}", highlight=False)
-            if population.stop_training:
-                break
-        listeners.on_train_end()
-        history.history = {name: np.stack(rows) for name, rows in history.history.items()}
-        return history
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self.population.stop_training = stop
 
-    def evaluate(self, x: Any, y: Any, batch_size: int) -> dict[str, np.ndarray]:
-        """The loss and the metrics of each member, `[M]` each."""
-        x, y = _arrays(x, y)
-        self._reset()
-        for start in range(0, len(x), batch_size):
-            self._test(x[start : start + batch_size], y[start : start + batch_size])
-        return self._results()
+    # What Keras' `fit`, `evaluate` and `predict` call.
 
-    def _one_epoch(self, x: Any, y: Any, batch_size: int, shuffle: bool) -> dict[str, np.ndarray]:
-        order = self._order(len(x), shuffle)
-        self._epoch += 1
-        self._reset()
-        size, start = min(batch_size, len(x)), 0
-        # Calls of many steps, then single steps for what is left, then the batch that is not full.
-        for steps in (self._steps_per_execution, 1):
-            while start + steps * size <= len(x):
-                # Steps that are written out are part of the program, those of a loop are not.
-                count = steps if self._compiled else tf.constant(steps)
-                self._train(x, y, order, tf.constant(start), size, count)
-                start += steps * size
-        if start < len(x):
-            count = 1 if self._compiled else tf.constant(1)
-            self._train(x, y, order, tf.constant(start), len(x) - start, count)
-        return self._results()
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of every member."""
+        return self._on(data, self._train)
 
-    def _order(self, examples: int, shuffle: bool) -> Any:
-        """The order of an epoch: each member's own, `[M, N]`, or one for all, `[N]`."""
-        if not shuffle:
-            return tf.range(examples)
-        stream = Stream(self.population.seeds, ["fit"] * len(self.population), "order")
-        words = stream.at(self._epoch, 1).bits(examples)[:, 0]
-        return tf.argsort(tf.cast(words, tf.int64), axis=-1, stable=True)
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Every member's loss and metrics on a batch."""
+        return self._on(data, self._test)
 
-    def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return tf.function(function, jit_compile=self._compiled or None, autograph=False)
+    def predict_step(self, data: Any) -> Any:
+        """Every member's outputs on a batch: `[B, M, ...]`."""
+        return self._on(data, self._predict)
 
-    def _train_steps(self, x: Any, y: Any, order: Any, start: Any, size: int, steps: Any) -> None:
-        def one(i: Any) -> Any:
-            # Not order[..., a:b], whose size XLA can't know.
-            at = [0] * (order.ndim - 1) + [start + i * size]
-            picked = tf.slice(order, at, [*order.shape[:-1], size])
-            self._train_step(tf.gather(x, picked), tf.gather(y, picked), each=order.ndim == 2)
-            return i + 1
+    def reset_metrics(self) -> None:
+        """Set every member's metrics back to nothing."""
+        if self._metric_pairs:
+            self._reset()
 
-        if self._compiled:  # XLA's loops are slow on a CPU
-            for i in range(steps):
-                one(i)
-        else:
-            tf.while_loop(lambda i: i < steps, one, [tf.constant(0)], parallel_iterations=1)
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Every member's metrics: `[M]` each."""
+        return self._results() if self._metric_pairs else {}
 
-    def _train_step(self, x: Any, y: Any, each: bool) -> None:
-        """One step on a batch, `[M, B, ...]` if `each` member has its own."""
-        batch, shared = ((x, y), None) if each else ((), (x, y))
-        inputs = batch, [tf.convert_to_tensor(s) for s in self._state]
+    def finalize(self) -> None:
+        """Set variables to their moving averages, if the optimizer keeps them."""
+        model = self.population.model
 
-        def forward(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
-            x, y = shared or inputs[0]
-            return self._measured(model, x, y, inputs[1], training=True)
+        def one_member(_: Any) -> Any:
+            with functional(model.optimizer):
+                model.optimizer.finalize_variable_values(model.trainable_variables)
+            return tf.constant(0)
 
-        population = self.population
-        if self._compiled:
-            state, gradients = population.gradients(forward, inputs)
-        else:
-            values = [tf.convert_to_tensor(v.value) for v in population.trainable_variables]
+        if any(part.use_ema for part in members_of(model.optimizer)):
+            self.active.assign(tf.ones_like(self.active))
+            pairs = [*self.population.pairs(), *self.optimizer_pairs]
+            self._mapped(one_member, self._seeds(), pairs)
+
+    # How the members' own data come about.
+
+    def own_data(self, rows: Rows, batch_size: int, shuffle: bool) -> tf.data.Dataset:
+        """A data set for Keras' `fit` or `evaluate` from rows in memory."""
+        members = len(self.population)
+        if self.population.strategy.num_replicas_in_sync == 1:
+            return rows.dataset(batch_size, shuffle, members)
+        count = rows.rows.shape[-1]
+        in_order = np.tile(np.arange(count), [members, 1])
+        orders = (lambda: self.next_order(count)) if shuffle else (lambda: in_order)
+        return rows.shared(batch_size, orders, members)
+
+    def next_order(self, count: int) -> Any:
+        """The order of the next pass: each member's own, `[M, count]`, by its seed and the pass."""
+        seeds = self.population.seeds
+        words = Stream(seeds, ["fit"] * len(seeds), "order").at(self._passes, 1).bits(count)[:, 0]
+        order = tf.argsort(tf.cast(words, tf.int64), axis=-1, stable=True)
+        self._passes.assign_add(1)
+        return order
+
+    def _on(self, data: Any, step: Callable[[Any, Any], Any]) -> Any:
+        """A step on a batch: on all members' (`step((), data)`) or each one's (`step(data, None)`)."""
+        if isinstance(data, OwnBatch):
+            return step(tf.nest.map_structure(_members_first, data.data), None)
+        if not isinstance(data, Batch):
+            return step((), data)
+        count, size = data.rows.shape[-1], data.places.shape[0]
+        if data.order:
+            tf.cond(
+                data.start == 0,
+                lambda: self._order.assign(self.next_order(count)),
+                lambda: self._order.value(),
+            )
+
+        def of(size: int) -> Any:
+            if data.order:
+                picked = tf.slice(self._order, [0, data.start], [len(self.population), size])
+                own = data.rows.shape.rank == 2
+                picked = tf.gather(data.rows, picked, axis=-1, batch_dims=1 if own else 0)
+            else:
+                begin = [0] * (data.rows.shape.rank - 1) + [data.start]
+                picked = tf.slice(data.rows, begin, [*data.rows.shape[:-1], size])
+            examples = tf.nest.map_structure(lambda a: tf.gather(a, picked), data.data)
+            return step(examples, None) if picked.shape.rank == 2 else step((), examples)
+
+        # Shapes that are known make a faster step, so that a last batch is one of its own.
+        rest = count % size
+        if rest == 0:
+            return of(size)
+        return tf.cond(data.start + size <= count, lambda: of(size), lambda: of(rest))
+
+    # The steps. `own` holds what differs between members, `[M, B, ...]`, `shared` what does not.
+
+    def _train(self, own: Any, shared: Any) -> dict[str, Any]:
+        self._prepare(own, shared)
+        population, model = self.population, self.population.model
+        pairs = [*population.pairs(), *self._metric_pairs, *self.optimizer_pairs]
+        count = len(population.trainable_variables)
+        if not count:
+            return self._mapped(lambda own: self._measured(own, shared, True)[1], self._ahead(own), pairs)
+        replicas = population.strategy.num_replicas_in_sync
+        if self.jit_compile and replicas == 1:
+            return self._train_within(own, shared, pairs)
+        values = [tf.convert_to_tensor(variable.value) for _, variable in pairs]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values[:count])
+            (loss, logs), updates = population.map(
+                lambda own: self._measured(own, shared, True), self._ahead(own), pairs, values
+            )
+            total = tf.reduce_sum(loss)
+        gradients = tape.gradient(total, values[:count])
+        with_gradient = [i for i, g in enumerate(gradients) if g is not None]
+        dense = [tf.convert_to_tensor(gradients[i]) for i in with_gradient]
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            dense = context.all_reduce(tf.distribute.ReduceOp.SUM, dense)
+
+        def applied(dense: Any) -> Any:
+            own = dict(zip(with_gradient, dense, strict=True))
+            with functional(model.optimizer):
+                model.optimizer.apply(
+                    [own.get(i) for i in range(count)], model.trainable_variables
+                )
+            return tf.constant(0)
+
+        self._keep(updates)
+        self._mapped(applied, dense, [*pairs[:count], *self.optimizer_pairs])
+        return logs
+
+    def _train_within(self, own: Any, shared: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
+        """The same with the tape within the map, as XLA wants it: see `Stacked.gradients`."""
+        model = self.population.model
+
+        def one_member(own: Any) -> Any:
+            values = [variable.value for variable in model.trainable_variables]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(values)
-                loss, state = population(inputs, trainable=values, training=True, forward=forward)
-                total = tf.reduce_sum(loss)
-            gradients = tape.gradient(total, values, unconnected_gradients="zero")
-            gradients = [tf.convert_to_tensor(g) for g in gradients]
-        if norm := self._clips.get("global_clipnorm"):
-            gradients = clip_each_member(gradients, norm)
-        if norm := self._clips.get("clipnorm"):
-            gradients = clip_each(gradients, norm)
-        self.optimizer.apply(gradients, population.trainable_variables)
-        self._keep(state)
+                loss, logs = self._measured(own, shared, True)
+            gradients = tape.gradient(loss, values)
+            gradients = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+            with functional(model.optimizer):
+                model.optimizer.apply(gradients, model.trainable_variables)
+            return logs
 
-    def _test_step(self, x: Any, y: Any) -> None:
-        def forward(model: keras.Model, state: Any) -> Any:
-            return self._measured(model, x, y, state, training=False)[1]
+        return self._mapped(one_member, self._ahead(own), pairs)
 
-        self._keep(self.population([tf.convert_to_tensor(s) for s in self._state], forward=forward))
+    def _test(self, own: Any, shared: Any) -> dict[str, Any]:
+        self._prepare(own, shared)
+        pairs = [*self.population.pairs(), *self._metric_pairs]
+        return self._mapped(
+            lambda own: self._measured(own, shared, False)[1], self._ahead(own), pairs
+        )
 
-    def _measured(
-        self, model: keras.Model, x: Any, y: Any, state: Sequence[Any], training: bool
-    ) -> tuple[Any, list[Any]]:
-        """One member's loss on a batch, and the state of the loss and the metrics after it."""
-        prediction = model(x, training=training)
-        loss = self._loss(y, prediction)
-        if model.losses:
-            loss += sum(model.losses)
-        examples = float(x.shape[0]) if x.shape[0] else tf.cast(tf.shape(x)[0], tf.float32)
-        new = [state[0] + tf.stack([tf.cast(loss, tf.float32) * examples, examples])]
-        place = 1
-        for metric in self._metrics:
-            own = state[place : place + len(metric.variables)]
-            new += metric.stateless_update_state(own, y, prediction)
-            place += len(own)
-        return loss, new
+    def _predict(self, own: Any, shared: Any) -> Any:
+        def one_member(own: Any) -> Any:
+            x, *_ = keras.utils.unpack_x_y_sample_weight(own[0] if shared is None else shared)
+            return self._outputs(x, False)
 
-    def _keep(self, state: Sequence[Any]) -> None:
-        for variable, value in zip(self._state, state, strict=True):
+        made = self._mapped(one_member, self._ahead(own), self.population.pairs())
+        return tf.nest.map_structure(_members_first, made)
+
+    def _measured(self, own: Any, shared: Any, training: bool) -> tuple[Any, dict[str, Any]]:
+        """One member's loss on a batch, scaled as its optimizer wants it, and its metrics."""
+        model = self.population.model
+        data = own[0] if shared is None else shared
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self._outputs(x, training)
+        loss = model._compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
+        )
+        examples = tf.shape(next(i for i in keras.tree.flatten(x) if i is not None))[0]
+        model._loss_tracker.update_state(unscale_loss_for_distribution(loss), examples)
+        logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        scaled = model.optimizer.scale_loss(loss) if training else loss
+        return scaled, {name: tf.convert_to_tensor(value) for name, value in logs.items()}
+
+    def _outputs(self, x: Any, training: bool) -> Any:
+        model = self.population.model
+        return model(x, training=training) if model._call_has_training_arg else model(x)
+
+    def _ahead(self, own: Any) -> Any:
+        """Inputs of the map: with the seeds, as something has to be mapped over."""
+        return own, self._seeds()
+
+    def _seeds(self) -> Any:
+        return tf.constant(self.population.seeds, tf.int64)
+
+    def _mapped(self, one_member: Callable[[Any], Any], inputs: Any, pairs: Sequence[Pair]) -> Any:
+        """A function for all members; what it assigns to variables is kept."""
+        values = [variable.value for _, variable in pairs]
+        made, updates = self.population.map(one_member, inputs, pairs, values)
+        self._keep(updates)
+        return made
+
+    def _keep(self, updates: Sequence[tuple[keras.Variable, Any]]) -> None:
+        for variable, value in updates:
+            if self.may_freeze:
+                active = tf.reshape(self.active, [-1] + [1] * (len(value.shape) - 1))
+                value = tf.where(active, value, variable.value)
             variable.assign(value)
 
-    def _reset(self) -> None:
-        self._keep(self._initial)
+    # What is made at the first batch, whose shapes metrics and losses are built for.
 
-    def _results(self) -> dict[str, np.ndarray]:
-        state = [variable.numpy() for variable in self._state]
-        results, place = {"loss": state[0][:, 0] / state[0][:, 1]}, 1
-        for metric in self._metrics:
-            own = state[place : place + len(metric.variables)]
-            place += len(own)
-            each = [metric.stateless_result(values) for values in zip(*own, strict=True)]
-            results[metric.name] = np.asarray([ops.convert_to_numpy(value) for value in each])
-        return results
+    def _prepare(self, own: Any, shared: Any) -> None:
+        if self._metric_pairs is not None:
+            return
+        spec = shared if shared is not None else tf.nest.map_structure(_one_members, own)
+        self._symbolic_build(data_batch=spec)
 
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if isinstance(data_batch, OwnBatch):
+            swapped = tf.nest.map_structure(_members_first, data_batch.data)
+            data_batch = tf.nest.map_structure(_one_members, swapped)
+        model = self.population.model
+        with tf.init_scope():
+            model._symbolic_build(data_batch=data_batch)
+            self._metric_pairs = self.population.stacks_of(model.metrics_variables)
+        self._reset = self._of_metrics(lambda: model.reset_metrics() or {})
+        self._results = self._of_metrics(model.get_metrics_result)
 
-def predict_batch(population: Stacked) -> Callable[[Any], Any]:
-    """A program for every member's outputs on one batch: `[B, ...] -> [M, B, ...]`."""
+    def _of_metrics(self, function: Callable[[], dict[str, Any]]) -> Callable[[], Any]:
+        def all_members() -> Any:
+            def one_member(_: Any) -> Any:
+                return {name: tf.convert_to_tensor(v) for name, v in function().items()}
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def one_batch(x: Any) -> Any:
-        # The batch is the same for all: something has to be mapped over, and the seeds are at hand.
-        seeds = tf.constant(population.seeds, tf.int64)
-        return population(seeds, forward=lambda model, _: model(x, training=False))
+            return self._mapped(one_member, self._seeds(), self._metric_pairs)
 
-    return one_batch
-
-
-def predict(one_batch: Callable[[Any], Any], x: Any, batch_size: int) -> np.ndarray:
-    """See `Population.predict`."""
-    (x,) = _arrays(x)
-    parts = [one_batch(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
-    return np.concatenate([part.numpy() for part in parts], axis=1)
+        return tf.function(all_members, autograph=False)
 
 
-def _arrays(*arrays: Any) -> list[Any]:
-    """Arrays of examples as tensors.
-
-    Raises:
-        ValueError: something else, or arrays of different lengths, or none.
-    """
-    for array in arrays:
-        if not hasattr(array, "shape") and not isinstance(array, list):
-            raise ValueError(
-                f"a population takes arrays or tensors [examples, ...], not {type(array).__name__}"
-            )
-    tensors = [tf.convert_to_tensor(array) for array in arrays]
-    # As Keras' fit does: NumPy's numbers have 64 bits unless told otherwise, a model's 32.
-    tensors = [ops.cast(t, keras.config.floatx()) if t.dtype == tf.float64 else t for t in tensors]
-    lengths = {int(tensor.shape[0]) for tensor in tensors}
-    if len(lengths) > 1 or lengths == {0}:
-        told = " and ".join(str(int(tensor.shape[0])) for tensor in tensors)
-        raise ValueError(f"x and y must have as many examples, at least one: they have {told}")
-    return tensors
-
-
-def _loss_function(loss: Any) -> Callable[[Any, Any], Any]:
-    """A scalar of targets and predictions, the mean over the examples as Keras' `fit` takes it."""
-    found = keras.losses.get(loss)
-    if isinstance(found, keras.losses.Loss):
-        return found
-    return lambda y, prediction: ops.mean(found(y, prediction))
-
-
-def _metric(metric: Any, loss: Any, model: keras.Model) -> keras.metrics.Metric:
-    """A metric from what Keras' `compile` takes; "accuracy" is the one that suits the output."""
-    if metric in ("accuracy", "acc"):
-        sparse = "sparse" in str(getattr(loss, "name", loss)).lower()
-        binary = model.output_shape[-1] == 1
-        kind = (
-            keras.metrics.BinaryAccuracy
-            if binary
-            else keras.metrics.SparseCategoricalAccuracy
-            if sparse
-            else keras.metrics.CategoricalAccuracy
+def refuse_own_steps(model: keras.Model) -> None:
+    """Raises: ValueError, for a model that brings a step or a loop of its own."""
+    own = [name for name in OURS if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if own:
+        raise ValueError(
+            f"{type(model).__name__} has its own {', '.join(own)}, which a population would not "
+            "call: override compute_loss or compute_metrics, or train its members one by one"
         )
-        return _built(kind(name=metric))
-    found = keras.metrics.get(metric)
-    if isinstance(found, keras.metrics.Metric):
-        config = found.get_config()
-        name = metric if isinstance(metric, str) else found.name
-        return _built(type(found).from_config({**config, "name": name}))
-    name = metric if isinstance(metric, str) else found.__name__
-    return _built(keras.metrics.MeanMetricWrapper(found, name=name))
 
 
-def _built(metric: keras.metrics.Metric) -> keras.metrics.Metric:
-    if not metric.variables:
-        raise ValueError(f"the metric {metric.name} has no state before it is first updated")
-    return metric
+def _members_first(tensor: Any) -> Any:
+    """`[B, M, ...]` to `[M, B, ...]`, and back."""
+    return tf.transpose(tensor, [1, 0, *range(2, len(tensor.shape))])
 
 
-def _told(logs: dict[str, np.ndarray]) -> str:
-    """Each figure as its median and its extremes over the members."""
-    return "  ".join(
-        f"{name} {np.median(values):.4g} [{values.min():.3g}, {values.max():.3g}]"
-        for name, values in logs.items()
-    )
+def _one_members(tensor: Any) -> Any:
+    return tf.TensorSpec(tensor.shape[1:], tensor.dtype)
+
+
+def _variable(value: Any, shape: Any = None) -> tf.Variable:
+    aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return tf.Variable(value, shape=shape, trainable=False, aggregation=aggregation)

@@ -2,13 +2,41 @@
 
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.ops.parallel_for import pfor
+
+
+_forked_late = False
+
+
+def _note_fork() -> None:
+    global _forked_late
+    eager = context.context_safe()
+    _forked_late = eager is not None and eager._context_handle is not None
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+def check_process() -> None:
+    """Raises: ValueError, where TensorFlow can't run a population."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"a Population needs Keras' TensorFlow backend, and this is {keras.backend.backend()}: "
+            "set KERAS_BACKEND=tensorflow before keras is imported"
+        )
+    if _forked_late:
+        raise ValueError(
+            "this process was forked after TensorFlow had begun, where TensorFlow waits for ever: "
+            'start it by multiprocessing.get_context("spawn")'
+        )
 
 
 class NotVectorised(ValueError):
@@ -79,11 +107,42 @@ def _conversion_errors() -> Iterator[list[str]]:
         logger.removeFilter(keep)
 
 
-def _convert_bitcast(given: Any) -> Any:
-    return pfor.wrap(tf.bitcast(given.stacked_input(0), given.get_attr("type")), True)
+def _convert_bitcast(operation: Any) -> Any:
+    return pfor.wrap(tf.bitcast(operation.stacked_input(0), operation.get_attr("type")), True)
 
 
-# An elementwise operation that TensorFlow has no mapped form of, though Keras' argmax (so accuracy
-# too) looks at signs through it.
-if "Bitcast" not in pfor._pfor_converter_registry:
-    pfor.RegisterPFor("Bitcast")(_convert_bitcast)
+def _convert_draw(operation: Any) -> Any:
+    """One draw for each member, from its own key: the bits that the member would draw alone."""
+    inputs = [operation.input(i)[:2] for i in range(operation.num_inputs)]
+    members = next(int(value.shape[0]) for value, stacked in inputs if stacked)
+    parts = [tf.unstack(value) if stacked else [value] * members for value, stacked in inputs]
+    drawn = [
+        pfor._create_op(
+            operation.op_type,
+            list(own),
+            [output.dtype for output in operation.outputs],
+            operation.op.node_def.attr,
+        ).outputs
+        for own in zip(*parts, strict=True)
+    ]
+    return [pfor.wrap(tf.stack(values), True) for values in zip(*drawn, strict=True)]
+
+
+# Operations that TensorFlow has no mapped form of. Keras' argmax (so accuracy too) looks at signs
+# through Bitcast; dropout and noise draw by the others.
+_CONVERTERS = {"Bitcast": _convert_bitcast} | dict.fromkeys(
+    (
+        "StatelessRandomGetKeyCounter",
+        "StatelessRandomUniformV2",
+        "StatelessRandomNormalV2",
+        "StatelessTruncatedNormalV2",
+        "StatelessRandomUniformIntV2",
+        "StatelessRandomUniformFullIntV2",
+        "StatelessRandomGammaV3",
+        "StatelessShuffle",
+    ),
+    _convert_draw,
+)
+for _name, _convert in _CONVERTERS.items():
+    if _name not in pfor._pfor_converter_registry:
+        pfor.RegisterPFor(_name)(_convert)

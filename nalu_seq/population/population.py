@@ -1,19 +1,35 @@
 """A population: many seeds of one Keras model that train in one program."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
-from nalu_seq.population.fitting import STEPS_PER_EXECUTION, Fitting, predict, predict_batch
+from nalu_seq.population.callbacks import (
+    History,
+    Optimizers,
+    Progress,
+    listeners,
+    per_member,
+)
+from nalu_seq.population.fitting import Fitting
+from nalu_seq.population.mapping import check_process
+from nalu_seq.population.rows import Rows, are_arrays
 from nalu_seq.population.stacked import BuildModel, Stacked
+
+BATCH_SIZE = 32  # Keras' own
 
 
 class Population(Stacked):
     """Many seeds of one Keras model, compiled and fitted together as `keras.Model` is by itself.
+
+    Each member is what `keras.Model.fit` would have made of its seed, but for the order of the
+    examples; what can't be is refused by name before anything is trained. docs/population.md lists
+    both.
 
     Args and attributes: as for `Stacked`.
 
@@ -35,87 +51,258 @@ class Population(Stacked):
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         super().__init__(build_model, seeds, loop, strategy)
-        self._fitting: Fitting | None = None
+        self.stop_training = False
+        self.history: History | None = None
+        self._steps_per_execution: int | None = None
 
     def compile(
         self,
         optimizer: Any = "rmsprop",
-        loss: Any = "mse",
-        metrics: Sequence[Any] = (),
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | None = None,
         jit_compile: bool = False,
-        steps_per_execution: int = STEPS_PER_EXECUTION,
+        auto_scale_loss: bool = True,
     ) -> None:
-        """Say how to train, as for a `keras.Model`.
+        """Say how to train, as for a `keras.Model`, whose arguments these are.
 
         Args:
-            optimizer: a name or an optimizer, of which the config is taken. Its norms are clipped
-                to for each member by itself.
-            loss: a name, a function or a `keras.losses.Loss`.
-            metrics: names, functions or `keras.metrics.Metric`s.
+            optimizer: a name or a fresh optimizer. Each member has its own: its norms, its learning
+                rate (`learning_rate`), its count of steps.
+            loss: a name, a function or a `keras.losses.Loss`, or one for each output.
+            loss_weights: the weight of each output's loss.
+            metrics: names, functions or `keras.metrics.Metric`s, or one of them.
+            weighted_metrics: metrics that `sample_weight` and `class_weight` weigh.
+            run_eagerly: whether steps run without a graph, to look into them.
+            steps_per_execution: training steps in one call; by default 10, or 1 where a callback
+                looks at each step.
             jit_compile: whether XLA compiles: for long trainings of small models that only feed
-                forward, which it makes about twice as fast on a CPU, after half a minute.
-            steps_per_execution: training steps in one call.
+                forward, which it makes faster on a CPU, after half a minute.
+            auto_scale_loss: whether a mixed_float16 model's loss is scaled.
 
         Raises:
-            ValueError: an unknown name, or an optimizer whose update is not elementwise.
+            ValueError: an unknown name, an optimizer that is already in use, a model with a
+                training step of its own.
         """
-        self._fitting = Fitting(self, optimizer, loss, metrics, jit_compile, steps_per_execution)
+        if steps_per_execution is not None:
+            _check_count("steps_per_execution", steps_per_execution)
+        for name, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if isinstance(value, str) or callable(value):
+                metrics = [value] if name == "metrics" else metrics
+                weighted_metrics = [value] if name == "weighted_metrics" else weighted_metrics
+        self._steps_per_execution = steps_per_execution
+        arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        self._fitting.set_up(
+            arguments,
+            steps_per_execution=steps_per_execution or 1,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+        )
 
     def fit(
         self,
-        x: Any,
-        y: Any,
-        batch_size: int = 32,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int = 1,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        validation_data: tuple[Any, Any] | None = None,
+        verbose: int | str = "auto",
+        callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
         shuffle: bool = True,
-    ) -> keras.callbacks.History:
-        """Train all members on the same examples, as `keras.Model.fit` trains one.
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> History:
+        """Train all members, as `keras.Model.fit`, whose arguments these are, trains one.
 
         Args:
-            x: `[examples, ...]`, an array or a tensor.
-            y: `[examples, ...]`.
-            batch_size: examples a step.
-            epochs: how often each example is used.
+            x: whatever Keras takes: arrays `[examples, ...]`, a `tf.data.Dataset`, a generator, a
+                `keras.utils.PyDataset`; or `Rows`, for members that see different examples.
+            y: `[examples, ...]`, if x are arrays.
+            batch_size: examples a step, of arrays; 32 by default.
+            epochs: how often all examples are used.
             verbose: 0 for silence; else a line an epoch, with the median over members and, in
                 brackets, the least and the largest.
-            callbacks: Keras callbacks; `model` is the population, logs are arrays `[M]`, and
-                `model.stop_training = True` ends the training of all.
-            validation_data: (x, y) to evaluate on after each epoch.
-            shuffle: each member sees the examples in an order of its own, a function of its seed
-                and the epoch; without, all see them in the order given.
+            callbacks: `callbacks.py` says who sees what: yours the population, with logs `[M]`;
+                Keras' own that decide (EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, ...) act
+                on each member by itself; those that report (CSVLogger, ...) get the median.
+            validation_split: the share of the arrays' end to evaluate on after each epoch.
+            validation_data: (x, y), (x, y, sample_weight), a data set or `Rows`.
+            shuffle: each member sees the examples of arrays in an order of its own, a function of
+                its seed and the pass; without, all see them in the order given. Batches of a data
+                set or a generator are the same for all.
+            class_weight: the weight of each class in the loss.
+            sample_weight: the weight of each example, `[examples]`.
+            initial_epoch: where `epochs` are counted from.
+            steps_per_epoch: steps of an epoch; by default as many as there are.
+            validation_steps: the same for `validation_data`.
+            validation_batch_size: as `batch_size`, which it is by default.
+            validation_freq: after how many epochs, or which, to evaluate.
 
         Returns:
-            A history with a member axis: `history.history["loss"]` is `[epochs, M]`.
+            A history with a member axis: `history.history["loss"]` is `[epochs, M]`; NaN where a
+            callback had stopped a member before.
 
         Raises:
-            ValueError: not compiled, no arrays, or arrays of different lengths.
+            ValueError: not compiled, an argument that is none, a callback or a layer that a
+                population can't serve.
         """
-        return self._compiled().fit(
-            x, y, batch_size, epochs, shuffle, validation_data, callbacks, verbose
+        check_process()
+        self._check_compiled()
+        _check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
+        _check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
+        _check_count("epochs", epochs)
+        fitting, members = self._fitting, len(self)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = train_validation_split(
+                (x, y, sample_weight), validation_split=validation_split
+            )
+        if isinstance(validation_data, Rows):
+            size = validation_batch_size or batch_size or BATCH_SIZE
+            validation_data = fitting.own_data(validation_data, size, shuffle=False)
+        if are_arrays(x, y, sample_weight):
+            if steps_per_epoch and not batch_size:
+                batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
+            x = Rows(None, x, y, sample_weight, class_weight)
+            y = sample_weight = class_weight = None
+        if isinstance(x, Rows):
+            x = fitting.own_data(x, batch_size or BATCH_SIZE, shuffle)
+            batch_size, shuffle = None, False
+        self.history, self.stop_training = History(), False
+        hears = listeners(self, _listed(callbacks), [self.history, Progress(epochs, bool(verbose))])
+        fitting.begin(self._steps_per_execution or hears.steps_per_execution)
+        fitting.fit(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            batch_size=batch_size,
+            epochs=epochs,
+            callbacks=hears,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
         )
+        return self.history
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int = 32, return_dict: bool = False
-    ) -> list[np.ndarray] | dict[str, np.ndarray]:
-        """The loss and the metrics of each member, `[M]` each, in a list or by name.
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
+        return_dict: bool = False,
+    ) -> list[np.ndarray] | dict[str, np.ndarray] | np.ndarray:
+        """The loss and the metrics of each member, `[M]` each: in a list, or by name.
 
-        Args: as for `fit`.
+        Args: as for `fit`; `verbose` is taken and ignored.
         """
-        results = self._compiled().evaluate(x, y, batch_size)
-        return results if return_dict else list(results.values())
+        del verbose
+        check_process()
+        self._check_compiled()
+        _check_sizes(batch_size=batch_size, steps=steps)
+        if isinstance(x, Rows):
+            x, batch_size = self._fitting.own_data(x, batch_size or BATCH_SIZE, False), None
+        hears = listeners(self, _listed(callbacks))
+        measured = self._fitting.evaluate(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=hears,
+            return_dict=True,
+        )
+        measured = {name: per_member(value, len(self)) for name, value in measured.items()}
+        if return_dict:
+            return measured
+        values = [measured.pop(name) for name in self.metrics_names if name in measured]
+        values += measured.values()
+        return values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
+    ) -> Any:
         """Every member's outputs on the same inputs: `[examples, ...] -> [M, examples, ...]`."""
-        return predict(self._predict_batch, x, batch_size)
+        del verbose
+        check_process()
+        _check_sizes(batch_size=batch_size, steps=steps)
+        hears = listeners(self, _listed(callbacks))
+        made = self._fitting.predict(x, batch_size=batch_size, steps=steps, callbacks=hears)
+        return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), made)
+
+    def freeze(self, index: int, frozen: bool = True) -> None:
+        """Leave a member as it is while the others train on; for a callback's `self.model`.
+
+        Args:
+            index: which member.
+            frozen: False to let it train again. The next `fit` trains all.
+        """
+        self._fitting.freeze(index, frozen)
+
+    @property
+    def optimizer(self) -> Optimizers:
+        """All members' optimizers: `learning_rate` is `[M]`, and can be set to a number or `[M]`."""
+        self._check_compiled()
+        return Optimizers(self._fitting)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What is logged, in the order of `evaluate`'s list."""
+        names: list[str] = []
+        for metric in self.model.metrics:
+            inner = getattr(metric, "metrics", None)
+            names += [m.name for m in inner] if inner is not None else [metric.name]
+        return names
 
     @functools.cached_property
-    def _predict_batch(self) -> Callable[[Any], Any]:
-        return predict_batch(self)
+    def _fitting(self) -> Fitting:
+        with self.strategy.scope():
+            return Fitting(self)
 
-    def _compiled(self) -> Fitting:
-        if self._fitting is None:
+    def _check_compiled(self) -> None:
+        if not self._fitting.compiled:
             raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
-        return self._fitting
+
+
+def _listed(callbacks: Any) -> Sequence[keras.callbacks.Callback]:
+    return [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or []
+
+
+def _check_sizes(**sizes: Any) -> None:
+    for name, value in sizes.items():
+        if value is not None:
+            _check_count(name, value)
+
+
+def _check_count(name: str, value: Any) -> None:
+    """Raises: ValueError, unless it is a whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")

@@ -8,19 +8,22 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random import seed_generator
 
-from nalu_seq.population.mapping import map_members
+from nalu_seq.population.mapping import check_process, map_members
 
 MOST_SEEDS = 2**20
 BuildModel = Callable[[], keras.Model]
+Pair = tuple[keras.Variable, keras.Variable]  # a model's variable, and its stack
 
 
 class Stacked:
     """Members of one Keras model, each with its own seed, stacked along a leading axis.
 
     Args:
-        build_model: makes a fresh, built `keras.Model` with one input and one output, the same
-            variables in the same order each time. It is called once per distinct seed, with Keras'
+        build_model: makes a fresh, built `keras.Model`, the same variables in the same order each
+            time. It is called once per distinct seed, with Keras'
             random seed set, so that a member's initial values depend on its seed alone. Or a list
             with one for each member, where their initial values are drawn differently.
         seeds: how many members (seeds 0, 1, ...), or each member's seed.
@@ -41,9 +44,8 @@ class Stacked:
         >>> model = stacked.member(7)  # an ordinary keras.Model
 
     Raises:
-        ValueError: no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built,
-            one with a layer that draws random numbers (mapped, it would silently give all members
-            the same draw: take the noise as an input).
+        ValueError: another backend than TensorFlow's, a process that was forked after TensorFlow
+            began, no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built.
         NotVectorised: when called without `loop`, a `ValueError` that names a layer that can't be
             mapped over members.
     """
@@ -55,27 +57,24 @@ class Stacked:
         loop: bool = False,
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
+        check_process()
         self.seeds = check_seeds(seeds)
         self.strategy = strategy or tf.distribute.get_strategy()
         self._builders: list[BuildModel] = (
             [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
         )
-        self.model, values = _initial_values(self._builders, self.seeds)
+        self.model, values, draws = _initial_values(self._builders, self.seeds)
         layers = self.model._flatten_layers()
         self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
-        noisy = [layer.name for layer in layers if _draws(layer)]
-        if noisy:
-            raise ValueError(
-                f"{', '.join(noisy)} draws random numbers, which would be the same for all "
-                "members: set its rate to 0, or take the noise as an input"
-            )
         with self.strategy.scope():
             stacked = [
                 _stack(variable, [value[i] for value in values])
                 for i, variable in enumerate(self.model.variables)
             ]
+            # Keras' own generator, by which a layer draws that has none: one for each member.
+            self._generator = keras.random.SeedGenerator(0)
+            self._generator_state = _stack(self._generator.state, draws)
         position = {id(variable): i for i, variable in enumerate(self.model.variables)}
-        self.stop_training = False
         self.variables: list[keras.Variable] = stacked
         self.trainable_variables = [
             stacked[position[id(v)]] for v in self.model.trainable_variables
@@ -83,6 +82,7 @@ class Stacked:
         self.non_trainable_variables = [
             stacked[position[id(v)]] for v in self.model.non_trainable_variables
         ]
+        self.weights = [stacked[position[id(v)]] for v in self.model.weights]
 
     def __len__(self) -> int:
         """The number of members."""
@@ -161,24 +161,69 @@ class Stacked:
         keep: bool = False,
     ) -> Any:
         """A function of one member's inputs for all, the model's variables being its own."""
-        trainable = trainable or [v.value for v in self.trainable_variables]
-        others = [v.value for v in self.non_trainable_variables]
-        templates = [*model.trainable_variables, *model.non_trainable_variables]
-
-        def scoped(args: tuple[Any, Any, Any]) -> tuple[Any, Any]:
-            values, other_values, x = args
-            mapping = list(zip(templates, [*values, *other_values], strict=True))
-            with keras.StatelessScope(state_mapping=mapping) as scope:
-                made = one_member(x)
-                updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
-            return made, updated
-
-        stacked = (list(trainable), others, inputs)
-        made, updated = map_members(scoped, stacked, model._flatten_layers(), self.loop)
+        trainable = list(trainable or [v.value for v in self.trainable_variables])
+        pairs = self.pairs(model)
+        values = trainable + [variable.value for _, variable in pairs[len(trainable) :]]
+        result, updates = self.map(one_member, inputs, pairs, values)
         if keep:
-            for variable, value in zip(self.non_trainable_variables, updated, strict=True):
+            for variable, value in updates:
                 variable.assign(value)
-        return made
+        return result
+
+    def pairs(self, model: keras.Model | None = None) -> list[Pair]:
+        """A model's variables and their stacks: the trainable ones first, the generator's last."""
+        model = model or self.model
+        templates = [*model.trainable_variables, *model.non_trainable_variables]
+        stacks = [*self.trainable_variables, *self.non_trainable_variables]
+        own = list(zip(templates, stacks, strict=True))
+        return [*own, (self._generator.state, self._generator_state)]
+
+    def stacks_of(self, templates: Sequence[keras.Variable]) -> list[Pair]:
+        """Variables of an optimizer or of metrics with new stacks, all members beginning alike."""
+        with self.strategy.scope():
+            return [
+                (variable, _stack(variable, [variable.value.numpy()] * len(self)))
+                for variable in templates
+            ]
+
+    def map(
+        self,
+        one_member: Callable[[Any], Any],
+        inputs: Any,
+        pairs: Sequence[Pair],
+        values: Sequence[Any],
+    ) -> tuple[Any, list[tuple[keras.Variable, Any]]]:
+        """A function of one member's inputs for all, variables having each member's own values.
+
+        Args:
+            one_member: of one member's inputs; what it assigns is noted, not made.
+            inputs: tensors `[M, ...]`, in any structure.
+            pairs: the variables that it may use, and the stack of each.
+            values: the value `[M, ...]` of each stack.
+
+        Returns:
+            What the function gives, `[M, ...]`, and the stacks that it assigns to with their new
+            values.
+        """
+        templates = [template for template, _ in pairs]
+        updated: list[int] = []
+
+        def scoped(args: tuple[list[Any], Any]) -> tuple[Any, list[Any]]:
+            values, x = args
+            mapping = list(zip(templates, values, strict=True))
+            with (
+                _drawing_by(self._generator),
+                keras.StatelessScope(mapping, collect_losses=True) as scope,
+            ):
+                result = one_member(x)
+                after = [scope.get_current_value(template) for template in templates]
+            updated[:] = [i for i, value in enumerate(after) if value is not values[i]]
+            return result, [after[i] for i in updated]
+
+        tensors = [tf.convert_to_tensor(value) for value in values]
+        layers = self.model._flatten_layers()
+        result, after = map_members(scoped, (tensors, inputs), layers, self.loop)
+        return result, [(pairs[i][1], value) for i, value in zip(updated, after, strict=True)]
 
     def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
         """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
@@ -196,6 +241,8 @@ class Stacked:
         """Give a member initial values anew, as if its seed were another."""
         with _seeded(seed):
             model = self._builders[index]()
+            draws = seed_generator.global_seed_generator().state
+        self.assign(self._generator_state, index, draws.value)
         for variable, fresh in zip(self.variables, model.variables, strict=True):
             self.assign(variable, index, fresh.value)
 
@@ -218,68 +265,92 @@ def check_seeds(seeds: Any) -> list[int]:
     Raises:
         ValueError: neither, or no seed, or one outside 0 .. 2^32 - 1.
     """
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
         if seeds > MOST_SEEDS:
             raise ValueError(f"seeds={seeds} is more than {MOST_SEEDS}, the most at once")
         listed = list(range(seeds))
-    elif isinstance(seeds, Sequence) and not isinstance(seeds, str):
+    elif isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str):
         listed = list(seeds)
     else:
         raise ValueError(f"seeds must be a number or a list of numbers, not {seeds!r}")
     if not listed:
         raise ValueError(f"seeds={seeds!r} leaves no member: give a number above 0 or a list")
     for seed in listed:
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+        if not whole or not 0 <= seed < 2**32:
             raise ValueError(f"a seed must be an integer from 0 to 2^32 - 1, not {seed!r}")
-    return listed
+    return [int(seed) for seed in listed]
 
 
 def _initial_values(
     builders: Sequence[BuildModel], seeds: Sequence[int]
-) -> tuple[keras.Model, list[list[np.ndarray]]]:
-    """One model as the template, and the initial value of each of its variables for each member."""
+) -> tuple[keras.Model, list[list[np.ndarray]], list[np.ndarray]]:
+    """One model as the template, and what each member begins with.
+
+    Returns:
+        The model, the initial value of each of its variables for each member, and for each member
+        the state in which building it leaves the generator that Keras' layers share.
+    """
     template, made = None, {}
     members = list(zip(builders, seeds, strict=True))
     for build_model, seed in dict.fromkeys(members):
         with _seeded(seed):
             model = build_model()
+            draws = seed_generator.global_seed_generator().state
         if not model.built:
             raise ValueError("build_model must return a built model: give it a keras.Input")
-        made[build_model, seed] = [keras.ops.convert_to_numpy(v.value) for v in model.variables]
+        variables = [*model.variables, draws]
+        made[build_model, seed] = [keras.ops.convert_to_numpy(v.value) for v in variables]
         template = template or model
     assert template is not None
-    return template, [made[member] for member in members]
-
-
-def _draws(layer: keras.layers.Layer) -> bool:
-    """Whether a Keras layer draws random numbers in training."""
-    amounts = ("rate", "stddev", "dropout", "recurrent_dropout")
-    seeded = getattr(layer, "seed_generator", None) is not None
-    return seeded and any(getattr(layer, amount, 0) for amount in amounts)
+    values = [made[member] for member in members]
+    return template, [own[:-1] for own in values], [own[-1] for own in values]
 
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
     try:
-        yield
+        with _drawing_by(None):
+            keras.utils.set_random_seed(seed)
+            yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
 
 
+@contextlib.contextmanager
+def _drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
+    """Meanwhile layers that have no seed generator of their own draw by this one."""
+    name = seed_generator.GLOBAL_SEED_GENERATOR
+    before = global_state.get_global_attribute(name)
+    global_state.set_global_attribute(name, generator)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, before)
+
+
 def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable:
-    noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
+    # Replicas make the same update; what layers note of their inputs differs between them, and
+    # what metrics count is summed when it is read.
+    aggregation, synchronization = "only_first_replica", "auto"
+    if variable.synchronization == "on_read":
+        aggregation, synchronization = variable.aggregation, variable.synchronization
+    elif variable.aggregation == "mean":
+        aggregation = "mean"
+    elif not variable.trainable and keras.backend.is_float_dtype(variable.dtype):
+        aggregation = "mean"
     stacked = keras.Variable(
         np.stack(values),
         trainable=variable.trainable,
         dtype=variable.dtype,
         name=variable.path.replace("/", "_"),
-        # Replicas make the same update; what layers note of their inputs differs between them.
-        aggregation="mean" if noted else "only_first_replica",
+        aggregation=aggregation,
+        synchronization=synchronization,
     )
-    # Constraints of units are elementwise, so that they mean the same on a stack.
+    # Of the trainer's: the constraints of its units are elementwise, and so mean the same on a
+    # stack. `fit` applies each member's within the map.
     stacked.constraint = variable.constraint
     return stacked

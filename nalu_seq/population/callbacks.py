@@ -1,0 +1,419 @@
+"""Who sees what while a population fits.
+
+| callback | `model` | logs |
+|---|---|---|
+| your own, `LambdaCallback` | the population | `[M]` |
+| Keras' that decide: `EarlyStopping`, `ReduceLROnPlateau`, `LearningRateScheduler`, `ModelCheckpoint`, `TerminateOnNaN`; any in `EachMember` | one member; a copy of the callback for each | numbers |
+| Keras' that report: `CSVLogger`, `RemoteMonitor`, `TensorBoard` | the population | the median of the members that have one |
+
+Others of Keras' are refused by name.
+"""
+
+import copy
+import functools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+
+STEPS_PER_EXECUTION = 10
+HOOKS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+DECIDING = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.TerminateOnNaN,
+)
+REPORTING = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.RemoteMonitor,
+)
+REFUSED = {
+    "BackupAndRestore": "save population.variables and population.optimizer.variables yourself",
+    "OrbaxCheckpoint": "use ModelCheckpoint, which saves each member",
+    "SwapEMAWeights": "use an optimizer with ema_overwrite_frequency, or none: fit ends with averages",
+    "ProgbarLogger": "use verbose=1, a line an epoch",
+    "CallbackList": "give the callbacks in a list",
+    "TensorBoard": "write the medians of history.history, or give each member EachMember(CSVLogger)",
+}
+
+
+class EachMember(keras.callbacks.Callback):
+    """A callback of Keras' for each member by itself, as if `fit` trained it alone.
+
+    A copy of the callback sees one member's logs as numbers, and as `model` that member: it can
+    stop it (it is then frozen while the others go on), set its learning rate, take and set its
+    weights, and save it: to the path with the member's number, `best.keras` to `best_member3.keras`.
+    `EarlyStopping` and others that decide are treated so without being asked.
+
+    Args:
+        callback: what is copied for each member.
+
+    Attributes:
+        copies: each member's callback, from the beginning of the training on.
+
+    Example:
+        >>> stopping = EachMember(keras.callbacks.EarlyStopping("loss", patience=2))
+        >>> population.fit(x, y, epochs=100, callbacks=[stopping])
+        >>> [own.stopped_epoch for own in stopping.copies]
+    """
+
+    def __init__(self, callback: keras.callbacks.Callback) -> None:
+        super().__init__()
+        self.callback = callback
+        self.copies: list[keras.callbacks.Callback] = []
+
+    def set_model(self, model: Any) -> None:
+        """Make the copies."""
+        super().set_model(model)
+        self.copies = [copy.deepcopy(self.callback) for _ in range(len(model))]
+        for index, own in enumerate(self.copies):
+            own.set_model(Member(model, index))
+
+    def set_params(self, params: dict[str, Any] | None) -> None:
+        """As for any callback."""
+        super().set_params(params)
+        for own in self.copies:
+            own.set_params(params)
+
+    def hear(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
+        """Call the copies of the members that still train; the end is for all."""
+        fitting, told = self.model._fitting, {}
+        gone = fitting.gone if "epoch" in hook else ~fitting.active.numpy()
+        for index, own in enumerate(self.copies):
+            if not gone[index] or hook in ("on_train_begin", "on_train_end"):
+                told[index] = {name: _plain(values[index]) for name, values in logs.items()}
+                getattr(own, hook)(*args, told[index])
+        # What a callback adds to the logs, such as a learning rate, is logged as well.
+        added = {name for own in told.values() for name in own} - set(logs)
+        for name in sorted(added):
+            values = [told.get(i, {}).get(name, np.nan) for i in range(len(self.copies))]
+            logs[name] = np.asarray(values)
+
+
+class BestMember(keras.callbacks.Callback):
+    """Saves the best member of all, each time that one is better than any before.
+
+    Args:
+        filepath: where to, `.keras`.
+        monitor: what is compared.
+        mode: "min" or "max".
+
+    Attributes:
+        best: the best value so far, or None.
+        member: whose it was.
+
+    Example:
+        >>> population.fit(x, y, validation_split=0.2, callbacks=[BestMember("best.keras")])
+
+    Raises:
+        ValueError: an unknown mode; or, at the end of an epoch, a value that is not logged.
+    """
+
+    def __init__(self, filepath: Any, monitor: str = "val_loss", mode: str = "min") -> None:
+        super().__init__()
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be min or max, not {mode!r}")
+        self.filepath, self.monitor, self.mode = filepath, monitor, mode
+        self.best: float | None = None
+        self.member: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Save the best member if it is the best of all epochs."""
+        del epoch
+        if self.monitor not in logs:
+            raise ValueError(f"monitor={self.monitor!r} is not logged: {', '.join(logs)}")
+        values = logs[self.monitor] * (1 if self.mode == "min" else -1)
+        if np.isnan(values).all():
+            return
+        member = int(np.nanargmin(values))
+        best = float(logs[self.monitor][member])
+        if self.best is None or (best < self.best if self.mode == "min" else best > self.best):
+            self.best, self.member = best, member
+            self.model.member(member).save(self.filepath)
+
+
+class Median(keras.callbacks.Callback):
+    """A callback that reports, with the median over the members that have a number."""
+
+    def __init__(self, callback: keras.callbacks.Callback) -> None:
+        super().__init__()
+        self.callback = callback
+
+    def set_model(self, model: Any) -> None:
+        """As for any callback."""
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any] | None) -> None:
+        """As for any callback."""
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def hear(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
+        """Call the callback."""
+        getattr(self.callback, hook)(*args, {name: median(v) for name, v in logs.items()})
+
+
+class History(keras.callbacks.History):
+    """What was logged, `[epochs, M]` each; NaN from the epoch on in which a member had stopped.
+
+    Attributes:
+        history: arrays by name.
+        epoch: the epochs' numbers.
+    """
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin anew."""
+        del logs
+        self.epoch: list[int] = []
+        self._rows: dict[str, list[np.ndarray]] = {}
+        self.history: dict[str, np.ndarray] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Note an epoch."""
+        self.epoch.append(epoch)
+        for name, values in (logs or {}).items():
+            self._rows.setdefault(name, []).append(values)
+        self.history = {name: np.stack(rows) for name, rows in self._rows.items()}
+
+
+class Progress(keras.callbacks.Callback):
+    """A line an epoch: each figure's median, and its extremes over the members.
+
+    Args:
+        epochs: how many there are.
+        shown: whether to print anything.
+    """
+
+    def __init__(self, epochs: int, shown: bool) -> None:
+        super().__init__()
+        self.epochs, self.shown = epochs, shown
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Print the line."""
+        if self.shown:
+            figures = "  ".join(_figure(name, values) for name, values in (logs or {}).items())
+            line = f"epoch {epoch + 1}/{self.epochs}  {figures}"
+            Console().print(line, highlight=False, soft_wrap=True)
+
+
+class Optimizers:
+    """All members' optimizers, or one's, as a callback sees them.
+
+    Args:
+        fitting: what trains them.
+        index: whose; None for all.
+    """
+
+    def __init__(self, fitting: Any, index: int | None = None) -> None:
+        self._fitting = fitting
+        self._index = index
+
+    @property
+    def learning_rate(self) -> Any:
+        """`[M]`, or a number for one member."""
+        value = self._stack().value.numpy()
+        return value if self._index is None else value[self._index]
+
+    @learning_rate.setter
+    def learning_rate(self, rate: Any) -> None:
+        stack = self._stack()
+        if self._index is None:
+            stack.assign(np.broadcast_to(np.asarray(rate, np.float32), stack.shape))
+        else:
+            self._fitting.population.assign(stack, self._index, np.float32(rate))
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Stacks of what they keep, `[M, ...]`: all that a checkpoint needs beside the members'."""
+        return [stack for _, stack in self._fitting.optimizer_pairs]
+
+    def _stack(self) -> keras.Variable:
+        optimizer = self._fitting.population.model.optimizer
+        rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+        for template, stack in self._fitting.optimizer_pairs:
+            if template is rate:
+                return stack
+        raise ValueError("the learning rate follows a schedule, and can't be read or set")
+
+
+class Member:
+    """One member of a population in training, as a callback of Keras' sees its model.
+
+    Args:
+        population: the population.
+        index: which member.
+    """
+
+    def __init__(self, population: Any, index: int) -> None:
+        self._population, self._index = population, index
+        self.optimizer = Optimizers(population._fitting, index)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics, by which callbacks know whether more is better."""
+        return self._population.model.metrics
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether the member is frozen."""
+        return not self._population._fitting.active.numpy()[self._index]
+
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._population.freeze(self._index, stop)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The member's weights, in the order of its model's."""
+        return [stack.value[self._index].numpy() for stack in self._population.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the member's weights."""
+        for stack, value in zip(self._population.weights, weights, strict=True):
+            self._population.assign(stack, self._index, value)
+
+    def save(self, filepath: Any, **how: Any) -> None:
+        """Save the member as a model of its own, under the path with its number."""
+        self._population.member(self._index).save(_numbered(filepath, self._index), **how)
+
+    def save_weights(self, filepath: Any, **how: Any) -> None:
+        """The same for its weights alone."""
+        self._population.member(self._index).save_weights(_numbered(filepath, self._index), **how)
+
+
+class Listeners(keras.callbacks.CallbackList):
+    """Keras' list of callbacks, each of which hears what is meant for it.
+
+    Attributes:
+        steps_per_execution: 1 if one of them looks at each step, else 10.
+    """
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], population: Any) -> None:
+        looks = any(_overrides(_innermost(c), hook) for c in callbacks for hook in BATCH_HOOKS)
+        self.steps_per_execution = 1 if looks else STEPS_PER_EXECUTION
+        super().__init__([Ear(c, len(population)) for c in callbacks], model=population)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note who has stopped before this epoch."""
+        self.model._fitting.note_gone()
+        super().on_epoch_begin(epoch, logs)
+
+
+class Ear(keras.callbacks.Callback):
+    """Passes on what Keras' `fit` tells, with the logs in the shape that the callback expects.
+
+    Args:
+        callback: who hears.
+        members: how many members there are.
+    """
+
+    def __init__(self, callback: keras.callbacks.Callback, members: int) -> None:
+        super().__init__()
+        self.callback, self.members = callback, members
+        for hook in HOOKS:
+            if _overrides(_innermost(callback), hook):
+                setattr(self, hook, functools.partial(self._pass_on, hook))
+
+    def set_model(self, model: Any) -> None:
+        """As for any callback."""
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any] | None) -> None:
+        """As for any callback."""
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def _pass_on(self, hook: str, *args: Any, logs: Any = None) -> None:
+        if len(args) == (2 if "epoch" in hook or "batch" in hook else 1):
+            *args, logs = args  # type: ignore[assignment]
+        logs = {} if logs is None else logs
+        shaped = logs
+        if "predict" not in hook:
+            shaped = {name: per_member(value, self.members) for name, value in logs.items()}
+        if hook == "on_epoch_end":
+            gone = self.model._fitting.gone
+            shaped = {name: _without(values, gone) for name, values in shaped.items()}
+        if hear := getattr(self.callback, "hear", None):
+            hear(hook, tuple(args), shaped)
+        else:
+            getattr(self.callback, hook)(*args, shaped)
+        for name in shaped.keys() - logs.keys():
+            logs[name] = shaped[name]
+
+
+def listeners(
+    population: Any,
+    callbacks: Sequence[keras.callbacks.Callback],
+    own: Sequence[keras.callbacks.Callback] = (),
+) -> Listeners:
+    """The user's callbacks, each treated as the table above says, and `own` after them.
+
+    Raises:
+        ValueError: one that a population can't serve.
+    """
+    return Listeners([*map(treated, callbacks), *own], population)
+
+
+def treated(callback: Any) -> keras.callbacks.Callback:
+    """A callback as it hears a population: see the table above."""
+    if not isinstance(callback, keras.callbacks.Callback):
+        raise ValueError(f"callbacks must be keras.callbacks.Callback, not {callback!r}")
+    for parent in type(callback).__mro__:
+        if parent.__module__.startswith("keras.") and parent.__name__ in REFUSED:
+            raise ValueError(f"{parent.__name__} can't serve a population: {REFUSED[parent.__name__]}")
+    if isinstance(callback, DECIDING):
+        return EachMember(callback)
+    return Median(callback) if isinstance(callback, REPORTING) else callback
+
+
+def per_member(value: Any, members: int) -> np.ndarray:
+    """A figure as `[M]`: Keras makes a number of an array of one."""
+    value = np.asarray(value)
+    return value.reshape([members, *value.shape[1:]]) if value.ndim else np.full(members, value)
+
+
+def median(values: np.ndarray) -> Any:
+    """The median over the members that have a number; NaN if none has."""
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _figure(name: str, values: np.ndarray) -> str:
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return f"{name} nan"
+    return f"{name} {np.median(known):.4g} [{known.min():.3g}, {known.max():.3g}]"
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value
+
+
+def _numbered(filepath: Any, index: int) -> str:
+    folder, name = os.path.split(os.fspath(filepath))
+    stem, dot, rest = name.partition(".")
+    return os.path.join(folder, f"{stem}_member{index}{dot}{rest}")
+
+
+def _without(values: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """The figures with NaN for members that had stopped."""
+    if not gone.any():
+        return values
+    values = values.astype(float)
+    values[gone] = np.nan
+    return values
+
+
+def _innermost(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    return getattr(callback, "callback", callback)
+
+
+def _overrides(callback: keras.callbacks.Callback, hook: str) -> bool:
+    return not getattr(getattr(callback, hook), "_is_default", False)

@@ -1,0 +1,120 @@
+"""Examples in memory of which each member takes its own rows, in an order of its own."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter, can_convert_arrays
+
+
+class Batch(NamedTuple):
+    """What a step takes from memory: tensors that are passed by reference, never copied.
+
+    Attributes:
+        start: the place of the step's first example within the pass.
+        places: `0 .. B - 1`; its length is the batch's size.
+        rows: `[M, n]`, each member's own rows, or `[n]`, the same for all.
+        order: one element if each member shall see its rows in an order of its own, else none.
+        data: x, or (x, y), or (x, y, sample_weight), `[examples, ...]` each.
+    """
+
+    start: Any
+    places: Any
+    rows: Any
+    order: Any
+    data: Any
+
+
+class OwnBatch(NamedTuple):
+    """A batch of each member's own examples, `[B, M, ...]`: what replicas can share."""
+
+    data: Any
+
+
+class Rows:
+    """Arrays of which each member sees only its own rows: k-fold, bootstrap, a share of the data.
+
+    Give it in the place of x (and y) to `Population.fit` and `evaluate`, or as `validation_data`.
+
+    Args:
+        rows: `[M, n]`, the indices of each member's examples; or `[n]`, the same for all members.
+        x: `[examples, ...]`: an array, or a list, tuple or dictionary of them.
+        y: as x; None for none.
+        sample_weight: `[examples]`; None for none.
+        class_weight: the weight of each class, in the place of `sample_weight`.
+
+    Example:
+        >>> folds = np.array_split(np.random.permutation(100), 5)
+        >>> train = [np.concatenate(folds[:i] + folds[i + 1 :]) for i in range(5)]
+        >>> population = Population(build_model, seeds=5)
+        >>> population.fit(Rows(train, x, y), validation_data=Rows(folds, x, y))
+
+    Raises:
+        ValueError: rows of different lengths or beyond the examples.
+    """
+
+    def __init__(
+        self,
+        rows: Any,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> None:
+        # Keras makes of arrays what it makes of them in `fit`, in one batch of all examples.
+        examples = len(keras.tree.flatten(x)[0])
+        adapter = ArrayDataAdapter(
+            x, y, sample_weight, batch_size=max(examples, 1), class_weight=class_weight
+        )
+        if not examples:
+            raise ValueError("x has no examples: give it at least one")
+        self.data = next(iter(adapter.get_tf_dataset()))
+        try:
+            self.rows = np.asarray(np.arange(examples) if rows is None else rows, np.int32)
+        except ValueError:
+            raise ValueError("rows must be as many for each member: [members, rows]") from None
+        if self.rows.ndim not in (1, 2) or not self.rows.size:
+            raise ValueError(f"rows must be [members, rows] or [rows], not {self.rows.shape}")
+        if self.rows.min() < 0 or self.rows.max() >= examples:
+            raise ValueError(f"rows must be from 0 to {examples - 1}, the last example")
+
+    def dataset(self, batch_size: int, shuffle: bool, members: int) -> tf.data.Dataset:
+        """One pass over the rows, a `Batch` a step."""
+        if self.rows.ndim == 2 and len(self.rows) != members:
+            raise ValueError(f"rows are of {len(self.rows)} members, the population has {members}")
+        count = self.rows.shape[-1]
+        # As tensors, or each element would be made from NumPy's anew.
+        places, rows = tf.range(min(batch_size, count)), tf.constant(self.rows)
+        order = (tf.constant(0),) if shuffle else ()
+        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
+        return starts.map(lambda start: Batch(start, places, rows, order, self.data))
+
+    def shared(self, batch_size: int, orders: Any, members: int) -> tf.data.Dataset:
+        """The same for replicas, which share each batch: an `OwnBatch` a step.
+
+        Args:
+            batch_size: examples a step.
+            orders: gives the order of the next pass: places `[M, n]`.
+            members: the number of members.
+        """
+        rows = np.broadcast_to(self.rows, [members, self.rows.shape[-1]])
+
+        def batches() -> Iterator[Any]:
+            own = np.take_along_axis(rows, np.asarray(orders()), axis=1)
+            for start in range(0, own.shape[1], batch_size):
+                picked = own[:, start : start + batch_size].T
+                yield tf.nest.flatten(keras.tree.map_structure(lambda a: tf.gather(a, picked), self.data))
+
+        flat = [t for t in tf.nest.flatten(self.data) if t is not None]
+        specs = [tf.TensorSpec([None, members, *t.shape[1:]], t.dtype) for t in flat]
+        made = tf.data.Dataset.from_generator(batches, output_signature=tuple(specs))
+        steps = -(-rows.shape[1] // batch_size)
+        packed = made.map(lambda *parts: OwnBatch(tf.nest.pack_sequence_as(self.data, parts)))
+        return packed.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def are_arrays(*data: Any) -> bool:
+    """Whether Keras' `fit` would take these for arrays in memory."""
+    return data[0] is not None and can_convert_arrays(data)
