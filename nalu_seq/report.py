@@ -36,7 +36,10 @@ def _arguments() -> argparse.Namespace:
         "--pairs", action="store_true", help="every two rows: who is first, seeds needed, restarts"
     )
     parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help="draw what share solved it by step (PNG ...)"
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw what share solved it by step (PNG, PDF, SVG ...)",
     )
     parser.add_argument(
         "--against", metavar="KEY", help="with --figure: the outcome by this key, or by case"
@@ -79,10 +82,8 @@ def _report(arguments: argparse.Namespace) -> None:
             plots.plot_against(runs, arguments.against, arguments.figure)
         elif arguments.metric:
             plots.plot_metric(runs, arguments.metric, arguments.figure)
-        elif all(plots.points_of(run) for run in runs):
-            plots.plot_points(runs, arguments.figure)
         else:
-            plots.plot_survival(groups, arguments.figure)
+            plots.plot(groups, arguments.figure)
 
 
 def _find(directories: Sequence[Path]) -> "list[Run]":

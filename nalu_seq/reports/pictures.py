@@ -7,7 +7,7 @@ import numpy as np
 from nalu_seq.errors import BadInput
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
-from nalu_seq.reports.plots import figure_class, save
+from nalu_seq.reports.figure import figure_class, save
 from nalu_seq.tasks.base import Split, Task
 from nalu_seq.tasks.digit_sequences import DigitSequences
 

@@ -1,4 +1,4 @@
-"""Pictures of what was measured; needs matplotlib (the `plots` extra)."""
+"""Figures of a report and of an evaluation; needs matplotlib (the `plots` extra)."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +11,24 @@ from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate
 from nalu_seq.evaluation.survival import kaplan_meier
 from nalu_seq.records.record import read_record
+from nalu_seq.reports.figure import (
+    BEYOND,
+    COLUMN,
+    MARKERS,
+    PAGE,
+    color,
+    error_axis,
+    figure_class,
+    grid,
+    journal,
+    label_ends,
+    label_steps,
+    legend,
+    save,
+    step_axes,
+    steps_text,
+    style,
+)
 from nalu_seq.reports.summaries import (
     Member,
     Run,
@@ -22,17 +40,13 @@ from nalu_seq.reports.summaries import (
     success_rate,
     task_case,
 )
-from nalu_seq.reports.tables import describe, is_benchmark, steps
+from nalu_seq.reports.tables import describe, number, steps
+from nalu_seq.reports.words import is_error, metric_words, split_words
 
 if TYPE_CHECKING:
     from nalu_seq.evaluation.extrapolation import Extrapolation
 
-PANEL = (3.6, 2.5)  # inches
-WIDE = 100  # steps are drawn on a logarithmic axis where the last is this many times the first
-BEYOND = 1.03
-MARKERS = "osD^vP*X<>"
-# Lines that lie on each other stay visible where their dashes differ.
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+MANY = 4  # members from which on a metric's quartiles are shaded
 
 
 class _Line(NamedTuple):
@@ -42,6 +56,7 @@ class _Line(NamedTuple):
     points: dict[str, list[Member]]
 
 
+@journal
 def plot_course(found: "Extrapolation", path: Path) -> None:
     """Draw each member's error along the longest split, with the trained length marked.
 
@@ -51,16 +66,16 @@ def plot_course(found: "Extrapolation", path: Path) -> None:
     Figure = figure_class("--plot")
     if found.course is None or found.trained_length is None:
         raise BadInput("--plot: this task has no sequences to draw an error along")
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = Figure(figsize=(COLUMN * 1.3, 3.0), layout="constrained")
     axes = figure.subplots()
     lengths = np.arange(1, found.course.mae.shape[1] + 1)
     # A logarithmic axis has no 0: errors below float32's resolution are drawn at its edge.
     errors = np.maximum(found.course.mae, 1e-7)
-    axes.plot(lengths, errors.T, color="tab:blue", alpha=0.35, linewidth=0.8)
-    axes.plot(lengths, np.median(errors, axis=0), color="tab:blue", linewidth=2, label="median")
+    axes.plot(lengths, errors.T, color=color(0), alpha=0.35, linewidth=0.6)
+    axes.plot(lengths, np.median(errors, axis=0), color=color(0), linewidth=1.8, label="median")
     axes.axvline(found.trained_length, color="black", linestyle=":", label="trained up to here")
     if found.counts:
-        axes.axhline(0.5, color="tab:red", linestyle="--", linewidth=0.8, label="half a count")
+        axes.axhline(0.5, color=color(1), linestyle="--", linewidth=0.8, label="half a count")
     axes.set(xscale="log", yscale="log", xlabel="sequence length", ylabel="mean absolute error")
     s = found.summary
     axes.set_title(f"{s['task']}: {s['encoder']}, {s['head']}, {s['unit']}; one line a seed")
@@ -68,44 +83,121 @@ def plot_course(found: "Extrapolation", path: Path) -> None:
     save(figure, path, "--plot")
 
 
+def plot(groups: Sequence[Sequence[Run]], path: Path) -> None:
+    """Draw what runs tell: errors at points of a grid, who solved it when, or errors by split.
+
+    Raises:
+        BadInput: as the figure that is drawn says.
+    """
+    runs = [run for group in groups for run in group]
+    if all(points_of(run) for run in runs):
+        plot_points(runs, path)
+    elif any(all(run.judged for run in group) for group in groups):
+        plot_survival(groups, path)
+    else:  # summaries of early versions tell of no members
+        plot_splits(runs, path)
+
+
+@journal
 def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     """Draw what share of the members has solved the last split by each step, a panel a case.
 
     Raises:
         BadInput: matplotlib is missing, no run tells of its members, or the file can't be written.
     """
-    Figure = figure_class("--figure")
-    told = [runs for runs in groups if is_benchmark(runs)]
-    panels = [(runs, case) for runs in told for case in _cases(runs)]
+    figure_class("--figure")
+    judged = [runs for runs in groups if all(run.judged for run in runs)]
+    panels = [(runs, case) for runs in judged for case in _cases(runs)]
     if not panels:
-        raise BadInput("--figure: none of these runs tells of its members and has cases")
-    figure, axes = _grid(Figure, len(panels), sharey=True)
+        raise BadInput("--figure: none of these runs tells of its members")
+    figure, axes = grid("--figure", len(panels), sharey=True, columns=2)
     styles: dict[str, dict[str, Any]] = {}
+    ends: list[list[tuple[float, str, str]]] = []
     for (runs, case), panel in zip(panels, axes, strict=True):
-        for name, run in zip(_names(runs), runs, strict=True):
+        ends.append([])
+        for name, run in zip(names(runs), runs, strict=True):
             if case in run.cases:
-                style = styles.setdefault(name, _style(len(styles)))
-                _draw_curve(panel, run, case, style, name)
-        panel.set_title(f"{describe(runs, told)}: {case}" if len(told) > 1 else case, fontsize=9)
+                own = styles.setdefault(name, style(len(styles)))
+                last = _draw_curve(panel, run, case, own)
+                ends[-1].append((last, name, own["color"]))
+        of_task = [describe(runs, judged)] if len(judged) > 1 else []
+        panel.set_title(": ".join([*of_task, *([] if case == "default" else [case])]))
         panel.set_ylim(-0.03, 1.03)
-    _step_axes(axes, told)
-    figure.supylabel(f"share of members that solved {told[0][0].judged[-1]}")
-    if len(told) == 1:
-        figure.suptitle(describe(told[0], told))
-    _legend(figure, axes)
+    runs = [run for group in judged for run in group]
+    at = [m["solved_at"][run.judged[-1]] for run in runs for m in run.members]
+    step_axes(axes, min(filter(None, at), default=1), max(r.summary["steps"] for r in runs))
+    figure.supylabel(f"share of seeds that solved {split_words(judged[0][0].judged[-1])}")
+    if len(judged) == 1:
+        figure.suptitle(describe(judged[0], judged))
+    figure.draw_without_rendering()  # sizes are known from here on
+    for panel, lines in zip(axes, ends, strict=True):
+        label_ends(panel, lines)
     save(figure, path, "--figure")
 
 
+@journal
+def plot_splits(runs: Sequence[Run], path: Path) -> None:
+    """Draw the error on each split, median and range over the members: for any run there is.
+
+    Raises:
+        BadInput: matplotlib is missing, no run tells of an error, or the file can't be written.
+    """
+    figure_class("--figure")
+    errors = [split_errors(run) for run in runs]
+    metric = next((metric for of_run in errors for metric in of_run), None)
+    if metric is None:
+        raise BadInput("--figure: none of these runs tells of an error")
+    splits = list(dict.fromkeys(s for of_run in errors for s in of_run.get(metric, {})))
+    figure, (panel,) = grid("--figure", 1, sharey=False, height=2.6)
+    floor = error_axis(
+        panel, [v for of_run in errors for at in of_run.get(metric, {}).values() for v in at]
+    )
+    ends = []
+    for i, (name, of_run) in enumerate(zip(names(runs), errors, strict=True)):
+        at = [j for j, split in enumerate(splits) if split in of_run.get(metric, {})]
+        if not at:
+            continue
+        low, median, high = np.maximum(
+            np.array([of_run[metric][splits[j]] for j in at]).T, floor
+        )  # [3, splits]
+        x = np.array(at) + 0.5 * ((i + 0.5) / len(runs) - 0.5)
+        panel.errorbar(
+            x, median, [median - low, high - median], marker=MARKERS[i % len(MARKERS)],
+            markersize=3.5, capsize=1.5, elinewidth=0.8, **style(i),
+        )  # fmt: skip
+        ends.append((float(median[-1]), name, color(i)))
+    panel.set_xticks(range(len(splits)), map(split_words, splits))
+    panel.set(xlabel="measured on", ylabel=f"{metric_words(metric)}\n(median and range of seeds)")
+    panel.set_title(", ".join(dict.fromkeys(run.summary["task"] for run in runs)))
+    if len(splits) > 5:
+        panel.tick_params(axis="x", labelrotation=90)
+    figure.draw_without_rendering()
+    label_ends(panel, ends)
+    save(figure, path, "--figure")
+
+
+def split_errors(run: Run) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """The smallest, median and largest value of each error metric, by metric and split."""
+    found: dict[str, dict[str, tuple[float, float, float]]] = {}
+    for row in run.summary["results"]:
+        if is_error(row["metric"]) and row["split"] != "train" and row["median"] is not None:
+            values = (row["min"], row["median"], row["max"])
+            found.setdefault(row["metric"], {}).setdefault(row["split"], values)
+    return found
+
+
+@journal
 def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
     """Draw a metric by step, a thin line a member and a thick one for the median of each run.
 
-    The first split that has it stands beside the last, the hardest one.
+    The first split that has it stands beside the last, the hardest one. Errors have a logarithmic
+    axis.
 
     Raises:
         BadInput: matplotlib is missing, a run has no record or no such metric in it, or the file
             can't be written.
     """
-    Figure = figure_class("--figure")
+    figure_class("--figure")
     records = []
     for run in runs:
         if not (run.place / "metrics.csv").exists():
@@ -117,27 +209,47 @@ def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
             )
     splits = list(dict.fromkeys(r.split for rows in records for r in rows if r.metric == metric))
     shown = list(dict.fromkeys((splits[0], splits[-1])))
-    figure, axes = _grid(Figure, len(shown), sharey=True)
-    for i, (name, rows) in enumerate(zip(_names(runs), records, strict=True)):
+    figure, axes = grid("--figure", len(shown), sharey=True)
+    floor = 0.0
+    if is_error(metric):
+        every = [r.value for rows in records for r in rows if r.metric == metric]
+        floor = min(error_axis(panel, every) for panel in axes)
+    ends: dict[str, list[tuple[float, str, str]]] = {split: [] for split in shown}
+    for i, (name, rows) in enumerate(zip(names(runs), records, strict=True)):
         for split, panel in zip(shown, axes, strict=True):
-            courses: dict[tuple[str, int], dict[int, float]] = {}
-            for row in rows:
-                if (row.split, row.metric) == (split, metric):
-                    courses.setdefault((row.case, row.seed), {})[row.step] = row.value
-            if not courses:
+            at, values = member_courses(rows, split, metric)
+            if not len(at):
                 continue
-            at = list(next(iter(courses.values())))
-            values = np.array([[course[step] for step in at] for course in courses.values()])
-            panel.plot(at, values.T, color=f"C{i % 10}", alpha=0.4, linewidth=0.8)
-            panel.plot(at, np.median(values, axis=0), label=name, linewidth=2, **_style(i))
-            panel.set_title(split, fontsize=9)
-            panel.xaxis.set_major_formatter(_steps_text)
-            panel.set_xlabel("training step", fontsize=9)
-    figure.supylabel(metric)
-    _legend(figure, axes)
+            values = np.maximum(values, floor) if is_error(metric) else values
+            panel.plot(at, values.T, color=color(i), alpha=0.35, linewidth=0.6)
+            median = np.nanmedian(values, axis=0)
+            if len(values) >= MANY:
+                low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
+                panel.fill_between(at, low, high, color=color(i), alpha=0.15, linewidth=0)
+            panel.plot(at, median, linewidth=1.8, **style(i))
+            ends[split].append((float(median[-1]), name, color(i)))
+            panel.set_title(split_words(split))
+            panel.xaxis.set_major_formatter(steps_text)
+            panel.set_xlabel("training step")
+    figure.supylabel(metric_words(metric))
+    figure.draw_without_rendering()
+    for split, panel in zip(shown, axes, strict=True):
+        label_ends(panel, ends[split])
     save(figure, path, "--figure")
 
 
+def member_courses(rows: Iterable[Any], split: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which a metric was measured on a split, `[n]`, and its values, `[M, n]`."""
+    courses: dict[tuple[str, int], dict[int, float]] = {}
+    for row in rows:
+        if (row.split, row.metric) == (split, metric):
+            courses.setdefault((row.case, row.seed), {})[row.step] = row.value
+    at = sorted({step for course in courses.values() for step in course})
+    values = [[course.get(step, np.nan) for step in at] for course in courses.values()]
+    return np.array(at), np.array(values)
+
+
+@journal
 def plot_points(runs: Sequence[Run], path: Path) -> None:
     """Draw the error at each point of a grid, median and quartiles over the members, a line a run.
 
@@ -147,23 +259,28 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
         BadInput: matplotlib is missing, or the file can't be written.
     """
     Figure = figure_class("--figure")
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(PAGE * 0.8, 3.6), layout="constrained")
     axes = figure.subplots()
-    for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
+    found = []
+    for run in runs:
         points = sorted((float(split.partition("_")[2]), split) for split in points_of(run))
         errors = [[m[run.metric][split] for m in run.members] for _, split in points]
         # A member that diverged stands above all that have a value.
-        low, median, high = (
+        quartiles = [
             np.quantile([[np.inf if e is None else e for e in at] for at in errors], q, axis=1)
             for q in (0.25, 0.5, 0.75)
-        )
-        x = [at for at, _ in points]
-        axes.plot(x, median, label=name, **_style(i))
-        axes.fill_between(x, low, high, color=f"C{i % 10}", alpha=0.12, linewidth=0)
-    axes.grid(alpha=0.25)
-    axes.set(xlabel="input", ylabel=f"{runs[0].metric}: median, quartiles")
-    axes.set_title(describe(runs, [runs]), fontsize=10)
-    _legend(figure, [axes])
+        ]
+        found.append(([at for at, _ in points], quartiles))
+    floor = error_axis(axes, [q for _, quartiles in found for q in quartiles])
+    for i, (name, (x, quartiles)) in enumerate(zip(names(runs), found, strict=True)):
+        low, median, high = np.maximum(quartiles, floor)
+        axes.plot(x, median, label=name, **style(i))
+        axes.fill_between(x, low, high, color=color(i), alpha=0.12, linewidth=0)
+    axes.set(
+        xlabel="input", ylabel=f"{metric_words(runs[0].metric)}\n(median and quartiles of seeds)"
+    )
+    axes.set_title(describe(runs, [runs]))
+    legend(figure, [axes])
     save(figure, path, "--figure")
 
 
@@ -172,50 +289,104 @@ def points_of(run: Run) -> list[str]:
     return [split for split in run.judged if split.startswith("at_")]
 
 
+@journal
 def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
-    """Draw success, solved at and sparsity error against a key or `case`, a line a model.
+    """Draw success, solved at and sparsity error against a key or `case`.
+
+    Against numbers a line a model; against names, such as the ranges of a benchmark, a heat map
+    with a row a model.
 
     Raises:
         BadInput: matplotlib is missing, no run tells of the key, the runs follow several protocols
             besides, or the file can't be written.
     """
-    Figure = figure_class("--figure")
-    groups = [group for group in protocols(runs, apart=[key]) if is_benchmark(group)]
+    figure_class("--figure")
+    groups = [g for g in protocols(runs, apart=[key]) if all(run.judged for run in g)]
     if len(groups) != 1:
-        found = "none has members" if not groups else f"these follow {len(groups)} protocols"
-        raise BadInput(f"--against {key}: needs runs of one protocol otherwise; {found}")
+        problem = "none has members" if not groups else f"these follow {len(groups)} protocols"
+        raise BadInput(f"--against {key}: needs runs of one protocol otherwise; {problem}")
     lines = _lines(groups[0], key)
     values = _in_order(dict.fromkeys(value for line in lines for value in line.points))
     if len(values) < 2:
         raise BadInput(f"--against {key}: it does not differ between these runs")
     split = groups[0][0].judged[-1]
-    measures: Mapping[str, Callable[[Sequence[Member], str], Estimate | None]] = {
-        f"success rate, {split}": success_rate,
-        "solved at (step)": solved_at_mean,
-        "sparsity error": sparsity_error,
+    joined = _all_numbers(values)
+    unit = "" if joined else " (%)"
+    measures: dict[str, _Measure] = {
+        f"share of seeds that solved\n{split_words(split)}{unit}": success_rate,
+        "solved at, mean\n(training step)": solved_at_mean,
     }
-    figure, axes = _grid(Figure, len(measures), sharey=False)
-    for panel, (name, measure) in zip(axes, measures.items(), strict=True):
-        for i, line in enumerate(lines):
-            shift = min(0.7, 0.08 * len(lines)) * ((i + 0.5) / len(lines) - 0.5)
-            points = _measured(line, values, measure, split)
-            _draw_points(panel, line.name, points, i, shift, joined=_all_numbers(values))
-        panel.set_title(name, fontsize=10)
+    if any("sparsity_error" in member for run in groups[0] for member in run.members):
+        measures["distance of weights from\n-1, 0 and 1"] = sparsity_error
+    height = 2.2 if joined else 0.9 + 0.17 * len(lines)
+    figure, axes = grid("--figure", len(measures), sharey=not joined, height=height)
+    estimates = {
+        name: [_measured(line, values, measure, split) for line in lines]
+        for name, measure in measures.items()
+    }
+    for panel, (name, by_line) in zip(axes, estimates.items(), strict=True):
+        panel.set_title(name)
         panel.set_xticks(range(len(values)), values)
-        panel.set_xlabel(key)
-        if max(map(len, values)) > 5:
+        panel.set_xlabel("" if key == "case" else key)
+        if max(map(len, values)) > 4:
             panel.tick_params(axis="x", labelrotation=90)
-    axes[0].set_ylim(-0.03, 1.03)
-    axes[1].set_yscale("log")
-    _label_steps(axes[1].yaxis, (1, 2, 5))
-    axes[2].set_yscale("symlog", linthresh=1e-6)
-    axes[2].set_ylim(0, 0.7)
+        if joined:
+            for i, points in enumerate(by_line):
+                shift = min(0.7, 0.08 * len(lines)) * ((i + 0.5) / len(lines) - 0.5)
+                _draw_points(panel, lines[i].name, points, i, shift)
+        else:
+            _heat_map(panel, by_line, len(values), measures[name])
+            panel.set_yticks(range(len(lines)), [line.name for line in lines])
+    if joined:
+        axes[0].set_ylim(-0.03, 1.03)
+        axes[1].set_yscale("log")
+        label_steps(axes[1].yaxis, (1, 2, 5))
+        for panel in axes[2:]:
+            panel.set_yscale("symlog", linthresh=1e-6)
+            panel.set_ylim(0, 0.7)
+        legend(figure, axes)
     figure.suptitle(describe(groups[0], groups))
-    _legend(figure, axes)
     save(figure, path, "--figure")
 
 
-def _draw_curve(panel: Any, run: Run, case: str, style: dict[str, Any], name: str) -> None:
+_Measure = Callable[[Sequence[Member], str], Estimate | None]
+
+
+def _heat_map(
+    panel: Any, rows: Sequence[Mapping[int, Estimate]], columns: int, measure: _Measure
+) -> None:
+    """A cell for each model and value, its figure in it; empty where no seed solved it."""
+    values = np.full((len(rows), columns), np.nan)
+    for i, row in enumerate(rows):
+        for j, estimate in row.items():
+            values[i, j] = estimate.value
+    is_share = measure is success_rate  # the more the better; of the others, the less
+    shades = values if is_share else -np.log10(np.maximum(values, 1e-8))
+    finite = shades[np.isfinite(shades)]
+    low, high = (0.0, 1.0) if is_share or not finite.size else (finite.min(), finite.max())
+    panel.imshow(shades, cmap="viridis", vmin=low, vmax=max(high, low + 1e-9), aspect="auto")
+    panel.grid(False)
+    panel.tick_params(length=0)
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            dark = shades[i, j] < low + 0.55 * (high - low)
+            panel.text(
+                j, i, _short(value, measure), ha="center", va="center",
+                fontsize=5.5 if columns > 6 else 6.5, color="white" if dark else "black",
+            )  # fmt: skip
+
+
+def _short(value: float, measure: _Measure) -> str:
+    """A figure that fits into a cell: per cent, `43k`, `2e-6`."""
+    if measure is success_rate:
+        return f"{100 * value:.0f}"
+    if measure is solved_at_mean:
+        return steps(float(f"{value:.2g}"))
+    return "0" if value < 1e-15 else number(float(f"{value:.1g}"))
+
+
+def _draw_curve(panel: Any, run: Run, case: str, own: dict[str, Any]) -> float:
+    """Draw a case of a run in its own style; the share at the end."""
     split, end = run.judged[-1], run.summary["steps"]
     curve = kaplan_meier([m["solved_at"][split] for m in run.of_case(case)], end)
     # From step 0, where the share is none, to a little beyond the end, to show the last step.
@@ -224,38 +395,9 @@ def _draw_curve(panel: Any, run: Run, case: str, style: dict[str, Any], name: st
         np.concatenate([[0.0], values, values[-1:]])
         for values in (curve.solved, curve.low, curve.high)
     )
-    panel.step(at, share, where="post", label=name, linewidth=1.4, **style)
-    panel.fill_between(at[1:], low[1:], high[1:], step="post", alpha=0.12, color=style["color"])
-
-
-def _step_axes(axes: Sequence[Any], groups: Sequence[Sequence[Run]]) -> None:
-    """Steps from 0 on; on a logarithmic axis where the first solutions would be lost in one."""
-    runs = [run for group in groups for run in group]
-    at = [m["solved_at"][run.judged[-1]] for run in runs for m in run.members]
-    first, end = min(filter(None, at), default=1), max(run.summary["steps"] for run in runs)
-    for panel in axes:
-        if end > WIDE * first:
-            panel.set_xscale("log")
-            panel.set_xlim(first / 2, BEYOND * end)
-            _label_steps(panel.xaxis, (1,))
-        else:
-            panel.set_xlim(0, BEYOND * end)
-            panel.xaxis.set_major_formatter(_steps_text)
-        panel.set_xlabel("training step", fontsize=9)
-        panel.label_outer()
-
-
-def _label_steps(axis: Any, digits: Sequence[int]) -> None:
-    """A logarithmic axis of steps: `2k`, `5k`, `10k`."""
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=digits))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(_steps_text)
-
-
-def _steps_text(value: float, _: int) -> str:
-    return steps(value)
+    panel.step(at, share, where="post", **own)
+    panel.fill_between(at[1:], low[1:], high[1:], step="post", alpha=0.1, color=own["color"])
+    return float(share[-1])
 
 
 def _measured(
@@ -270,7 +412,7 @@ def _measured(
 
 
 def _draw_points(
-    panel: Any, name: str, found: Mapping[int, Estimate], index: int, shift: float, joined: bool
+    panel: Any, name: str, found: Mapping[int, Estimate], index: int, shift: float
 ) -> None:
     if not found:
         return
@@ -278,10 +420,9 @@ def _draw_points(
     value, low, high = np.array(list(found.values())).T
     # One member alone has no interval.
     reach = np.nan_to_num([value - low, high - value]).clip(min=0)
-    style = _style(index) if joined else {"color": f"C{index % 10}", "linestyle": "none"}
     panel.errorbar(
-        at, value, reach, label=name, marker=MARKERS[index % len(MARKERS)], markersize=4,
-        capsize=2, linewidth=1.2, elinewidth=0.9, **style,
+        at, value, reach, label=name, marker=MARKERS[index % len(MARKERS)], markersize=3.5,
+        capsize=1.5, elinewidth=0.8, **style(index),
     )  # fmt: skip
 
 
@@ -289,14 +430,14 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
     """Members by model, and by the value of the key."""
     keys = [k for k in label_keys(runs) if k != key]
     cases = {_apart(case, key) for run in runs for case in run.cases}
-    names = dict(zip(map(id, runs), _names(runs, keys), strict=True))
+    named = dict(zip(map(id, runs), names(runs, keys), strict=True))
     lines: dict[str, dict[str, list[Member]]] = {}
     for run in runs:
         for case in run.cases:
             value = task_case(case) if key == "case" else run.value(key, case)
             if value is None:
                 raise BadInput(f"--against {key}: no run tells of such a key")
-            name = names[id(run)]
+            name = named[id(run)]
             if key != "case" and len(cases) > 1:
                 name = f"{name} {_apart(case, key)}"
             lines.setdefault(name, {}).setdefault(_told(value), []).extend(run.of_case(case))
@@ -326,7 +467,7 @@ def _all_numbers(values: Sequence[str]) -> bool:
     return all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", value) for value in values)
 
 
-def _names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
+def names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
     """What sets each run apart, or its unit where nothing does."""
     found = [labels(run, keys if keys is not None else label_keys(runs)) for run in runs]
     differing = [i for i, column in enumerate(zip(*found, strict=True)) if len(set(column)) > 1]
@@ -336,50 +477,3 @@ def _names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
 
 def _cases(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(case for run in runs for case in run.cases))
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {"color": f"C{index % 10}", "linestyle": DASHES[index % len(DASHES)]}
-
-
-def _grid(Figure: Any, panels: int, sharey: bool) -> tuple[Any, list[Any]]:
-    columns = min(3, panels)
-    rows = -(-panels // columns)
-    width, height = max(PANEL[0] * columns, 5.0), PANEL[1] * rows + 1.2
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False).ravel()
-    for unused in axes[panels:]:
-        unused.set_visible(False)
-    for panel in axes:
-        panel.grid(alpha=0.25)
-        panel.tick_params(labelsize=8)
-    return figure, list(axes[:panels])
-
-
-def _legend(figure: Any, axes: Sequence[Any]) -> None:
-    """One legend for all panels, below them."""
-    found: dict[str, Any] = {}
-    for panel in axes:
-        for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(name, handle)
-    columns = min(6, len(found))
-    figure.legend(
-        found.values(), found.keys(), loc="outside lower center", ncols=columns, fontsize=9
-    )
-
-
-def figure_class(option: str) -> Any:
-    """The figure of matplotlib, or what the option needs in one line."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BadInput(f"{option} needs matplotlib: pip install 'nalu-seq[plots]'") from error
-    return Figure
-
-
-def save(figure: Any, path: Path, option: str) -> None:
-    """Write a figure, or say in one line why that can't be."""
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{option} {path}: {str(error).splitlines()[0]}") from error

@@ -1,12 +1,14 @@
 """Figures of a report: that they are drawn, and what they refuse."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nalu_seq.errors import BadInput
-from nalu_seq.reports.plots import plot_against, plot_metric, plot_survival
+from nalu_seq.reports.figure import spread
+from nalu_seq.reports.plots import plot, plot_against, plot_metric, plot_survival
 from nalu_seq.reports.summaries import Run, find_runs, protocols
 
 pytest.importorskip("matplotlib")
@@ -75,6 +77,37 @@ def test_a_metric_by_step_is_drawn_on_the_first_split_and_the_last(
     assert not (tmp_path / "a.svg").exists()
     plot_metric(runs, "mae", tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
-    shown = ("validation", "length_100", "nau 2", "nac 10", "mae", "1k")
+    shown = ("validation", "length 100", "nau 2", "nac 10", "mean absolute error", "1k")
     assert all(f"<!-- {text} -->" in drawn for text in shown)
-    assert "<!-- length_10 -->" not in drawn
+    assert "<!-- length 10 -->" not in drawn
+    assert "10^{3}" in drawn  # errors have a logarithmic axis
+
+
+def test_a_model_is_a_row_of_a_heat_map_against_names(write: Write, tmp_path: Path) -> None:
+    cases = {"U[1,2]": [1000, 3000], "U[-1,1]": [None, 2000]}
+    for unit in ("nau", "nmu"):
+        write(f"named/{unit}", cases, unit=unit)
+    made = [run for unit in ("nau", "nmu") for run in find_runs(tmp_path / "named" / unit)[0]]
+    plot_against(made, "case", tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    assert all(f"<!-- {text} -->" in drawn for text in ("nau", "nmu", "U[-1,1]", "100", "50", "2k"))
+
+
+def test_runs_without_members_show_their_errors_by_split(write: Write, tmp_path: Path) -> None:
+    results = [
+        {"case": "", "split": f"length_{n}", "metric": "mae", "median": 0.1 * n, "min": 0.0,
+         "max": 1.0 * n, "n": 2, "success_rate": None}
+        for n in (10, 1000)
+    ]  # fmt: skip
+    made = find_runs(write("early", {"default": [1]}, results=results, members=None))[0]
+    plot(protocols(made), tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    assert all(f"<!-- {text} -->" in drawn for text in ("length 10", "length 1,000", "nau"))
+
+
+def test_labels_keep_their_order_and_a_distance() -> None:
+    assert spread([0.2, 0.8], 0.1) == [0.2, 0.8]
+    moved = spread([1.0, 1.0, 0.0, 1.0], 0.1)
+    assert moved == pytest.approx([0.0, 0.8, 0.9, 1.0])
+    crowded = spread([0.5] * 20, 0.1)
+    assert min(b - a for a, b in itertools.pairwise(crowded)) == pytest.approx(0.1)
