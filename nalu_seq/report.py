@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nalu_seq.errors import BadInput, heard, refuse
 
 if TYPE_CHECKING:
+    from nalu_seq.reports.page import Learned
     from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
@@ -74,7 +75,12 @@ def _report(arguments: argparse.Namespace) -> None:
         shown += [t for group in groups for t in beside(group, groups, arguments.published)]
     if arguments.pairs:
         shown += [t for group in groups for t in pairs(group, groups)]
-    print(formats[arguments.format](shown))
+    if arguments.format == "html":
+        from nalu_seq.reports.page import page
+
+        print(page(groups, shown, _learned(runs)))
+    else:
+        print(formats[arguments.format](shown))
     if arguments.figure:
         from nalu_seq.reports import plots
 
@@ -84,6 +90,25 @@ def _report(arguments: argparse.Namespace) -> None:
             plots.plot_metric(runs, arguments.metric, arguments.figure)
         else:
             plots.plot(groups, arguments.figure)
+
+
+def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
+    """What was learned in those runs that kept a checkpoint; says where it can't be read."""
+    kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
+    if not kept:
+        return {}
+    from nalu_seq.distribution.startup import start_tensorflow
+
+    start_tensorflow()
+    from nalu_seq.experiment.learned import learned
+
+    by_place: dict[Path, Learned] = {}
+    for place in kept:
+        try:
+            by_place[place] = learned(place)
+        except BadInput as error:
+            _tell(f"{place}: its weights are left out: {error}")
+    return by_place
 
 
 def _find(directories: Sequence[Path]) -> "list[Run]":

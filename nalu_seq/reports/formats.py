@@ -1,7 +1,6 @@
-"""Tables as text for a terminal, Markdown, LaTeX, CSV and HTML."""
+"""Tables as text for a terminal, Markdown, LaTeX and CSV; `page.py` has HTML."""
 
 import csv
-import html
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -22,16 +21,6 @@ _TEX = {
     "∞": r"$\infty$",
     **{c: rf"\{c}" for c in "&%$#_{}"},
 }
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>nalu_seq: report</title><style>
-body {{ font: 15px/1.4 sans-serif; margin: 2em; }}
-table {{ border-collapse: collapse; margin: 0.5em 0; font-variant-numeric: tabular-nums; }}
-caption {{ text-align: left; font-weight: bold; padding-bottom: 0.4em; }}
-th, td {{ text-align: left; padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid #ddd; }}
-p {{ color: #555; max-width: 60em; }}
-</style></head><body>
-{body}
-</body></html>"""
 
 
 def text(tables: Sequence[Table]) -> str:
@@ -81,17 +70,11 @@ def tidy_csv(tables: Sequence[Table]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def page(tables: Sequence[Table]) -> str:
-    """One HTML page that needs no other file."""
-    return _PAGE.format(body="\n".join(_html(table) for table in tables))
-
-
 FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
     "text": text,
     "md": markdown,
     "tex": latex,
     "csv": tidy_csv,
-    "html": page,
 }
 
 
@@ -171,19 +154,3 @@ def _escaped(cell: str) -> str:
     # A bracket at the start of a row would be taken for an argument of the line break before it.
     found = re.sub("|".join(map(re.escape, _TEX)), lambda m: _TEX[m[0]], cell)
     return f"{{{found}}}" if found.startswith("[") else found
-
-
-def _html(table: Table) -> str:
-    parts = []
-    if table.rows:
-        header, *body = table.texts()
-        lines = [_line("th", header), *(_line("td", line) for line in body)]
-        caption = f"<caption>{html.escape(table.title)}</caption>"
-        parts.append("\n".join(["<table>", caption, *lines, "</table>"]))
-    elif table.title:
-        parts.append(f"<h4>{html.escape(table.title)}</h4>")
-    return "\n".join([*parts, *(f"<p>{html.escape(note)}</p>" for note in table.notes)])
-
-
-def _line(tag: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"

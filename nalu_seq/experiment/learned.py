@@ -1,0 +1,32 @@
+"""What the members of a run have learned, read from its last checkpoint."""
+
+from pathlib import Path
+
+from nalu_seq.errors import BadInput
+from nalu_seq.evaluation.weights import effective_weights
+from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.session import open_run
+from nalu_seq.records.checkpoints import NoCheckpoint
+from nalu_seq.records.runs import read_run
+from nalu_seq.reports.page import Learned
+
+
+def learned(directory: Path) -> Learned:
+    """The effective weights of each member.
+
+    Raises:
+        BadInput: the run has no checkpoint that can be read, or names code of its own.
+    """
+    cfg, choices = read_run(directory)
+    experiment = Experiment(cfg, choices)
+    population, _, checkpoints = open_run(experiment, directory)
+    try:
+        checkpoints.restore()
+    except NoCheckpoint as error:
+        raise BadInput(str(error)) from error
+    several = len(experiment.cases) > 1
+    members = [
+        f"seed {seed}, {case.name}" if several else f"seed {seed}"
+        for case, seed in experiment.members
+    ]
+    return Learned(members, effective_weights(population))

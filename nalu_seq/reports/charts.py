@@ -1,0 +1,328 @@
+"""Charts as SVG for the page; `page.js` reads them out on hover, `page.css` colours them."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, isfinite, log10
+from typing import NamedTuple
+
+from nalu_seq.reports.tables import number, steps
+
+WIDTH, HEIGHT = 360, 230
+LEFT, RIGHT, TOP, BOTTOM = 50, 16, 8, 36
+COLORS = 7
+DASHES = ("", "6 3", "2 2", "8 2 2 2")
+MOST_POINTS = 150  # of a line; more could not be told apart on 300 pixels
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+CELLS_WITH_FIGURES = 120
+
+
+class Axis(NamedTuple):
+    """A range of values and what they are.
+
+    Attributes:
+        label: in words, with the unit.
+        low: the smallest value that is shown.
+        high: the largest.
+        log: whether decades are equally long.
+        steps: whether values are numbers of steps, written as `2k`.
+    """
+
+    label: str
+    low: float
+    high: float
+    log: bool = False
+    steps: bool = False
+
+    def place(self, value: float) -> float:
+        """Where a value is, 0 at the low end and 1 at the high one."""
+        if self.log:
+            value, low, high = (log10(max(v, self.low)) for v in (value, self.low, self.high))
+        else:
+            low, high = self.low, self.high
+        return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
+
+    def ticks(self) -> list[float]:
+        """A few round values."""
+        if self.log:
+            first, last = ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9)
+            every = max(1, ceil((last - first) / 5))
+            return [10.0**k for k in range(first, last + 1, every)]
+        rough = (self.high - self.low) / 5 or 1.0
+        size = 10.0 ** floor(log10(rough))
+        step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * 0.999)
+        first = ceil(self.low / step - 1e-9)
+        return [k * step for k in range(first, floor(self.high / step + 1e-9) + 1)]
+
+    def tick_text(self, value: float) -> str:
+        """A tick's label."""
+        if self.steps:
+            return steps(value)
+        if self.log:
+            return "10" + str(round(log10(value))).translate(SUPERSCRIPTS)
+        return f"{value:.6g}"
+
+
+def log_axis(label: str, values: Sequence[float], steps: bool = False) -> Axis:
+    """An axis over whole decades around all positive values."""
+    positive = [v for v in values if isfinite(v) and v > 0] or [1.0]
+    low, high = floor(log10(min(positive))), ceil(log10(max(positive)))
+    return Axis(label, 10.0**low, 10.0 ** max(high, low + 1), True, steps)
+
+
+class Line(NamedTuple):
+    """What is drawn of a run: a thick line, a band around it, thin lines for its members.
+
+    Attributes:
+        name: what the legend says.
+        x: where.
+        y: the thick line, NaN where there is no value.
+        low: the band's lower edge; none if empty.
+        high: the band's upper edge.
+        members: each member's name and values.
+        stairs: whether values hold until the next one.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    members: Sequence[tuple[str, Sequence[float]]] = ()
+    stairs: bool = False
+
+
+class Dot(NamedTuple):
+    """A value with the ends of its range."""
+
+    value: float
+    low: float
+    high: float
+
+
+def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
+    """Lines over an axis of numbers."""
+    drawn = []
+    for i, line in enumerate(lines):
+        if len(line.low):
+            drawn.append(_band(x, y, line, i))
+        for name, values in line.members:
+            drawn.append(_polyline(x, y, line.x, values, f"{line.name} {name}", i, "member", False))
+        drawn.append(_polyline(x, y, line.x, line.y, line.name, i, "line", line.stairs))
+    return _figure(title, _axes(x, y) + "".join(drawn), [line.name for line in lines], x, y)
+
+
+def dot_chart(
+    title: str, x_label: str, places: Sequence[str], y: Axis, rows: Mapping[str, Mapping[str, Dot]]
+) -> str:
+    """For each name a dot with its range at each place."""
+    drawn = [_y_axis(y)]
+    width = (WIDTH - LEFT - RIGHT) / len(places)
+    for j, place in enumerate(places):
+        center = LEFT + width * (j + 0.5)
+        drawn.append(_text(center, HEIGHT - BOTTOM + 13, place, "middle"))
+        for i, (name, dots) in enumerate(rows.items()):
+            if place not in dots:
+                continue
+            dot = dots[place]
+            at = center + width * 0.7 * ((i + 0.5) / len(rows) - 0.5)
+            top, middle, bottom = (_down(y, v) for v in (dot.high, dot.value, dot.low))
+            tip = f"{name}, {place}: median {number(dot.value)}"
+            tip += f", from {number(dot.low)} to {number(dot.high)}"
+            drawn.append(
+                f'<g class="dot c{i % COLORS}" data-tip="{html.escape(tip)}">'
+                f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+                f"{_mark(i, at, middle)}</g>"
+            )
+    drawn.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label, "middle", "label"))
+    return _figure(title, "".join(drawn), list(rows), None, y, marks=True)
+
+
+def heat_map(
+    title: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    row_label: str,
+    column_label: str,
+) -> str:
+    """A matrix of weights: -1 in one colour, 0 in none, 1 in another; a figure in each cell."""
+    wide = max(len(text) for text in [*rows, ""]) * 5.5 + 10
+    cell_width = min(44.0, (WIDTH - wide - RIGHT) / max(len(columns), 1))
+    cell_height = min(22.0, max(4.0, 400 / max(len(rows), 1)))
+    height = 30 + cell_height * len(rows)
+    few = len(rows) * len(columns) <= CELLS_WITH_FIGURES and cell_width > 24 and cell_height > 10
+    drawn = []
+    for i, row in enumerate(values):
+        if cell_height > 9:
+            drawn.append(_text(wide - 4, 26 + cell_height * (i + 0.5), rows[i], "end"))
+        for j, value in enumerate(row):
+            x, y = wide + cell_width * j, 22 + cell_height * i
+            size = min(abs(value), 1.0) if isfinite(value) else 0.0
+            side = "positive" if value > 0 else "negative"
+            tip = f"{row_label} {rows[i]}, {column_label} {columns[j]}: {value:.4g}"
+            drawn.append(
+                f'<rect class="cell {side}" x="{x:.1f}" y="{y:.1f}" width="{cell_width:.1f}" '
+                f'height="{cell_height:.1f}" fill-opacity="{size:.2f}" '
+                f'data-tip="{html.escape(tip)}"/>'
+            )
+            if few:
+                strong = "strong" if size > 0.6 else ""
+                text = f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0", value == 0)
+                drawn.append(
+                    _text(x + cell_width / 2, y + cell_height / 2 + 3.5, text, "middle", strong)
+                )
+    if cell_width > 9:
+        for j, name in enumerate(columns):
+            drawn.append(_text(wide + cell_width * (j + 0.5), 18, name, "middle"))
+    drawn.append(_text(2, 8, f"↓ {row_label}  → {column_label}", "start", "label"))
+    width = max(wide + cell_width * len(columns) + 4, 92.0)
+    return _figure(title, "".join(drawn), [], None, None, (width, height))
+
+
+def _figure(
+    title: str,
+    drawn: str,
+    names: Sequence[str],
+    x: Axis | None,
+    y: Axis | None,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+    marks: bool = False,
+) -> str:
+    """An SVG with its heading above and the legend below."""
+    entries = [
+        f'<span class="entry c{i % COLORS}" data-name="{html.escape(name)}">{_key(i, marks)}'
+        f"{html.escape(name)}</span>"
+        for i, name in enumerate(names)
+        if len(names) > 1
+    ]
+    legend = f'<div class="legend">{"".join(entries)}</div>' if entries else ""
+    told = "; ".join([title, *([f"{y.label} by {x.label}"] if x and y else []), *names])
+    # Not drawn much larger than it was laid out: a matrix of two weights stays small.
+    most = "" if size[0] == WIDTH else f' style="max-width: {1.2 * size[0]:.0f}px"'
+    of_x, of_y = (html.escape(axis.label) if axis else "" for axis in (x, y))
+    return (
+        f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {size[0]:.0f} {size[1]:.0f}"{most} role="img" '
+        f'aria-label="{html.escape(told)}" data-x="{of_x}" data-y="{of_y}">{drawn}</svg>'
+        f"{legend}</figure>"
+    )
+
+
+def _axes(x: Axis, y: Axis) -> str:
+    drawn = [_y_axis(y)]
+    for value in x.ticks():
+        at = _across(x, value)
+        drawn.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" '
+                     f'y2="{HEIGHT - BOTTOM}"/>')  # fmt: skip
+        drawn.append(_text(at, HEIGHT - BOTTOM + 13, x.tick_text(value), "middle"))
+    drawn.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x.label, "middle", "label"))
+    return "".join(drawn)
+
+
+def _y_axis(y: Axis) -> str:
+    drawn = []
+    for value in y.ticks():
+        at = _down(y, value)
+        drawn.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" '
+                     f'y2="{at:.1f}"/>')  # fmt: skip
+        drawn.append(_text(LEFT - 4, at + 3.5, y.tick_text(value), "end"))
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    drawn.append(
+        f'<text class="label" text-anchor="middle" transform="translate(10 {middle}) rotate(-90)">'
+        f"{html.escape(y.label)}</text>"
+    )
+    return "".join(drawn)
+
+
+def _polyline(
+    x: Axis,
+    y: Axis,
+    at: Sequence[float],
+    values: Sequence[float],
+    name: str,
+    index: int,
+    kind: str,
+    stairs: bool,
+) -> str:
+    known = [(a, v) for a, v in zip(at, values, strict=True) if isfinite(v)]
+    known = _thinned(known)
+    places = [(_across(x, a), _down(y, v)) for a, v in known]
+    points = list(places)
+    if stairs:
+        points = [p for i, (a, v) in enumerate(places)
+                  for p in ([(a, places[i - 1][1])] if i else []) + [(a, v)]]  # fmt: skip
+    tips = [[round(a, 1), round(v, 1), steps(k[0]) if x.steps else number(k[0]), number(k[1])]
+            for (a, v), k in zip(places, known, strict=True)]  # fmt: skip
+    return (
+        f'<polyline class="{kind} c{index % COLORS}" points="{_points(points)}" '
+        f'stroke-dasharray="{DASHES[index // COLORS % len(DASHES)]}" '
+        f'data-name="{html.escape(name)}" data-tips="{html.escape(json.dumps(tips))}"/>'
+    )
+
+
+def _band(x: Axis, y: Axis, line: Line, index: int) -> str:
+    low, high = (
+        _thinned([(a, v) for a, v in zip(line.x, edge, strict=True) if isfinite(v)])
+        for edge in (line.low, line.high)
+    )
+    points = [*high, *reversed(low)]
+    if line.stairs:
+        points = [*_stairs(high), *reversed(_stairs(low))]
+    places = [(_across(x, a), _down(y, v)) for a, v in points]
+    return f'<polygon class="band c{index % COLORS}" points="{_points(places)}"/>'
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [p for i, (a, v) in enumerate(points)
+            for p in ([(a, points[i - 1][1])] if i else []) + [(a, v)]]  # fmt: skip
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most so many points, the last one among them."""
+    every = ceil(len(points) / MOST_POINTS) or 1
+    return points[::every] + (points[-1:] if (len(points) - 1) % every else [])
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{a:.1f},{v:.1f}" for a, v in places)
+
+
+def _across(x: Axis, value: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * x.place(value)
+
+
+def _down(y: Axis, value: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y.place(value)
+
+
+def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
+    return (
+        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
+        f"{html.escape(text)}</text>"
+    )
+
+
+def _key(index: int, marks: bool) -> str:
+    """A line of the legend, or a mark."""
+    drawn = (
+        _mark(index, 10, 5)
+        if marks
+        else f'<line x1="0" x2="20" y1="5" y2="5" '
+        f'stroke-dasharray="{DASHES[index // COLORS % len(DASHES)]}"/>'
+    )
+    return f'<svg class="key" viewBox="0 0 20 10" width="20" height="10">{drawn}</svg>'
+
+
+def _mark(index: int, x: float, y: float) -> str:
+    """A circle, a square, a diamond or a triangle, so that colour is not all that tells."""
+    match index % 4:
+        case 0:
+            return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.4"/>'
+        case 1:
+            return f'<rect x="{x - 3:.1f}" y="{y - 3:.1f}" width="6" height="6"/>'
+        case 2:
+            corners = [(x, y - 4.2), (x + 4.2, y), (x, y + 4.2), (x - 4.2, y)]
+        case _:
+            corners = [(x, y - 4), (x + 4, y + 3.2), (x - 4, y + 3.2)]
+    return f'<polygon points="{_points(corners)}"/>'
