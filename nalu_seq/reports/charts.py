@@ -66,7 +66,8 @@ class Axis(NamedTuple):
 def log_axis(label: str, values: Sequence[float], steps: bool = False) -> Axis:
     """An axis over whole decades around all positive values."""
     positive = [v for v in values if isfinite(v) and v > 0] or [1.0]
-    low, high = floor(log10(min(positive))), ceil(log10(max(positive)))
+    low, high = (log10(v) for v in (min(positive), max(positive)))
+    low, high = max(floor(low), -300), min(ceil(high), 300)  # a float holds little more
     return Axis(label, 10.0**low, 10.0 ** max(high, low + 1), True, steps)
 
 

@@ -27,6 +27,8 @@ NEEDED = {
 }  # fmt: skip
 OPTIONAL = {
     "experiment": str | None, "config": {str: bool | int | float | str}, "members": [OF_A_MEMBER],
+    "cases": [str], "diverged": [{"case": str, "seed": int, "step": int}], "devices": [str],
+    "versions": {str: str}, "git_commit": str | None,
 }  # fmt: skip
 # What a sweep says of its jobs besides settings of theirs.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
