@@ -10,7 +10,6 @@ import fcntl
 import functools
 import logging
 import os
-import shutil
 import socket
 import tempfile
 import urllib.parse
@@ -34,13 +33,13 @@ ENDS = {"train": 55_000, "validation": 60_000}
 def mnist(dir: str | None = None) -> Data:
     """MNIST: the first 55,000 to train on, the last 5,000 to validate, the test files to test.
 
-    What is not there is downloaded; a half-prepared folder is made anew.
+    What is not there is downloaded. A folder that is there and can't be read is left as it is.
 
     Args:
         dir: where TensorFlow Datasets keeps its data; by default where it always does.
 
     Raises:
-        BadInput: it is not there, and can't be downloaded.
+        BadInput: it is not there and can't be downloaded, or it is there and can't be read.
     """
     read = {name: _original_order(name, *part) for name, part in _prepared(dir, None).items()}
     parts = split(*read["train"], ENDS) | split(*read["test"], {"test": SIZES["test"]})
@@ -71,21 +70,15 @@ Part = tuple[list[str], np.ndarray, np.ndarray]  # ids, pixels, labels
 def _prepared(dir: str | None, idx: Path | None) -> dict[str, Part]:
     """What the prepared data set holds; it is prepared first where it has to be."""
     builder = _builder(dir)
-    if (found := _read(builder)) is not None:
-        return found
+    if Path(builder.data_dir).exists():
+        return _read(builder)
     if idx is None:
         _check_network(builder)
     with _locked(Path(builder.data_dir)):
-        # Another process may have been at it meanwhile; else what is there is a broken half.
-        builder = _builder(dir)
-        if (found := _read(builder)) is not None:
-            return found
-        shutil.rmtree(builder.data_dir, ignore_errors=True)
-        _download_and_prepare(_builder(dir), idx)
-        found = _read(_builder(dir))
-    if found is None:
-        raise BadInput(f"data=mnist: {builder.data_dir} can't be read after it was prepared")
-    return found
+        # Another process may have prepared it meanwhile.
+        if not Path(builder.data_dir).exists():
+            _download_and_prepare(_builder(dir), idx)
+        return _read(_builder(dir))
 
 
 def _builder(dir: str | None) -> Any:
@@ -95,21 +88,23 @@ def _builder(dir: str | None) -> Any:
     logging.getLogger("absl").setLevel(logging.ERROR)  # what is missing is told here
     try:
         return tfds.builder("mnist", data_dir=dir)
-    except Exception as error:  # a folder whose description can't be read; made anew below
-        place = Path(dir or tfds.core.constants.DATA_DIR).expanduser() / "mnist" / "3.0.1"
-        if not place.exists():
-            raise BadInput(f"data.dir={dir}: {first_line(error)}") from error
-        shutil.rmtree(place)
-        return tfds.builder("mnist", data_dir=dir)
+    except Exception as error:  # a folder whose description can't be read
+        place = Path(dir or tfds.core.constants.DATA_DIR).expanduser() / "mnist"
+        raise _unreadable(place, first_line(error)) from error
 
 
-def _read(builder: Any) -> dict[str, Part] | None:
-    """All examples of each split; None if they are not there, or not whole."""
+def _read(builder: Any) -> dict[str, Part]:
+    """All examples of each split.
+
+    Raises:
+        BadInput: they are not whole.
+    """
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    place = Path(builder.data_dir)
     if not builder.is_prepared():
-        return None
+        raise _unreadable(place, "it has no description")
     tf.get_logger().setLevel(logging.ERROR)  # it has deprecations of its own to tell
     try:
         parts = {}
@@ -119,12 +114,20 @@ def _read(builder: Any) -> dict[str, Part] | None:
                 data = builder.as_dataset(split=name, batch_size=size, read_config=config)
                 (batch,) = tfds.as_numpy(data)
             if len(batch["label"]) != size:
-                return None
+                raise ValueError(f"{name} has {len(batch['label'])} examples, not {size}")
             ids = [i.decode() for i in batch["tfds_id"]]
             parts[name] = (ids, batch["image"], batch["label"])
         return parts
-    except (OSError, ValueError, AssertionError, tf.errors.OpError):
-        return None
+    except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
+        raise _unreadable(place, first_line(error)) from error
+
+
+def _unreadable(place: Path, reason: str) -> BadInput:
+    """It stays: whoever named the folder may have meant another, or keeps something else there."""
+    return BadInput(
+        f"data=mnist: {place} can't be read ({reason[:80]}): remove it to have it made anew, "
+        "or give another data.dir="
+    )
 
 
 def _original_order(name: str, ids: list[str], pixels: Any, labels: Any) -> Images:
@@ -146,8 +149,8 @@ def _download_and_prepare(builder: Any, idx: Path | None) -> None:
         try:
             builder.download_and_prepare(download_dir=downloads, download_config=config)
         except Exception as error:
-            # Whatever the network or the disk made of it; what is half done is not left.
-            shutil.rmtree(builder.data_dir, ignore_errors=True)
+            # Whatever the network or the disk made of it; TensorFlow Datasets works in a folder of
+            # its own beside, which it removes.
             raise BadInput(
                 _ways_out(builder, f"{type(error).__name__}: {first_line(error)}")
             ) from error

@@ -49,7 +49,6 @@ def test_without_data_and_network_one_line_names_both_ways_out(
             return False
 
         def download_and_prepare(self, **_: object) -> None:
-            Path(self.data_dir).mkdir(parents=True)
             raise ConnectionError("name resolution failed\nand more")
 
     monkeypatch.setattr(module, "_builder", lambda dir: Builder())
@@ -71,6 +70,18 @@ def test_missing_and_damaged_files_are_named(tmp_path) -> None:
     with pytest.raises(BadInput, match=r"idx.-ubyte.gz is not the published file: it has .* bytes"):
         prepare(tmp_path, str(tmp_path / "to"))
     assert not (tmp_path / "to" / "mnist" / "3.0.1").exists()
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_what_is_in_place_of_the_data_is_never_removed(content, tmp_path) -> None:
+    place = tmp_path / "mnist" / "3.0.1"
+    place.mkdir(parents=True)
+    (place / "thesis.tex").write_text("mine")
+    if content is not None:
+        (place / "dataset_info.json").write_text(content)
+    with pytest.raises(BadInput, match=r"can't be read"):
+        mnist.__wrapped__(str(tmp_path))
+    assert (place / "thesis.tex").read_text() == "mine"
 
 
 def test_the_command_says_so_in_one_line(tmp_path, monkeypatch, capfd) -> None:
@@ -129,7 +140,7 @@ def test_the_parts_are_the_original_files_in_their_order(idx: Path, prepared: Pa
 
 @pytest.mark.mnist
 @pytest.mark.parametrize("damage", ["no description", "cut short"])
-def test_a_half_prepared_folder_is_made_anew(idx, prepared, damage, tmp_path) -> None:
+def test_a_damaged_folder_is_told_and_left_as_it_is(idx, prepared, damage, tmp_path) -> None:
     place = tmp_path / "mnist" / "3.0.1"
     shutil.copytree(prepared / "mnist" / "3.0.1", place)
     if damage == "no description":
@@ -137,5 +148,8 @@ def test_a_half_prepared_folder_is_made_anew(idx, prepared, damage, tmp_path) ->
     else:
         (records,) = place.glob("*train*")
         os.truncate(records, records.stat().st_size // 2)
-    assert prepare(idx, str(tmp_path)) == place
-    assert len(mnist(str(tmp_path)).parts["train"].labels) == 55_000
+    left = sorted(place.iterdir())
+    for read in (lambda: prepare(idx, str(tmp_path)), lambda: mnist.__wrapped__(str(tmp_path))):
+        with pytest.raises(BadInput, match=r"can't be read .*: remove it to have it made anew"):
+            read()
+    assert sorted(place.iterdir()) == left

@@ -1,0 +1,58 @@
+"""Runs read as data: no path that one names is opened, and what is not there says so."""
+
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from nalu_seq.config.options import conf_dir, options, shipped
+from nalu_seq.config.schema import Config
+from nalu_seq.records.runs import PATHS, read_run
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """A run's recorded config that names places of another machine."""
+    given = ["task=mnist_sum", "data=mnist", "data.dir=/victim", "task.reference=/victim/run"]
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra.compose("config", given, return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+    choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
+    (tmp_path / ".hydra").mkdir()
+    plain = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    OmegaConf.save(plain, tmp_path / ".hydra" / "config.yaml")
+    OmegaConf.save(
+        OmegaConf.create({"hydra": {"runtime": {"choices": choices}}}),
+        tmp_path / ".hydra" / "hydra.yaml",
+    )
+    return tmp_path
+
+
+def test_paths_of_a_run_are_not_taken_and_this_is_said(digits: Path, capsys) -> None:
+    cfg, _ = read_run(digits)
+    assert (cfg.data.dir, cfg.task.reference) == (None, None)
+    told = capsys.readouterr().err
+    assert "its data.dir is not taken: give data.dir= yourself, or say --trust" in told
+    assert "its task.reference is not taken" in told and len(told.splitlines()) == 2
+    read_run(digits, instead=["data.dir", "task.reference"])
+    assert capsys.readouterr().err == ""
+    assert read_run(digits, trust=True)[0].data.dir == "/victim"
+
+
+def test_no_other_key_of_the_config_is_a_path() -> None:
+    groups = {"task", "data", "encoder", "head", "unit", "optimizer", "strategy"}
+    named = {f"{group}.{key}" for group in groups for o in options(group) for key in keys(group, o)}
+    named |= {str(key) for key in OmegaConf.structured(Config)}
+    words = ("dir", "path", "file", "reference", "folder", "output", "resume")
+    found = {key for key in named if key.rpartition(".")[2] in words}
+    assert found == {*PATHS, "resume"}  # a recorded resume is refused
+
+
+def keys(group: str, option: str) -> list[str]:
+    if group == "strategy":
+        return []  # numbers alone
+    node = shipped(group, option)
+    assert isinstance(node, DictConfig)
+    return [str(key) for key in node]
