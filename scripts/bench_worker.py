@@ -109,7 +109,7 @@ class OneMember:
     def form(self, steps: int, jit: bool, source: str) -> Work:
         """A way to make steps: so many a call, compiled by XLA or not, drawn by which generator."""
         model = self.experiment.build(self.task.length)
-        optimizer = self.experiment._optimizer()
+        optimizer = self.experiment.optimizer()
         optimizer.build(model.trainable_variables)
         counter = tf.Variable(0, dtype=tf.int64)
 

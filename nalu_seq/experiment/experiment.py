@@ -57,6 +57,7 @@ class Experiment:
     @cached_property
     def task(self) -> Task:
         """The task, with its pictures if it is one that needs some."""
+        _ = self.strategy  # decides on TensorFlow's devices, before a task puts anything there
         task, option = instantiate("task", self.cfg.task), self.choices.get("task")
         if not isinstance(task, partial):
             if self.cfg.data is not None:

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import hydra
 import keras
 import pytest
 import tensorflow as tf
 from keras import ops
 
-from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.options import options
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment import feasibility
 from nalu_seq.experiment.experiment import Experiment
@@ -19,20 +18,17 @@ from nalu_seq.models import encoders
 from nalu_seq.tasks.base import Criterion
 from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.product import Product
+from tests.distribution.replicas import compose
 
 SMALL = ["task=count", "encoder.units=4", "seeds=2", "train.batch_size=4"]
 
 
 def experiment(*overrides: str) -> Experiment:
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
-    choices = dict(cfg.hydra.runtime.choices)
-    del cfg._content["hydra"]
-    return Experiment(cfg, choices)
+    return Experiment(*compose(*overrides))
 
 
-def test_the_constructor_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = experiment("task=mnist_count", "data.dir=/nowhere", "strategy=mirrored", "seeds=[1,1]")
+def test_the_constructor_makes_nothing() -> None:
+    made = experiment("task=mnist_count", "data.dir=/nowhere", "seeds=[1,1]")
     assert not {"strategy", "task", "members"} & vars(made).keys()
     with pytest.raises(BadInput, match="/nowhere"):
         _ = made.task

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import hydra
 import pytest
 from omegaconf import OmegaConf
 
@@ -13,6 +12,7 @@ from nalu_seq.errors import BadInput
 from nalu_seq.experiment import feasibility
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.feasibility import check
+from tests.distribution.replicas import compose
 
 GROUPS = ("optimizer", "encoder", "head", "unit")
 # Why a pair can't be: what a task lacks that an option needs, and the options to take.
@@ -24,10 +24,7 @@ REASONS = (
 
 
 def experiment(*overrides: str) -> Experiment:
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
-    choices = dict(cfg.hydra.runtime.choices)
-    return Experiment(OmegaConf.masked_copy(cfg, [str(k) for k in cfg if k != "hydra"]), choices)
+    return Experiment(*compose(*overrides))
 
 
 def pairs() -> Iterator[object]:
