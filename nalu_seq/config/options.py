@@ -1,5 +1,6 @@
 """Where `conf/` is, and the options of its groups."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -23,3 +24,18 @@ def shipped(group: str, option: str) -> DictConfig:
     loaded = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
     assert isinstance(loaded, DictConfig)
     return loaded if "_target_" in loaded else loaded[group]
+
+
+def setter(choices: Mapping[str, str], key: str) -> str | None:
+    """The choice of another group, such as `protocol=madsen`, whose file sets a dotted key.
+
+    Args:
+        choices: the option that was chosen in each group, by the group's name.
+        key: the key, such as `encoder.units`.
+    """
+    for group, option in choices.items():
+        path = conf_dir() / group / f"{option}.yaml"
+        other = group != key.partition(".")[0] and path.is_file()
+        if other and OmegaConf.select(OmegaConf.load(path), key) is not None:
+            return f"{group}={option}"
+    return None

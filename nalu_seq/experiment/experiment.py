@@ -170,14 +170,14 @@ class Experiment:
 
     def layers(self, settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[Any, Any, Any]:
         """What makes the encoder, what makes the head, and what makes the unit."""
-        head = instantiate("head", self.cfg.head)
+        head = instantiate("head", self.cfg.head, self.choices)
         given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
         with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
             node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
-        unit = instantiate("unit", node)
+        unit = instantiate("unit", node, self.choices)
         node = self.cfg.encoder
         if not isinstance(node, DictConfig) or "unit" not in node or not takes(node, "unit"):
-            encoder = instantiate("encoder", node)
+            encoder = instantiate("encoder", node, self.choices)
             mixed = self.cfg.train.precision == "bfloat16"
             return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
         # A hidden layer of units: of another one by its option's name, or of the same.
@@ -188,7 +188,7 @@ class Experiment:
                 raise BadInput(f"encoder.unit={named}: no such option; valid: {valid}")
             inner = instantiate("unit", shipped("unit", named))
         node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
-        return partial(instantiate("encoder", node), unit=inner), head, unit
+        return partial(instantiate("encoder", node, self.choices), unit=inner), head, unit
 
     def _varying(self, key: str, default: Any) -> Any:
         """A setting's value, or one for each member where the cases differ in it."""
@@ -198,7 +198,7 @@ class Experiment:
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer, for the length of the training."""
-        make = instantiate("optimizer", self.cfg.optimizer)
+        make = instantiate("optimizer", self.cfg.optimizer, self.choices)
         per_member = {
             key.partition(".")[2]: self._varying(key, None)
             for key in self.cfg.cases

@@ -2,6 +2,8 @@
 
 import inspect
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import hydra.utils
@@ -10,11 +12,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from nalu_seq.config.options import options
+from nalu_seq.config.options import options, setter
 from nalu_seq.errors import BadInput, first_line
 
 # What cannot be found or made is told in an error; Hydra would log it as well.
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
+NO_CHOICES: Mapping[str, str] = MappingProxyType({})
 # What the builders give to a group's object, so that a config can't.
 GIVEN = {
     "task": ("data",),
@@ -25,8 +28,13 @@ GIVEN = {
 }
 
 
-def instantiate(group: str, node: DictConfig) -> Any:
+def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CHOICES) -> Any:
     """The object that a group's node describes.
+
+    Args:
+        group: the config group.
+        node: its option, composed.
+        choices: the option that was chosen in each group: what else may have set a wrong key.
 
     Raises:
         BadInput: it is no option, has keys that the object does not take, or values it refuses.
@@ -40,7 +48,10 @@ def instantiate(group: str, node: DictConfig) -> Any:
         known = [k for k in arguments if k not in given]
         for key in map(str, node):
             if key not in ("_target_", "_partial_", *known) and not _checks_itself(called):
-                raise BadInput(f"{group}.{key}: no such key; valid: {', '.join(known)}")
+                wrong = f"{group}.{key}: no such key"
+                if source := setter(choices, f"{group}.{key}"):
+                    wrong = f"{source} sets {group}.{key}, which {group}={choices[group]} has not"
+                raise BadInput(f"{wrong}; valid: {', '.join(known) or 'none'}")
         completed = "data" in arguments if group == "task" else group != "data"
         if bool(node.get("_partial_")) != completed:
             raise BadInput(f"{group}._partial_ can't change")

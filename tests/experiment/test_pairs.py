@@ -73,6 +73,28 @@ def test_what_a_task_sets_for_an_option_the_option_has(group: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (
+            ["task=arithmetic", "protocol=madsen", "encoder=none"],
+            "protocol_units=madsen/nmu sets encoder.unit, which encoder=none has not; valid: ",
+        ),
+        (
+            ["task=mnist_sum", "data=digits", "protocol=madsen_mnist", "encoder=lstm"],
+            "protocol=madsen_mnist sets encoder.outputs, which encoder=lstm has not; valid: units",
+        ),
+        (["task=count", "optimizer=rmsprop", "+optimizer.beta_2=0.9"], "optimizer.beta_2: no such"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_protocol_that_sets_what_an_option_lacks_is_named(
+    overrides: list[str], message: str
+) -> None:
+    with pytest.raises(BadInput, match=f"^{re.escape(message)}"):
+        check(experiment(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
         (["optimizer.name=Sgd"], "optimizer.name: Sgd is no optimizer of Keras; valid: Adadelta"),
         (["optimizer.name=Muon"], "optimizer.name: Muon is not elementwise, so that members would"),
         (["optimizer.name=Lamb"], "optimizer.name: Lamb is not elementwise"),
