@@ -48,15 +48,15 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
             )
         if not isinstance(values, list) or not values:
             raise BadInput(f"cases: {key} must have a list of values, not {values!r}")
-        if len({_told(value) for value in values}) < len(values):
+        if len({_text(value) for value in values}) < len(values):
             raise BadInput(f"cases: {key} names a value twice: each may stand once")
     cases = []
     for task_case in task_cases:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
-            told = [f"{key.partition('.')[2]}={_told(v)}" for key, v in settings.items()]
-            own = [task_case] if len(task_cases) > 1 or not told else []
-            cases.append(Case(" ".join([*own, *told]), task_case, settings))
+            named = [f"{key.partition('.')[2]}={_text(v)}" for key, v in settings.items()]
+            own = [task_case] if len(task_cases) > 1 or not named else []
+            cases.append(Case(" ".join([*own, *named]), task_case, settings))
     return cases
 
 
@@ -69,7 +69,7 @@ def _may_vary(key: str) -> bool:
     return key in VARYING
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     short = f"{value:g}"

@@ -1,4 +1,4 @@
-"""The configuration: where `conf/` is, the value nodes' types, and what bad input is."""
+"""The configuration: the types of its value nodes, and how Hydra gets to know them."""
 
 import math
 from dataclasses import dataclass, field
@@ -118,5 +118,5 @@ def register() -> None:
     OmegaConf.register_new_resolver("modulo", lambda a, b: a % b, replace=True)
 
 
-# Here, as processes that a launcher starts import no more than this.
+# On import: a process that a launcher starts gets a config of these types before it calls anything.
 register()

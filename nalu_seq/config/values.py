@@ -13,7 +13,7 @@ JUDGES = ("loss", "validation")
 DRAWS = ("initial", "uniform")
 MASKED = ("adam", "rmsprop")  # optimizers that can leave entries of a variable as they are
 PRECISIONS = ("float32", "bfloat16")
-EXACT = ("none", "hidden", "hidden_cell")  # they round nothing, or are made of units
+FLOAT32_ENCODERS = ("none", "hidden", "hidden_cell")  # no products, or those of exact units
 
 
 def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
@@ -41,10 +41,10 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
     if train.precision not in PRECISIONS:
         raise BadInput(f"train.precision must be float32 or bfloat16, not {train.precision!r}")
-    if train.precision != "float32" and (encoder := choices.get("encoder")) in EXACT:
+    if train.precision != "float32" and (encoder := choices.get("encoder")) in FLOAT32_ENCODERS:
         raise BadInput(
-            f"train.precision={train.precision} is the encoder's, and encoder={encoder} has no "
-            "products of its own: it may be float32 only"
+            f"train.precision={train.precision} is for the products of an encoder, and "
+            f"encoder={encoder} has no products of its own: leave it at float32"
         )
     restart = cfg.restart
     if restart.draw not in DRAWS:

@@ -171,9 +171,9 @@ class Experiment:
     def layers(self, settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[Any, Any, Any]:
         """What makes the encoder, what makes the head, and what makes the unit."""
         head = instantiate("head", self.cfg.head, self.choices)
-        given = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
+        own = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
         with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
-            node: Any = OmegaConf.merge(self.cfg.unit, given) if given else self.cfg.unit
+            node: Any = OmegaConf.merge(self.cfg.unit, own) if own else self.cfg.unit
         unit = instantiate("unit", node, self.choices)
         node = self.cfg.encoder
         if not isinstance(node, DictConfig) or "unit" not in node or not takes(node, "unit"):
@@ -232,7 +232,7 @@ class Experiment:
 
 @contextlib.contextmanager
 def _one_line() -> Iterator[None]:
-    """Whatever Keras or TensorFlow make of odd arguments is told in one line."""
+    """Turn whatever Keras or TensorFlow raise for odd arguments into one line."""
     try:
         yield
     except BadInput:

@@ -15,11 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from nalu_seq.config.options import options, setter
 from nalu_seq.errors import BadInput, first_line
 
-# What cannot be found or made is told in an error; Hydra would log it as well.
+# An error says what can't be found or made; Hydra would log the same once more.
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)
 NO_CHOICES: Mapping[str, str] = MappingProxyType({})
-# What the builders give to a group's object, so that a config can't.
-GIVEN = {
+# Arguments that the code sets when it builds an object, and that no config may set.
+SET_BY_CODE = {
     "task": ("data",),
     "encoder": ("unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
@@ -44,8 +44,8 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
     try:
         called = hydra.utils.get_object(target)
-        given, arguments = GIVEN.get(group, ()), _arguments(called)
-        known = [k for k in arguments if k not in given]
+        own, arguments = SET_BY_CODE.get(group, ()), _arguments(called)
+        known = [k for k in arguments if k not in own]
         for key in map(str, node):
             if key not in ("_target_", "_partial_", *known) and not _checks_itself(called):
                 wrong = f"{group}.{key}: no such key"

@@ -15,7 +15,7 @@ from nalu_seq.records.record import Record
 from nalu_seq.records.runs import RESUMABLE, WRONG
 from nalu_seq.training.step import Trainer
 
-# What does not change what a run is: where it went, how it is judged, what was asked of resume.
+# Keys that may differ from the config that a run was trained with: none of them changes a step.
 FREE = (*RESUMABLE, "output", "resume")
 
 
@@ -47,7 +47,7 @@ def restore(
         raise BadInput(f"nothing to resume: {error}") from error
     record.cut(checkpoints.notes(step)["record"])
     directory, steps = record.path.parent, experiment.cfg.train.steps
-    # Without a summary it was killed after its last checkpoint: that is left to be made.
+    # A run without a summary was killed after its last checkpoint: the summary is left to be made.
     done = _judged(directory / "summary.json", experiment.cfg) and record.has(step)
     if step > steps or (step == steps and done):
         raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")

@@ -212,8 +212,8 @@ def _summarize(
 
 def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
     if diverged:
-        told = ", ".join(f"seed {d['seed']} at step {d['step']}" for d in diverged)
-        console.print(f"diverged: {told}", highlight=False)
+        named = ", ".join(f"seed {d['seed']} at step {d['step']}" for d in diverged)
+        console.print(f"diverged: {named}", highlight=False)
 
 
 def _flat(experiment: Experiment) -> dict[str, Any]:
