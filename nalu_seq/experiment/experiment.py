@@ -110,7 +110,7 @@ class Experiment:
         `settings` are those of the member's case: initial values may differ.
         """
         task = self.task
-        with _one_line():
+        with one_line():
             encoder, head, unit = self.layers(settings)
             return models.build(
                 encoder,
@@ -134,7 +134,7 @@ class Experiment:
         """The model that is fed long sequences in pieces; None for a task without sequences."""
         if not self.task.sequence:
             return None
-        with _one_line():
+        with one_line():
             encoder, head, unit = self.layers()
             return models.build_stateful(
                 encoder,
@@ -231,7 +231,7 @@ class Experiment:
 
 
 @contextlib.contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """Turn whatever Keras or TensorFlow raise for odd arguments into one line."""
     try:
         yield

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.errors import BadInput
-from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.experiment import Experiment, one_line
 from nalu_seq.experiment.memory import PROGRAM, available, needed
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task
@@ -155,9 +155,10 @@ def _check_pieces(experiment: Experiment) -> None:
     if not task.sequence:
         return
     encoder, head, unit = experiment.layers()
-    layers = differs_in_pieces(
-        encoder, head, unit, input_size=task.input_size, output_size=task.output_size
-    )
+    with one_line():
+        layers = differs_in_pieces(
+            encoder, head, unit, input_size=task.input_size, output_size=task.output_size
+        )
     for group, layer in layers.items():
         raise BadInput(
             f"{group}={experiment.choices.get(group)}: its layer {layer} gives other results when "

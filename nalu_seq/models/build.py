@@ -88,14 +88,15 @@ def build_stateful(
         if not hasattr(layer, "get_initial_state"):
             y = layer(y)
             continue
-        start = [keras.ops.convert_to_numpy(s) for s in initial_states(layer, batch_size=1)]
+        nested = initial_states(layer, batch_size=1)  # lists in a list, of cells on cells
+        start = [keras.ops.convert_to_numpy(s) for s in keras.tree.flatten(nested)]
         states = [
             keras.Input(s.shape[1:], name=f"{layer.name}_state_{i}", dtype=s.dtype.name)
             for i, s in enumerate(start)
         ]
-        y, *new_states = layer(y, initial_state=states)
+        y, *new_states = layer(y, initial_state=keras.tree.pack_sequence_as(nested, states))
         inputs += states
-        outputs += new_states
+        outputs += keras.tree.flatten(new_states)
         starts += start
     return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), starts)
 

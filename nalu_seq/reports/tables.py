@@ -35,6 +35,7 @@ LONG_NOTE = (
     "that solved it [95 % by likelihood; one: of one member]. {metric}: the members' medians. All "
     "but solved at are at each member's selected step."
 )
+ERRORS = ("relative_error", "mae")  # what a table shows of a split, the first of these it has
 PLAIN_NOTE = "Each cell: median over the seeds [smallest, largest], seeds that solved the split."
 
 
@@ -118,7 +119,10 @@ def compare(runs: Sequence[Run]) -> Table:
         ]
         rows.append(Row([*labels(run, keys), describe_seeds(run.summary["seeds"])], cells))
     columns = [*splits, "steps", "seconds"]
-    return without_same(Table("", [*keys, "seeds"], columns, rows, [PLAIN_NOTE]))
+    results = [_shown(_of_split(run.summary, split)) for run in runs for split in splits]
+    shown = {result["metric"] for result in results if result}
+    named = f"Shown: {', '.join(sorted(shown))}. " if shown - {*ERRORS} else ""
+    return without_same(Table("", [*keys, "seeds"], columns, rows, [named + PLAIN_NOTE]))
 
 
 def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
@@ -275,11 +279,26 @@ def _estimate_cell(estimate: Estimate | None, show: Any) -> Cell:
     return Cell(f"{show(estimate.value)} [{show(low)}, {show(high)}]", estimate_facts(estimate))
 
 
-def _split_cell(summary: dict[str, Any], split: str) -> Cell:
-    found = {r["metric"]: r for r in summary["results"] if r["split"] == split}
-    judged = next((r for r in found.values() if r["success_rate"] is not None), None)
+def _of_split(summary: dict[str, Any], split: str) -> dict[str, Any]:
+    """A split's results by metric."""
+    return {r["metric"]: r for r in summary["results"] if r["split"] == split}
+
+
+def _judged(found: Mapping[str, Any]) -> Any:
+    """Of a split's results by metric, the one that its members are judged by, or None."""
+    return next((r for r in found.values() if r["success_rate"] is not None), None)
+
+
+def _shown(found: Mapping[str, Any]) -> Any:
+    """Of a split's results by metric, the one that a table shows: an error where there is one."""
     first = next((r for r in found.values() if r["metric"] != "solved_at"), None)
-    shown = found.get("relative_error") or found.get("mae") or judged or first
+    errors = (found[name] for name in ERRORS if name in found)
+    return next(errors, None) or _judged(found) or first
+
+
+def _split_cell(summary: dict[str, Any], split: str) -> Cell:
+    found = _of_split(summary, split)
+    shown, judged = _shown(found), _judged(found)
     if shown is None:
         return Cell()
     facts: dict[str, Fact] = {"value": shown["median"], "low": shown["min"], "high": shown["max"]}

@@ -201,3 +201,20 @@ def test_a_large_summary_is_kept_with_a_line_a_member(
     kept = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert json.loads(kept) == json.loads((run / "summary.json").read_text())
     assert sum(line.startswith('{"case":"U[1,2]","seed":') for line in kept.splitlines()) == 2
+
+
+def test_any_metric_is_shown_and_named(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("success_rate", "success_low", "success_high"))
+    line = {"case": "default", "n": 4, "min": 0.5, "max": 3.0, "median": 2.0}
+    content = summary("nau") | {
+        "results": [
+            {**line, "split": "near", "metric": "rank", **nothing},
+            {**line, "split": "far", "metric": "rank", **nothing, "success_rate": 0.25},
+            {**line, "split": "far", "metric": "solved_at", **nothing},
+        ]
+    }
+    runs, _ = find_runs(write_summary(tmp_path / "run", content))
+    table = compare(runs)
+    cells = dict(zip(table.columns, table.rows[0].cells, strict=True))
+    assert cells["near"].text == "2 [0.5, 3]" and cells["far"].text == "2 [0.5, 3], 1/4 solved"
+    assert table.notes[0].startswith("Shown: rank. Each cell: median over the seeds")
