@@ -54,11 +54,11 @@ def restore(
     checkpoints.discard(passed)
     if trainer.restarts:
         trainer.restarts.load()
-    notes = [told(passed)] if passed else []
+    lines = [told(passed)] if passed else []
     if checkpoints.lacking:
         named = ", ".join(checkpoints.lacking)
-        notes.append(f"checkpoint {step} has no {named}, which is measured from here on")
-    return f"{'; '.join(notes)}: going on from step {step}" if notes else ""
+        lines.append(f"checkpoint {step} has no {named}, which is measured from here on")
+    return f"{'; '.join(lines)}: going on from step {step}" if lines else ""
 
 
 def _judged(summary: Path, cfg: DictConfig) -> bool:
