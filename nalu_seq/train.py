@@ -47,10 +47,8 @@ def _composed(cfg: DictConfig) -> None:
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
-    if (made := state(directory)) == "done":  # in a sweep that goes on
+    if state(directory) == "done":  # in a sweep that goes on
         return
-    if made == "begun":
-        (directory / "metrics.csv").unlink(missing_ok=True)
     try:
         experiment = Experiment(cfg, dict(hydra_config.runtime.choices))
         if hydra_config.mode == RunMode.MULTIRUN:  # the callback has checked a single run
@@ -59,7 +57,7 @@ def _composed(cfg: DictConfig) -> None:
         if [path.name for path in directory.iterdir()] == [".hydra"]:
             shutil.rmtree(directory)
         raise
-    _train(experiment, directory, resume=made == "saved")
+    _train(experiment, directory, resume=state(directory) == "saved")
 
 
 def _resumed(arguments: list[str]) -> None:

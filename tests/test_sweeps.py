@@ -1,7 +1,12 @@
 """Sweeps: gone on with after a cut, reported on whole, their jobs side by side."""
 
+import contextlib
+import fcntl
 import json
+import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +28,17 @@ def statuses(sweep: Path) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def held_by_another(directory: Path) -> Iterator[None]:
+    """As if another process was training in a directory."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def test_a_sweep_that_was_cut_off_goes_on(
     main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,6 +49,14 @@ def test_a_sweep_that_was_cut_off_goes_on(
     # As if killed in its second job, after a checkpoint.
     done, cut = (sweep / i / "summary.json" for i in "01")
     cut.unlink()
+    # Whoever trains the sweep, or a job of it that has no checkpoint yet, loses nothing.
+    shutil.move(sweep / "1" / "checkpoints", tmp_path / "aside")
+    for held in sweep, sweep / "1":
+        with held_by_another(held):
+            code, _, err = main(f"sweep.resume={sweep}")
+        assert code == 2 and f"{held}: another process is training in it" in err, err
+        assert (sweep / "1" / "metrics.csv").read_text() == whole["1"]
+    shutil.move(tmp_path / "aside", sweep / "1" / "checkpoints")
     before = done.stat().st_mtime_ns
     code, out, err = main(f"sweep.resume={sweep}")
     assert code == 0, err

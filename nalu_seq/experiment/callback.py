@@ -23,7 +23,8 @@ from nalu_seq.config.schema import Strategy
 from nalu_seq.config.values import check_row
 from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
-from nalu_seq.records.folder import check_output
+from nalu_seq.records.folder import check_output, release, reserve
+from nalu_seq.records.runs import state
 from nalu_seq.records.sweeps import quoted
 
 
@@ -39,13 +40,15 @@ class CheckBeforeRun(Callback):
 
             directory = Path(config.hydra.run.dir)
             check_output(directory)
-            if (directory / "metrics.csv").exists():
-                raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
+            _check_empty(directory)
             # What a job is given has no hydra in it.
             cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             experiment = Experiment(cfg, dict(config.hydra.runtime.choices))
             check(experiment)
             _assist(experiment, directory)
+            # Hydra writes into it from now on.
+            reserve(directory)
+            _check_empty(directory)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check what all jobs of a sweep share; each job checks itself again."""
@@ -60,6 +63,7 @@ class CheckBeforeRun(Callback):
                 check_row(protocol, unit)
             directory = str(config.hydra.sweep.dir)
             check_output(Path(directory))
+            reserve(Path(directory))
         # Each job would make the folder's name from its own options: all shall have this one.
         OmegaConf.set_readonly(config.hydra, False)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(directory)}")
@@ -69,7 +73,7 @@ class CheckBeforeRun(Callback):
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         directory = Path(config.hydra.sweep.dir)
-        with _held(directory):  # a launcher starts several jobs at once
+        with _listing(directory):  # a launcher starts several jobs at once
             path = directory / "sweep.json"
             jobs = json.loads(path.read_text()) if path.exists() else {}
             jobs[config.hydra.sweep.subdir] = OmegaConf.to_container(config.hydra.overrides.task)
@@ -77,6 +81,7 @@ class CheckBeforeRun(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Say where the sweep is."""
+        release(Path(config.hydra.sweep.dir))
         print(f"run: {config.hydra.sweep.dir}", flush=True)
 
 
@@ -95,14 +100,24 @@ def _refusing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    """Wait until no other process holds the directory, then hold it."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _listing(directory: Path) -> Iterator[None]:
+    """Wait until no other job of a sweep writes into its list, then keep the others from it."""
+    descriptor = os.open(directory / ".sweep.lock", os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _check_empty(directory: Path) -> None:
+    """Make sure that a directory holds no run that another would write over.
+
+    Raises:
+        BadInput: it does.
+    """
+    if state(directory) != "new":
+        raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
 
 
 def _assist(experiment: Any, directory: Path) -> None:

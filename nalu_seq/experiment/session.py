@@ -26,7 +26,7 @@ from nalu_seq.experiment.resume import notes, restore
 from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import Checkpoints
 from nalu_seq.records.files import replace
-from nalu_seq.records.folder import alone_in
+from nalu_seq.records.folder import alone_in, start_anew
 from nalu_seq.records.record import Record, read_record
 from nalu_seq.reports.console import results_table
 from nalu_seq.training.loop import Interrupted, Interruption, loop
@@ -65,6 +65,8 @@ def train(experiment: Experiment, directory: Path, resume: bool = False) -> None
         Interruption(workers.any) as interruption,
     ):
         try:
+            if not resume:
+                start_anew(directory)
             _train(experiment, directory, resume, interruption, workers)
         except KeyboardInterrupt:
             print("stopped at once, after the last checkpoint's step; ", end="")

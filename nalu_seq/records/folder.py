@@ -1,12 +1,18 @@
-"""The directory of a run: whether it can be made, and that one process alone trains in it."""
+"""The directory of a run: whether it can be made, and that one process alone works in it."""
 
 import contextlib
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from nalu_seq.errors import BadInput
+from nalu_seq.records.runs import state
+
+# Directories whose lock this process has taken ahead of `alone_in`, by their resolved paths.
+_reserved: dict[Path, int] = {}
 
 
 def check_output(directory: Path) -> None:
@@ -15,31 +21,81 @@ def check_output(directory: Path) -> None:
     Raises:
         BadInput: it cannot.
     """
-    place, missing = directory.absolute(), []
+    place = directory.absolute()
     try:
         while not place.exists():
-            missing.append(place)
             place = place.parent
         if not place.is_dir():
             raise BadInput(f"output: {place} is a file, not a directory: give another output=")
         if not os.access(place, os.W_OK | os.X_OK):
             raise BadInput(f"output: {place} can't be written to: give another output=")
-        # Some places refuse for reasons of their own: only making it tells. It is removed again.
-        directory.mkdir(parents=True, exist_ok=True)
-        for made in missing:
-            made.rmdir()
+        # Some places and names are refused for reasons of the file system's: only making them
+        # tells. They are made in a folder of their own, which no other process can meet.
+        if place != directory.absolute():
+            trial = Path(tempfile.mkdtemp(prefix=".nalu_seq-", dir=place))
+            try:
+                (trial / directory.absolute().relative_to(place)).mkdir(parents=True)
+            finally:
+                shutil.rmtree(trial, ignore_errors=True)
     except OSError as error:
         raise BadInput(f"output: {directory}: {error.strerror}: give another output=") from error
 
 
+def reserve(directory: Path) -> None:
+    """Make a directory, and keep other processes out of it until `alone_in` it or `release`d.
+
+    For Hydra, which writes into a run's directory before the training begins.
+
+    Raises:
+        BadInput: another process works in it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    place = directory.resolve()
+    if place not in _reserved:
+        _reserved[place] = _lock(directory)
+
+
+def release(directory: Path) -> None:
+    """Let other processes into a reserved directory."""
+    descriptor = _reserved.pop(directory.resolve(), None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Hold a run's directory: two trainings in one would record each row twice."""
+    """Hold a run's directory: two trainings in one would record each row twice.
+
+    Raises:
+        BadInput: another process works in it.
+    """
+    descriptor = _reserved.pop(directory.resolve(), None)
+    if descriptor is None:
+        descriptor = _lock(directory)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def start_anew(directory: Path) -> None:
+    """Remove the rows of a training that was cut off before its first checkpoint.
+
+    Called by whoever holds the directory, so that no process is adding to them.
+
+    Raises:
+        BadInput: a run is saved there.
+    """
+    if state(directory) in ("saved", "done"):
+        raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
+    (directory / "metrics.csv").unlink(missing_ok=True)
+
+
+def _lock(directory: Path) -> int:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
     except BlockingIOError as error:
-        raise BadInput(f"{directory}: another process is training in it") from error
-    finally:
         os.close(descriptor)
+        raise BadInput(f"{directory}: another process is training in it") from error
+    return descriptor
