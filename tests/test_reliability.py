@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nalu_seq.records.checkpoints import _is_sound
+from nalu_seq.records.checkpoints import damage
 from tests.commands import command, copy
 
 
@@ -152,11 +152,11 @@ def damaged(run: Path, places: range | list[int]) -> None:
         for place in places:
             place %= len(content)
             path.write_bytes(content[:place])
-            assert not _is_sound(path.parent)
+            assert damage(path.parent, {})
             path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-            assert not _is_sound(path.parent), (path.name, place)
+            assert damage(path.parent, {}), (path.name, place)
         path.write_bytes(content)
-        assert _is_sound(path.parent)
+        assert damage(path.parent, {}) is None
 
 
 @pytest.mark.slow

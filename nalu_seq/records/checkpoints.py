@@ -1,20 +1,30 @@
 """Checkpoints of a training: written whole or not at all, read from the newest sound one."""
 
 import hashlib
+import itertools
 import json
+import math
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
+
+from nalu_seq.errors import first_line
+from nalu_seq.records.files import Unreadable, opened, read_json
 
 KEPT = 2
 MEASURED = "measured_"  # how the names of measurers' variables begin
+MOST_FILES = 100
+MORE_BYTES = 64 * 2**20  # that a checkpoint may have besides its values: an index, names, notes
 NO_NOTES: Mapping[str, Any] = MappingProxyType({})
+_KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 _FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
 
 Objection = Callable[[Mapping[str, Any]], str | None]
@@ -22,6 +32,17 @@ Objection = Callable[[Mapping[str, Any]], str | None]
 
 class NoCheckpoint(Exception):
     """There is no sound checkpoint to read."""
+
+
+class Missing(Unreadable):
+    """A checkpoint does not hold a value."""
+
+
+class Spec(NamedTuple):
+    """What a value in a checkpoint must be."""
+
+    shape: tuple[int, ...]
+    dtype: tf.DType
 
 
 class Checkpoints:
@@ -115,15 +136,16 @@ class Checkpoints:
             NoCheckpoint: there is none, every one is passed over, or it is another model's.
         """
         passed: dict[int, str] = {}
+        specs = _specs(by_key(self._trackables))
         for step in reversed(self._steps()):
             folder = self._folder(step)
-            reason = objection(_notes(folder)) if _is_sound(folder) else "is damaged"
+            reason = damage(folder, specs) or objection(_notes(folder))
             if reason:
                 passed[step] = reason
                 continue
             try:
-                self._read(folder / "state")
-            except (ValueError, AssertionError, tf.errors.OpError) as error:
+                self._read(folder)
+            except Unreadable as error:
                 raise NoCheckpoint(
                     f"checkpoint {step} in {self.directory} does not fit the run's config"
                 ) from error
@@ -134,18 +156,21 @@ class Checkpoints:
             else f"{self.directory} holds no checkpoint"
         )
 
-    def _read(self, prefix: Path) -> None:
+    def _read(self, folder: Path) -> None:
         """Read every variable; those of measurers where both sides have them."""
-        reader = tf.train.load_checkpoint(str(prefix))
-        keys = {key.partition("/")[0]: key for key in reader.get_variable_to_shape_map()}
+        variables = by_key(self._trackables)
+        values = read_values(folder, _specs(variables), after_last(self._trackables))
         # A measurer may have come or gone since: what it kept is no part of the training.
-        measured = {
-            name: self._measured.get(name, tf.Variable(reader.get_tensor(key)))
-            for name, key in keys.items()
-            if name.startswith(MEASURED)
-        }
-        tf.train.Checkpoint(**self._trackables, **measured).read(str(prefix)).assert_consumed()
-        self.lacking = [n.removeprefix(MEASURED) for n in self._measured if n not in measured]
+        self.lacking = []
+        for name, variable in self._measured.items():
+            one = by_key({name: variable})
+            try:
+                values |= read_values(folder, _specs(one))
+                variables |= one
+            except Missing:
+                self.lacking.append(name.removeprefix(MEASURED))
+        for key, variable in variables.items():
+            variable.assign(values[key])
 
     def _steps(self) -> list[int]:
         if not self.directory.is_dir():
@@ -167,31 +192,119 @@ def told(passed: Mapping[int, str]) -> str:
     return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
 
 
-def _checksums(directory: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.iterdir())
-        if path.name != "manifest.json"
-    }
+def by_key(trackables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables by the keys that `tf.train.Checkpoint` writes them under."""
+    keys: dict[str, Any] = {}
+    for name, held in trackables.items():
+        is_list = isinstance(held, list)
+        keys |= {_KEY.format(f"{name}/{i}"): v for i, v in enumerate(held)} if is_list else {}
+        keys |= {} if is_list else {_KEY.format(name): held}
+    return keys
 
 
-def _is_sound(directory: Path) -> bool:
+def after_last(trackables: Mapping[str, Any]) -> list[str]:
+    """The key after the last of each list: a checkpoint of more variables has it."""
+    lists = {name: held for name, held in trackables.items() if isinstance(held, list)}
+    return [_KEY.format(f"{name}/{len(held)}") for name, held in lists.items()]
+
+
+def read_values(
+    folder: Path, specs: Mapping[str, Spec], absent: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
+    """The values of a sound checkpoint.
+
+    They are looked up by their keys alone: the graph of objects that stands beside them, and that
+    whoever made the checkpoint may have made up, is not read.
+
+    Args:
+        folder: the checkpoint's.
+        specs: what is read, by key.
+        absent: keys that it must not have.
+
+    Raises:
+        Missing: a value is not there.
+        Unreadable: a value is another than its spec says.
+    """
+    # TensorFlow takes a name for a pattern, so that one with a bracket would not be found.
+    with tempfile.TemporaryDirectory() as place:
+        for path in folder.glob("state.*"):
+            (Path(place) / path.name).symlink_to(path.absolute())
+        try:
+            values = _restored(f"{place}/state", specs)
+        except tf.errors.NotFoundError as error:
+            raise Missing(first_line(error)) from error
+        except (tf.errors.OpError, ValueError) as error:
+            raise Unreadable(first_line(error)) from error
+        for key in absent:
+            try:
+                _restored(f"{place}/state", {key: Spec((), tf.float32)})
+            except tf.errors.NotFoundError:
+                continue
+            except tf.errors.OpError:  # it is of another kind
+                pass
+            raise Unreadable(f"holds {key} besides")
+    for key, (shape, _) in specs.items():
+        if values[key].shape != shape:
+            raise Unreadable(f"holds {key} of shape {values[key].shape}, not {shape}")
+    return values
+
+
+def _specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
+    return {key: Spec(tuple(v.shape), tf.as_dtype(v.dtype)) for key, v in variables.items()}
+
+
+def _restored(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
+    values = tf.raw_ops.RestoreV2(
+        prefix=prefix,
+        tensor_names=list(specs),
+        # All of each tensor; so said, its shape is compared before there is made room for it.
+        shape_and_slices=[_slice(shape) for shape, _ in specs.values()],
+        dtypes=[dtype for _, dtype in specs.values()],
+    )
+    return {key: value.numpy() for key, value in zip(specs, values, strict=True)}
+
+
+def _slice(shape: tuple[int, ...]) -> str:
+    return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if shape else ""
+
+
+def damage(folder: Path, specs: Mapping[str, Spec]) -> str | None:
+    """Why the files of a checkpoint are not those of its manifest, or too large; None if sound.
+
+    Args:
+        folder: the checkpoint's, within a run's `checkpoints/`.
+        specs: what it shall hold.
+    """
+    most = MORE_BYTES + sum(2 * dtype.size * math.prod(shape) for shape, dtype in specs.values())
+    run = folder.parent.parent
     try:
-        # Some other kinds of files would keep whoever reads them waiting.
-        if not all(path.is_file() for path in directory.iterdir()):
-            return False
-        manifest = json.loads((directory / "manifest.json").read_text())
-        return bool(manifest) and manifest == _checksums(directory)
-    except (OSError, ValueError, RecursionError):
-        return False
+        if not folder.resolve(strict=True).is_relative_to(run.resolve()):
+            return "is a link that leads out of the run"
+        paths = list(itertools.islice(folder.iterdir(), MOST_FILES + 1))
+        sums = {}
+        for path in paths if len(paths) <= MOST_FILES else ():
+            if path.name != "manifest.json":
+                with opened(folder, path.name, most) as file:
+                    sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        whole = bool(sums) and read_json(folder, "manifest.json") == sums
+    except (OSError, ValueError):
+        whole = False
+    return None if whole else "is damaged"
 
 
-def _notes(directory: Path) -> Mapping[str, Any]:
+def _notes(folder: Path) -> Mapping[str, Any]:
     try:
-        notes = json.loads((directory / "notes.json").read_text())
-    except (OSError, ValueError, RecursionError):
+        notes = read_json(folder, "notes.json", infinite=True)  # as a config may say
+    except (OSError, ValueError):
         return NO_NOTES
     return notes if isinstance(notes, dict) else NO_NOTES
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
 
 
 def _sync(path: Path) -> None:

@@ -77,15 +77,21 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
         raise Unreadable("is no UTF-8") from error
 
 
-def read_json(folder: Path, name: str) -> Any:
+def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
     """JSON as this package writes it: finite numbers, and text that does nothing to a terminal.
+
+    Args:
+        folder: the run's or the sweep's.
+        name: the file's path within it.
+        infinite: whether Infinity and NaN may stand in it, which are no JSON.
 
     Raises:
         Unreadable, OSError: as `read_text`, or it is another JSON, or none.
     """
     text = read_text(folder, name)
     try:
-        read = json.loads(text, parse_constant=_refuse, parse_int=_whole, parse_float=_finite)
+        constant = float if infinite else _refuse
+        read = json.loads(text, parse_constant=constant, parse_int=_whole, parse_float=_finite)
         if not all(text.isprintable() for text in _texts(read)):
             raise Unreadable("holds control characters")
     except RecursionError as error:
