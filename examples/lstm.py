@@ -1,12 +1,13 @@
 """Ten seeds of an LSTM that reads digits row by row."""
 
 import keras
-from sklearn.datasets import load_digits
 
 from nalu_seq import Population
+from nalu_seq.data.digits import digits
 
-x, y = load_digits(return_X_y=True)
-x = x.reshape(-1, 8, 8) / 16
+train, _, test = digits(8).parts.values()
+x, y = train.pixels.reshape(-1, 8, 8) / 255, train.labels
+x_test, y_test = test.pixels.reshape(-1, 8, 8) / 255, test.labels
 
 
 def build():
@@ -19,4 +20,4 @@ def build():
 if __name__ == "__main__":
     population = Population(build, seeds=10)
     population.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    population.fit(x[:1500], y[:1500], epochs=10, validation_data=(x[1500:], y[1500:]))
+    population.fit(x, y, epochs=10, validation_data=(x_test, y_test))

@@ -1,18 +1,29 @@
 """nalu_seq: neural networks that learn arithmetic which extrapolates."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nalu_seq.population.population import Population
+    from nalu_seq.population.population import Population as Population
+    from nalu_seq.units import *  # noqa: F403
 
 __version__ = "0.1.0"
-__all__ = ["Population", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    # TensorFlow takes seconds to import: only who asks for the engine pays.
-    if name == "Population":
-        from nalu_seq.population.population import Population
+    """A unit, or `Population`, imported when it is first asked for.
 
-        return Population
+    Keras and TensorFlow take seconds to import: `import nalu_seq` alone does not.
+    """
+    if name == "Population":
+        return importlib.import_module("nalu_seq.population.population").Population
+    # Python asks here for a submodule too, before it imports it: only a public name may be a unit.
+    if not name.startswith("_"):
+        units = importlib.import_module("nalu_seq.units")
+        if name in units.__all__:
+            return getattr(units, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return ["Population", "__version__", *importlib.import_module("nalu_seq.units").__all__]

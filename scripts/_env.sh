@@ -53,7 +53,8 @@ make_venv() {
     # Two dependencies come as sources only. They and nalu_seq are built with the locked tools
     # rather than in pip's build environments, which would take the newest.
     local pip=("$python" -m pip --quiet --disable-pip-version-check --no-input install)
-    "${pip[@]}" --constraint "$root/requirements.lock" hatchling setuptools wheel
+    "${pip[@]}" --constraint "$root/requirements.lock" \
+        hatchling hatch-fancy-pypi-readme setuptools wheel
     "${pip[@]}" --no-build-isolation --use-pep517 --requirement "$root/requirements.lock"
     "${pip[@]}" --no-build-isolation --no-deps --editable "$root"
     fingerprint >"$stamp"

@@ -1,5 +1,6 @@
 """What is installed and how: dependencies and their lock, wheel and sdist, the scripts."""
 
+import importlib.metadata
 import os
 import re
 import shlex
@@ -171,6 +172,99 @@ def test_installed_wheel_trains_from_an_empty_directory(dist, tmp_path):
     assert shown.returncode == 0, shown.stderr
     assert "count" in shown.stdout
     assert list(empty.iterdir()) == []
+
+
+# What importing takes
+
+
+def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=cwd or ROOT, capture_output=True, text=True)
+
+
+def test_importing_the_package_imports_neither_keras_nor_tensorflow():
+    code = (
+        "import sys, nalu_seq, nalu_seq.__main__\n"
+        "print(sorted({'keras', 'tensorflow', 'hydra'} & sys.modules.keys()))"
+    )
+    assert python("-c", code).stdout == "[]\n"
+
+
+def test_the_package_hands_out_its_units_and_the_population():
+    import nalu_seq
+    from nalu_seq import NALU, Population, population, units
+
+    assert NALU is units.NALU and Population is population.population.Population
+    assert {"Population", *units.__all__} <= set(dir(nalu_seq))
+    with pytest.raises(ImportError, match="NALUU"):
+        from nalu_seq import NALUU  # noqa: F401
+
+
+def test_the_package_says_what_there_is():
+    shown = python("-m", "nalu_seq").stdout
+    scripts = PYPROJECT["project"]["scripts"]
+    for name, target in scripts.items():
+        assert name in shown
+        assert (ROOT / (target.removesuffix(":main").replace(".", "/") + ".py")).exists()
+    commands = {path.stem for path in (ROOT / "nalu_seq").glob("*.py")}
+    commands -= {"__init__", "__main__", "errors"}
+    assert set(scripts) == {f"nalu-seq-{command}" for command in commands}
+
+
+@pytest.mark.slow
+def test_type_checkers_know_the_units(tmp_path):
+    (tmp_path / "user.py").write_text("from nalu_seq import NALU\nNALU('three')\nNALU(3)\n")
+    flags = ["--ignore-missing-imports", "--follow-imports=silent", "--cache-dir", tmp_path]
+    checked = python("-m", "mypy", *map(str, flags), str(tmp_path / "user.py"))
+    assert checked.returncode == 1, checked.stderr
+    (line, _) = checked.stdout.splitlines()
+    assert "user.py:2" in line and 'expected "int"' in line
+
+
+NOTHING_ELSE = """
+import sys
+import keras
+import nalu_seq.units, nalu_seq.models
+from nalu_seq import NMU
+
+model = keras.Sequential([keras.Input((2,)), NMU(1)])
+model.compile("adam", "mse")
+x = keras.random.uniform((64, 2), 1, 2)
+model.fit(x, x[:, :1] * x[:, 1:], verbose=0)
+model.save("nmu.keras")
+keras.models.load_model("nmu.keras")
+for absent in ("hydra", "tensorboard", "scipy", "rich"):
+    try:
+        __import__(absent)
+    except ImportError:
+        continue
+    sys.exit(f"{absent} is there")
+"""
+
+
+@pytest.mark.slow
+def test_units_need_keras_and_a_backend_alone(tmp_path):
+    # JAX itself requires scipy, so that the backend here is TensorFlow.
+    needed, todo = set(), ["keras", "tensorflow"]
+    while todo:
+        name = canonicalize_name(todo.pop())
+        if name in needed:
+            continue
+        needed.add(name)
+        required = map(Requirement, importlib.metadata.requires(name) or [])
+        todo += [r.name for r in required if r.marker is None or r.marker.evaluate({"extra": ""})]
+    site = tmp_path / "site"
+    site.mkdir()
+    for name in needed - {"tensorboard"}:
+        for file in importlib.metadata.files(name) or []:
+            top = file.parts[0]
+            if top != ".." and not (site / top).exists():
+                (site / top).symlink_to(Path(file.locate()).parents[len(file.parts) - 1] / top)
+    (site / "nalu_seq").symlink_to(ROOT / "nalu_seq")
+    code = f"import sys; sys.path.insert(0, {str(site)!r})\n{NOTHING_ELSE}"
+    # -S: no site-packages but the folder of links.
+    ended = python("-I", "-S", "-c", code, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
 
 
 # The scripts. A stand-in for Python notes what it is asked, so that nothing is installed.

@@ -1,4 +1,4 @@
-"""The configuration: the types of its value nodes, and how Hydra gets to know them."""
+"""The types of the config's value nodes, and the resolvers that `conf/` uses."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
+
+from nalu_seq.config.descriptions import described
 
 
 @dataclass
@@ -116,7 +118,8 @@ def register() -> None:
         "first", lambda *names: next(n for n in names if n not in (None, "None")), replace=True
     )
     OmegaConf.register_new_resolver("modulo", lambda a, b: a % b, replace=True)
+    OmegaConf.register_new_resolver("described", described, replace=True)  # for --help
 
 
-# On import: a process that a launcher starts gets a config of these types before it calls anything.
+# Importing this module registers them: the processes that a launcher starts import no command.
 register()

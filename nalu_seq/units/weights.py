@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from scipy.optimize import brentq
 
 PI_ABOVE = 3.140625  # the first ten bits of pi
 FEW = 8  # inputs, of which terms are faster than a product of matrices
@@ -36,9 +35,12 @@ def nac_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:
     def excess(r: float) -> float:
         return (1 - np.tanh(r) / r) * (r - np.tanh(r / 2)) / (2 * r) - target
 
-    # V rises from 0 to 1/2, and the target is 2/5 at most: there is always one root.
-    r = brentq(excess, 1e-4, 1e3)
-    return keras.initializers.RandomUniform(-r, r)
+    # V rises from 0 to 1/2, and the target is 2/5 at most: there is always one root. It is bisected
+    # here, to float32's last bit as SciPy finds it, so that the units need Keras alone.
+    low, high = 1e-4, 1e3
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return keras.initializers.RandomUniform(-high, high)
 
 
 def nau_uniform(fan_in: int, fan_out: int) -> keras.initializers.Initializer:

@@ -1,24 +1,38 @@
-"""scikit-learn's digits: what is in them, in which order, at which size."""
+"""The shipped digits: what is in them, in which order, at which size."""
+
+import hashlib
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
-from nalu_seq.data.digits import digits
+from nalu_seq.data.digits import FILE, digits
 from nalu_seq.data.images import Images
+
+# Of the images and the labels of `sklearn.datasets.load_digits` (scikit-learn 1.9.1), as uint8.
+ORIGINAL = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+def test_the_file_holds_the_published_test_set() -> None:
+    with np.load(FILE) as file:
+        images, labels = file["images"], file["labels"]
+    assert images.dtype == labels.dtype == np.uint8
+    assert hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() == ORIGINAL
+    # As the data set's own description counts its test set.
+    assert np.bincount(labels)[:5].tolist() == [178, 182, 177, 183, 181]
 
 
 def test_the_parts_are_the_original_in_its_order() -> None:
     data = digits(8)
-    original = load_digits()
+    with np.load(FILE) as file:
+        images, shown = file["images"], file["labels"]
     assert {n: len(p.labels) for n, p in data.parts.items()} == {
         "train": 1300, "validation": 100, "test": 397,
     }  # fmt: skip
     labels = np.concatenate([p.labels for p in data.parts.values()])
     pixels = np.concatenate([p.pixels for p in data.parts.values()])
-    np.testing.assert_array_equal(labels, original.target)
+    np.testing.assert_array_equal(labels, shown)
     assert pixels.dtype == np.uint8 and pixels.shape == (1797, 8, 8, 1)
-    np.testing.assert_allclose(pixels[..., 0] / 255, original.images / 16, atol=0.5 / 255)
+    np.testing.assert_allclose(pixels[..., 0] / 255, images / 16, atol=0.5 / 255)
 
 
 def test_a_larger_size_is_a_margin() -> None:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
@@ -143,6 +144,13 @@ def test_weights_on_a_bound_can_leave_it(cls, low, high):
 def spread(r: float) -> float:
     """The variance of tanh(w_hat) * sigmoid(m_hat), both U(-r, r): Madsen & Johansen 2020."""
     return (1 - np.tanh(r) / r) * (r - np.tanh(r / 2)) / (2 * r)
+
+
+def test_nac_s_initial_range_is_scipy_s_to_the_last_bit_of_float32():
+    for n in (*range(2, 400), 1000, 10_000, 1_000_000):
+        target = 2 / max(n, 5)
+        expected = scipy.optimize.brentq(lambda r, v=target: spread(r) - v, 1e-4, 1e3)
+        assert np.float32(nac_uniform(n - 1, 1).maxval) == np.float32(expected)
 
 
 @pytest.mark.parametrize(("fan_in", "fan_out"), [(1, 1), (2, 1), (100, 2), (300, 200)])

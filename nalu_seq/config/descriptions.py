@@ -1,0 +1,58 @@
+"""One line about each option of a config group, taken from the option's own file."""
+
+import ast
+
+from omegaconf import OmegaConf
+
+from nalu_seq.config.options import PACKAGE, conf_dir, options
+
+INDENT = 24  # columns of an option's name in `--help`
+
+
+def description(group: str, option: str) -> str:
+    """What an option is, in one line.
+
+    It is the first comment in the option's yaml that is neither a directive of Hydra (`@package`)
+    nor a command. A yaml without one is described by the first line of the docstring of the class
+    or function that its `_target_` names, which is read without importing it.
+
+    Args:
+        group: a config group, such as `unit`.
+        option: one of the group's options, such as `nmu`.
+
+    Returns:
+        The line; empty where neither file has one.
+
+    Example:
+        >>> description("unit", "nmu")
+        'Products of its inputs, signs included, with weights clamped to [0, 1].'
+    """
+    file = conf_dir() / group / f"{option}.yaml"
+    for line in file.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        comment = line.lstrip("# ")
+        if not comment.startswith(("@package", "python -m")):
+            return comment
+    target = OmegaConf.load(file).get("_target_")
+    return _docstring(target) if target else ""
+
+
+def described(group: str) -> str:
+    """All options of a config group, one a line: the name and the description.
+
+    Args:
+        group: a config group.
+    """
+    return "\n".join(f"  {o:{INDENT}}{description(group, o)}".rstrip() for o in options(group))
+
+
+def _docstring(target: str) -> str:
+    """The first line of the docstring of a class or function of this package, by its full name."""
+    module, _, name = target.rpartition(".")
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    for file in sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+                return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""

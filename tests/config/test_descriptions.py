@@ -1,0 +1,32 @@
+"""Each option says in one line what it is, and `--help` shows that line."""
+
+import re
+
+import pytest
+
+from nalu_seq.config.descriptions import described, description
+from nalu_seq.config.options import conf_dir, options
+
+HELP = (conf_dir() / "config.yaml").read_text()
+GROUPS = re.findall(r"\$\{described:([\w/]+)\}", HELP)
+# A file that follows from two choices has no name of its own to choose.
+FOLLOWING = {"task_units", "protocol_units"}
+
+
+def test_help_shows_every_group() -> None:
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()} - {"hydra"}
+    assert {group for group in GROUPS if "/" not in group} == groups - FOLLOWING
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_says_in_a_sentence_what_it_is(group: str) -> None:
+    for option in options(group):
+        sentence = description(group, option)
+        assert sentence.endswith(".") and 20 <= len(sentence) <= 108, (option, sentence)
+    assert [line.split()[0] for line in described(group).splitlines()] == options(group)
+
+
+def test_the_line_comes_from_the_comment_or_else_from_the_docstring() -> None:
+    assert description("experiment", "primer_add").startswith("The Primer's single module task")
+    assert description("unit", "nmu").startswith("Products of its inputs, signs included")
+    assert description("encoder", "none") == "No encoder: the unit sees the raw steps."
