@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Print the README's table of units and operations: `.venv/bin/python scripts/units_table.py`."""
+"""Print the table of units in docs/results.md: `.venv/bin/python scripts/units_table.py`."""
 
 import os
 import sys

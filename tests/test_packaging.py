@@ -233,7 +233,7 @@ x = keras.random.uniform((64, 2), 1, 2)
 model.fit(x, x[:, :1] * x[:, 1:], verbose=0)
 model.save("nmu.keras")
 keras.models.load_model("nmu.keras")
-for absent in ("hydra", "tensorboard", "scipy", "rich"):
+for absent in ("hydra", "omegaconf", "scipy", "tensorboard", "tensorflow_datasets"):
     try:
         __import__(absent)
     except ImportError:

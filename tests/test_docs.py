@@ -1,0 +1,147 @@
+"""The README and the docs are true: code runs, commands compose, tables are what results/ says."""
+
+import contextlib
+import functools
+import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from nalu_seq.config.options import conf_dir, options
+from nalu_seq.config.schema import register
+from nalu_seq.reports.summaries import find_runs, protocols
+from nalu_seq.reports.tables import tables
+from scripts.fill_tables import table
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]
+TEXTS = {str(page.relative_to(ROOT)): page.read_text() for page in PAGES}
+BLOCKS = [
+    pytest.param(
+        code, id=f"{name}-{place}", marks=[pytest.mark.slow] * (name != "README.md")
+    )
+    for name, text in TEXTS.items()
+    for place, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]  # fmt: skip
+COMMAND = r"^(?:\$ )?(?:python -m nalu_seq\.train|scripts/train|nalu-seq-train) ([^#`\n]+)"
+COMMANDS = sorted(
+    {
+        command.strip()
+        for text in TEXTS.values()
+        for block in re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
+        for command in re.findall(COMMAND, "".join(block), re.MULTILINE)
+    }
+)
+TABLES = [
+    pytest.param(*marked, id=f"{name}-{marked[0]}")
+    for name, text in TEXTS.items()
+    for marked in re.findall(r"<!-- (results/[^>]*) -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("code", BLOCKS)
+def test_python_runs_and_prints_what_it_says(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "docs", "exec"), {"__name__": "docs"})
+    said = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert printed.getvalue().splitlines() == said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_compose(command: str) -> None:
+    register()
+    overrides = [word for word in shlex.split(command) if word not in ("-m", "--help")]
+    # Options that only a folder of the reader's own has.
+    if re.search(r"(^| )(sweep\.)?resume=|=(square|difference)$|encoder=dense", command):
+        return
+    # Of a sweep's values the first.
+    overrides = [re.sub(r"=(\w+),.*", r"=\1", word) for word in overrides]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        assert compose("config", overrides).task
+
+
+@pytest.mark.parametrize(("places", "shown"), TABLES)
+def test_tables_are_made_from_results(places: str, shown: str) -> None:
+    for place in places.split():
+        _, unfinished = find_runs(ROOT / place)
+        assert not unfinished
+    assert shown == table(places)
+
+
+@functools.cache
+def solved(experiment: str) -> dict[str, str]:
+    """How many of all seeds of an experiment solved it, by unit."""
+    runs, _ = find_runs(ROOT / "results" / experiment)
+    (group,) = protocols(runs)
+    shown = tables([group])[0]
+    return {str(row[0]): str(row[-1]).split()[0] for row in shown.rows}
+
+
+def test_recommended_units_solve_what_the_readme_says() -> None:
+    section = TEXTS["README.md"].split("## Which unit for what")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "primer_" in line]
+    assert len(rows) >= 5
+    for row in rows:
+        experiments = re.findall(r"primer_\w+", row[5])
+        for units, counts in ((row[1], row[2]), (row[3], row[4])):
+            for unit in re.findall(r"`(\w+)`", units):
+                assert [solved(e)[unit] for e in experiments] == counts.split(", "), row
+
+
+@pytest.mark.parametrize("group", ["task", "encoder", "head"])
+def test_readme_names_every_option(group: str) -> None:
+    section = TEXTS["README.md"].split("## Tasks, encoders, heads")[1].split("\n## ")[0]
+    assert set(options(group)) <= set(re.findall(r"`(\w+)`", section))
+
+
+def test_readme_is_short() -> None:
+    assert len(TEXTS["README.md"].splitlines()) <= 170
+
+
+def test_brackets_are_quoted_for_every_shell() -> None:
+    for name, text in TEXTS.items():
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+            for line in block.splitlines():
+                unquoted = re.sub(r"'[^']*'", "", line.partition(" #")[0])
+                assert not set("[]{}()?") & set(unquoted), (name, line)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_links_and_pictures_exist(name: str) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", TEXTS[name]):
+        assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_commands_and_files_that_are_named_exist() -> None:
+    for name, text in TEXTS.items():
+        for module in re.findall(r"python -m nalu_seq\.(\w+(?:\.\w+)?)", text):
+            assert (ROOT / "nalu_seq" / f"{module.replace('.', '/')}.py").exists(), (name, module)
+        for script in re.findall(r"scripts/(\w+(?:\.py)?)", text):
+            assert (ROOT / "scripts" / script).exists(), (name, script)
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_asks_no_other_host(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", tmp_path]
+    environment = {"NO_MKDOCS_2_WARNING": "1", "PATH": "/usr/bin:/bin"}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert 'class="doc doc-heading"' in (tmp_path / "api/units/index.html").read_text()
+    for page in tmp_path.rglob("*.html"):
+        loaded = re.findall(r"<(?:script|img|link)[^>]+(?:src|href)=\"?(https?:[^\"> ]+)",
+                            page.read_text())  # fmt: skip
+        assert loaded == [], page
+
+
+def test_there_was_something_to_test() -> None:
+    assert len(BLOCKS) >= 10 and len(COMMANDS) >= 20 and len(TABLES) >= 20
