@@ -2,7 +2,7 @@
 
 import ast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from nalu_seq.config.options import PACKAGE, conf_dir, options
 
@@ -34,8 +34,9 @@ def description(group: str, option: str) -> str:
         comment = line.lstrip("# ")
         if not comment.startswith(("@package", "python -m")):
             return comment
-    target = OmegaConf.load(file).get("_target_")
-    return _docstring(target) if target else ""
+    node = OmegaConf.load(file)
+    assert isinstance(node, DictConfig)
+    return _docstring(node["_target_"]) if "_target_" in node else ""
 
 
 def described(group: str) -> str:
