@@ -15,7 +15,7 @@ from nalu_seq.errors import BadInput, first_line, heard, refuse
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
-    "task.replacement", "task.reference", "data.dir",
+    "task.replacement", "task.reference", "data.dir", "head.snap",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from nalu_seq.records.checkpoints import NoCheckpoint, told
 
     OmegaConf.set_struct(cfg, True)
+    OmegaConf.set_struct(cfg.head, False)  # it may be older than snap; what it takes is checked
     cfg.merge_with(overrides)
     experiment = Experiment(cfg, choices)
     population, _, checkpoints = open_run(experiment, arguments.run)

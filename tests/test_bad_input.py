@@ -82,6 +82,11 @@ ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
         (["train.judge=test"], "train.judge must be loss or validation"),
         (["train.precision=half"], "train.precision must be float32 or bfloat16, not 'half'"),
         (["encoder=none", "train.precision=bfloat16"], "encoder=none has no products of its own"),
+        (["train.initial_state=one"], "train.initial_state must be zero or random, not 'one'"),
+        (["train.initial_total=[1,1]"], "train.initial_total must be [low, high] with low < high"),
+        (["train.initial_deviation=0"], "train.initial_deviation must be positive, not 0"),
+        (["train.initial_state=random", "head=dense"], "head=dense does not pass on"),
+        (["task=product", "train.initial_state=random"], "task=product can't go on from another"),
         (["train.clip_value=0"], "train.clip_value must be positive or null"),
         (
             ["protocol_units=primer/nau"],

@@ -72,6 +72,9 @@ class Train:
     clip_value: float | None = None  # the largest magnitude of each gradient's entry
     compile: str = "graph"  # or xla: pays for small feed-forward models
     precision: str = "float32"  # or bfloat16: the encoder's products, its weights stay in float32
+    initial_state: str = "zero"  # or random: where training sequences begin; measured ones at zero
+    initial_total: list[float] | None = None  # [low, high] of random totals; the task's by itself
+    initial_deviation: float = 3.0  # of an encoder's unbounded random states, such as an LSTM's c
     judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 

@@ -9,6 +9,7 @@ from nalu_seq.config.options import conf_dir
 from nalu_seq.errors import BadInput
 
 COMPILE = ("graph", "xla")
+INITIAL_STATES = ("zero", "random")
 JUDGES = ("loss", "validation")
 DRAWS = ("initial", "uniform")
 MASKED = ("adam", "rmsprop")  # optimizers that can leave entries of a variable as they are
@@ -46,6 +47,13 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
             f"train.precision={train.precision} is for the products of an encoder, and "
             f"encoder={encoder} has no products of its own: leave it at float32"
         )
+    if train.initial_state not in INITIAL_STATES:
+        raise BadInput(f"train.initial_state must be zero or random, not {train.initial_state!r}")
+    if not 0 < train.initial_deviation < math.inf:
+        raise BadInput(f"train.initial_deviation must be positive, not {train.initial_deviation}")
+    total = train.initial_total
+    if total is not None and (len(total) != 2 or not -math.inf < total[0] < total[1] < math.inf):
+        raise BadInput(f"train.initial_total must be [low, high] with low < high, not {total}")
     restart = cfg.restart
     if restart.draw not in DRAWS:
         raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")

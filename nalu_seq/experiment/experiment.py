@@ -24,7 +24,8 @@ from nalu_seq.experiment.instantiate import instantiate, takes
 from nalu_seq.population.population import Population
 from nalu_seq.population.stacked import check_seeds
 from nalu_seq.records.members import Members
-from nalu_seq.tasks.base import Task
+from nalu_seq.tasks.base import SequenceTask, Task
+from nalu_seq.training.initial_states import RandomStates
 from nalu_seq.training.step import Trainer
 
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
@@ -130,8 +131,11 @@ class Experiment:
         by_member = [builders[case.name] for case, _ in self.members]
         return Population(by_member, self.members.seeds, strategy=self.strategy)
 
-    def stateful_model(self) -> models.StatefulModel | None:
-        """The model that is fed long sequences in pieces; None for a task without sequences."""
+    def stateful_model(self, length: int | None = None) -> models.StatefulModel | None:
+        """The model that is fed long sequences in pieces; None for a task without sequences.
+
+        Unrolled for a `length`, it can train from states other than the first.
+        """
         if not self.task.sequence:
             return None
         with one_line():
@@ -142,6 +146,7 @@ class Experiment:
                 unit,
                 input_size=self.task.input_size,
                 output_size=self.task.output_size,
+                length=length,
             )
 
     def trainer(self, population: Population) -> Trainer:
@@ -151,12 +156,14 @@ class Experiment:
 
     def _trainer(self, population: Population) -> Trainer:
         train = self.cfg.train
+        model, initial_states = self.trained_model()
         return Trainer(
             population,
             self.task,
             self.optimizer(),
             members=self.members,
-            model=self.build(self.task.length),
+            model=model,
+            initial_states=initial_states,
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
             clip_value=train.clip_value,
@@ -168,27 +175,59 @@ class Experiment:
             interval=train.eval_every,
         )
 
+    def trained_model(self) -> tuple[keras.Model, RandomStates | None]:
+        """The model as it trains, and what draws the states that it begins from, if any does."""
+        train, task = self.cfg.train, self.task
+        if train.initial_state == "zero":
+            return self.build(task.length), None
+        if not isinstance(task, SequenceTask) or task.combine is None:
+            raise BadInput(
+                f"train.initial_state={train.initial_state}: the targets of "
+                f"task={self.choices.get('task')} can't go on from another total"
+            )
+        stateful = self.stateful_model(task.length)
+        assert stateful is not None
+        if "total" not in stateful.kinds:
+            raise BadInput(
+                f"train.initial_state={train.initial_state} begins from a total, which "
+                f"head={self.choices.get('head')} does not pass on: use head=unit_cell"
+            )
+        states = RandomStates(
+            stateful.kinds,
+            [state.shape[-1] for state in stateful.initial_states],
+            train.initial_total or task.initial_totals,
+            train.initial_deviation,
+            task.combine,
+        )
+        y, *_ = stateful.model.outputs
+        return keras.Model(stateful.model.inputs, y, name="model"), states
+
     def layers(self, settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[Any, Any, Any]:
         """What makes the encoder, what makes the head, and what makes the unit."""
-        head = instantiate("head", self.cfg.head, self.choices)
+        head = self._of_units("head", self.cfg.head, "under", None)
         own = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
         with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
             node: Any = OmegaConf.merge(self.cfg.unit, own) if own else self.cfg.unit
         unit = instantiate("unit", node, self.choices)
         node = self.cfg.encoder
-        if not isinstance(node, DictConfig) or "unit" not in node or not takes(node, "unit"):
-            encoder = instantiate("encoder", node, self.choices)
-            mixed = self.cfg.train.precision == "bfloat16"
-            return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
-        # A hidden layer of units: of another one by its option's name, or of the same.
-        named, inner = node.unit, unit
-        if named is not None:
+        encoder = self._of_units("encoder", node, "unit", unit)
+        if takes(node, "numbers"):
+            encoder = partial(encoder, numbers=self.task.numbers)
+        mixed = self.cfg.train.precision == "bfloat16"
+        return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
+
+    def _of_units(self, group: str, node: Any, key: str, own: Any) -> Any:
+        """What a node makes, given the unit whose option it names under a key; `own` if none."""
+        if not isinstance(node, DictConfig) or key not in node or not takes(node, key):
+            return instantiate(group, node, self.choices)
+        named, unit = node[key], own
+        if named is not None or own is None:
             if named not in options("unit"):
                 valid = ", ".join(options("unit"))
-                raise BadInput(f"encoder.unit={named}: no such option; valid: {valid}")
-            inner = instantiate("unit", shipped("unit", named))
-        node = OmegaConf.masked_copy(node, [str(key) for key in node if key != "unit"])
-        return partial(instantiate("encoder", node, self.choices), unit=inner), head, unit
+                raise BadInput(f"{group}.{key}={named}: no such option; valid: {valid}")
+            unit = instantiate("unit", shipped("unit", named))
+        node = OmegaConf.masked_copy(node, [str(k) for k in node if k != key])
+        return partial(instantiate(group, node, self.choices), **{key: unit})
 
     def _varying(self, key: str, default: Any) -> Any:
         """A setting's value, or one for each member where the cases differ in it."""

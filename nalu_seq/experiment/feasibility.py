@@ -80,6 +80,7 @@ def _built(experiment: Experiment) -> keras.Model:
         if not any(key.startswith("unit.") for key in case.settings):
             break
     experiment.stateful_model()
+    experiment.trained_model()
     return model
 
 

@@ -21,7 +21,7 @@ NO_CHOICES: Mapping[str, str] = MappingProxyType({})
 # Arguments that the code sets when it builds an object, and that no config may set.
 SET_BY_CODE = {
     "task": ("data",),
-    "encoder": ("unroll", "return_state"),
+    "encoder": ("numbers", "unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
     "unit": ("units", "name", "dtype", "trainable"),
     "optimizer": ("steps",),

@@ -13,10 +13,13 @@ class StatefulModel(NamedTuple):
     Attributes:
         model: `[x, *states] -> [y, *states]`, or y without a list where there are no states.
         initial_states: each `[1, size]`, what `states` are before the first piece.
+        kinds: what each state is: "total", the head's own output; of the rest "bounded" by a tanh,
+            "positive" after a ReLU, or "free".
     """
 
     model: keras.Model
     initial_states: list[np.ndarray]
+    kinds: list[str]
 
 
 def build(
@@ -76,14 +79,16 @@ def build_stateful(
     unit: Callable[..., keras.layers.Layer],
     input_size: int | tuple[int, ...],
     output_size: int,
+    length: int | None = None,
 ) -> StatefulModel:
     """The same model as `build`'s, on the same variables in the same order, with states passed on.
 
     Args: as for `build`.
     """
-    layers = make_layers(encoder, head, unit, output_size, unroll=False, return_state=True)
-    x = y = keras.Input((None, *step_shape(input_size)), name="x")
-    inputs, outputs, starts = [], [], []
+    unroll = length is not None
+    layers = make_layers(encoder, head, unit, output_size, unroll=unroll, return_state=True)
+    x = y = keras.Input((length, *step_shape(input_size)), name="x")
+    inputs, outputs, starts, kinds = [], [], [], []
     for layer in layers:
         if not hasattr(layer, "get_initial_state"):
             y = layer(y)
@@ -98,7 +103,8 @@ def build_stateful(
         inputs += states
         outputs += keras.tree.flatten(new_states)
         starts += start
-    return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), starts)
+        kinds += _kinds(layer, is_head=layer is layers[-1])
+    return StatefulModel(keras.Model([x, *inputs], [y, *outputs], name="stream"), starts, kinds)
 
 
 def units_of(model: keras.Model) -> list[Any]:
@@ -107,8 +113,8 @@ def units_of(model: keras.Model) -> list[Any]:
     for layer in model.layers:
         holder = getattr(layer, "cell", layer)
         unit = getattr(holder, "unit", holder)
-        if hasattr(unit, "penalties"):
-            found.append(unit)
+        stacked = getattr(unit, "stacked", [unit])
+        found += [one for one in stacked if hasattr(one, "penalties")]
     return found
 
 
@@ -121,6 +127,18 @@ def initial_states(layer: Any, batch_size: int) -> list[Any]:
     """What a layer's states are before the first step, each `[batch_size, size]`."""
     states = layer.get_initial_state(batch_size=batch_size)
     return list(states) if isinstance(states, list | tuple) else [states]
+
+
+def _kinds(layer: Any, is_head: bool) -> list[str]:
+    """What each state of a layer is, as `StatefulModel.kinds` says."""
+    layer = getattr(layer, "recurrent", layer)
+    if isinstance(layer, keras.layers.LSTM):
+        return ["bounded", "free"]
+    if isinstance(layer, keras.layers.GRU):
+        return ["bounded"]
+    if isinstance(layer, keras.layers.SimpleRNN):
+        return ["bounded" if layer.activation is keras.activations.tanh else "positive"]
+    return ["total" if is_head else "free"]
 
 
 def make_layers(

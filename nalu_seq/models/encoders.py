@@ -4,12 +4,14 @@ Each returns one Keras layer. `unroll` asks for a loop written out over a known 
 `return_state` for a layer that hands on its state (evaluation in chunks).
 """
 
+import functools
 from collections.abc import Callable
 
 import keras
 
 from nalu_seq.models.convnet import Convnet
 from nalu_seq.models.heads import UnitCell
+from nalu_seq.models.routed import Routed
 
 ACTIVATIONS = ("tanh", "relu")
 OUTPUTS = ("linear", "sigmoid", "softmax")
@@ -148,6 +150,36 @@ def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> ker
         return_state=return_state,
         name="rnn",
     )
+
+
+def routed(
+    recurrent: str,
+    units: int,
+    outputs: int,
+    reads: str,
+    *,
+    numbers: int = 1,
+    unroll: bool,
+    return_state: bool,
+) -> keras.layers.Layer:
+    """A recurrent layer that reads the symbols; the last `numbers` inputs go around it."""
+    if recurrent not in RECURRENT:
+        raise ValueError(
+            f"encoder.recurrent must be one of {', '.join(RECURRENT)}, not {recurrent!r}"
+        )
+    if numbers < 1:
+        raise ValueError("encoder=routed hands numbers on, and this task has none: use lstm")
+    layer = RECURRENT[recurrent](units, unroll=unroll, return_state=True)
+    outputs = _positive(outputs, "outputs")
+    # In float32 whatever the recurrent layer's precision is: numbers shall not be rounded.
+    return Routed(layer, outputs, numbers, reads, return_state, name="routed", dtype="float32")
+
+
+RECURRENT: dict[str, Callable[..., keras.layers.Layer]] = {
+    "lstm": lstm,
+    "gru": gru,
+    "rnn": functools.partial(rnn, activation="tanh"),
+}
 
 
 def _positive(value: int, name: str = "units") -> int:

@@ -5,6 +5,7 @@ A head takes the unit and returns one Keras layer, `[batch, time, features] -> [
 what they mean for an encoder.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -16,10 +17,13 @@ class UnitCell(keras.layers.Layer):
     """A unit as a recurrent cell for `keras.layers.RNN`.
 
         y_t = unit(concat(x_t, y_{t-1})),    y_0 = initial_state
+        with snap:  y_t = y_{t-1} + nearest multiple of snap to unit(concat(x_t, y_{t-1})) - y_{t-1}
 
     Args:
         unit: the unit, a layer `[batch, in + units] -> [batch, units]` with a `units` attribute.
         initial_state: every entry of y_0: 0 for sums, 1 for products.
+        snap: round what each step adds to multiples of it, such as 1 where the total is a count, so
+            that small errors do not add up; see `snapped`. None for no rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments: x `[batch, in]`, states `[y]` with y `[batch, units]`.
@@ -30,17 +34,24 @@ class UnitCell(keras.layers.Layer):
         (2, 3)
 
     Raises:
-        ValueError: initial_state is no number.
+        ValueError: initial_state is no number, or snap is not positive.
 
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.
     """
 
-    def __init__(self, unit: keras.layers.Layer, initial_state: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        unit: keras.layers.Layer,
+        initial_state: float = 0.0,
+        snap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(initial_state, bool) or not isinstance(initial_state, int | float):
             raise ValueError(f"UnitCell: initial_state must be a number, not {initial_state!r}")
         self.unit = unit
         self.initial_state = initial_state
+        self.snap = check_snap(snap)
         self.state_size = self.output_size = unit.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -51,7 +62,10 @@ class UnitCell(keras.layers.Layer):
     def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         """One step."""
         del training
-        y = self.unit(ops.concatenate([x, states[0]], axis=-1))
+        before = states[0]
+        y = self.unit(ops.concatenate([x, before], axis=-1))
+        if self.snap is not None:
+            y = before + snapped(y - before, self.snap)
         return y, [y]
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
@@ -64,6 +78,7 @@ class UnitCell(keras.layers.Layer):
             **super().get_config(),
             "unit": keras.saving.serialize_keras_object(self.unit),
             "initial_state": self.initial_state,
+            "snap": self.snap,
         }
 
     @classmethod
@@ -79,12 +94,15 @@ class Accumulate(keras.layers.Layer):
         sum:      y_t = y_0 + sum_{s <= t} unit(x_s),     y_0 = 0
         product:  y_t = y_0 * prod_{s <= t} unit(x_s),    y_0 = 1
 
-    The accumulation is built in, not learned: what is learned is the event at each step.
+    The accumulation is built in, not learned: what is learned is the event at each step. With
+    `snap`, what the unit gives is rounded before it is accumulated.
 
     Args:
         unit: the unit, a layer `[batch, time, in] -> [batch, time, units]`.
         operation: "sum" or "product".
         return_state: also return the last y, so that a long sequence can be fed in pieces.
+        snap: round what the unit gives to multiples of it, such as 1 where events are counted, so
+            that small errors do not add up; see `snapped`. None for no rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments: x `[batch, time, in]`; initial_state, `[batch, units]` or a list of it.
@@ -95,7 +113,7 @@ class Accumulate(keras.layers.Layer):
         (2, 10, 3)
 
     Raises:
-        ValueError: an unknown operation.
+        ValueError: an unknown operation, or snap is not positive.
     """
 
     def __init__(
@@ -103,6 +121,7 @@ class Accumulate(keras.layers.Layer):
         unit: keras.layers.Layer,
         operation: str = "sum",
         return_state: bool = False,
+        snap: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -111,6 +130,7 @@ class Accumulate(keras.layers.Layer):
         self.unit = unit
         self.operation = operation
         self.return_state = return_state
+        self.snap = check_snap(snap)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the unit for one step's features."""
@@ -120,6 +140,8 @@ class Accumulate(keras.layers.Layer):
     def call(self, x: Any, initial_state: Any = None) -> Any:
         """`[batch, time, in] -> [batch, time, units]`, and `[batch, units]` with `return_state`."""
         steps = self.unit(x)
+        if self.snap is not None:
+            steps = snapped(steps, self.snap)
         if isinstance(initial_state, list):
             (initial_state,) = initial_state
         if self.operation == "sum":
@@ -142,6 +164,7 @@ class Accumulate(keras.layers.Layer):
             "unit": keras.saving.serialize_keras_object(self.unit),
             "operation": self.operation,
             "return_state": self.return_state,
+            "snap": self.snap,
         }
 
     @classmethod
@@ -150,12 +173,44 @@ class Accumulate(keras.layers.Layer):
         return cls(keras.saving.deserialize_keras_object(config.pop("unit")), **config)
 
 
+def snapped(x: Any, grid: float) -> Any:
+    """The multiples of `grid` nearest to x; the gradient passes as if nothing were rounded.
+
+    A total of such numbers is exact while its multiples are below 2^24, the end of whole numbers in
+    float32: a count up to 16,777,216.
+
+    Args:
+        x: numbers of any shape.
+        grid: what to take multiples of.
+    """
+    # The difference is exact wherever x is within a factor of 2 of its multiple, so the sum is too.
+    return x + ops.stop_gradient(grid * ops.round(x / grid) - x)
+
+
+def check_snap(snap: Any) -> float | None:
+    """A grid to round to, or None.
+
+    Raises:
+        ValueError: it is neither None nor a positive number.
+    """
+    if snap is None:
+        return None
+    if isinstance(snap, bool) or not isinstance(snap, int | float) or not 0 < snap < math.inf:
+        raise ValueError(f"snap must be a positive number or null, not {snap!r}")
+    return float(snap)
+
+
 def unit_cell(
-    unit: keras.layers.Layer, *, initial_state: float, unroll: bool, return_state: bool
+    unit: keras.layers.Layer,
+    *,
+    initial_state: float,
+    snap: float | None = None,
+    unroll: bool,
+    return_state: bool,
 ) -> keras.layers.Layer:
     """The unit as a recurrent cell, as in the NALU paper: the addition too must be learned."""
     return keras.layers.RNN(
-        UnitCell(unit, initial_state),
+        UnitCell(unit, initial_state, snap),
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
@@ -164,11 +219,16 @@ def unit_cell(
 
 
 def accumulate(
-    unit: keras.layers.Layer, *, operation: str, unroll: bool, return_state: bool
+    unit: keras.layers.Layer,
+    *,
+    operation: str,
+    snap: float | None = None,
+    unroll: bool,
+    return_state: bool,
 ) -> keras.layers.Layer:
     """The running sum or product of the unit's outputs: only the event must be learned."""
     del unroll
-    return Accumulate(unit, operation, return_state, name="accumulate")
+    return Accumulate(unit, operation, return_state, snap, name="accumulate")
 
 
 def readout(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:

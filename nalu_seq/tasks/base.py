@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +82,8 @@ class Task(ABC):
         output_size: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
+        numbers: how many of a step's inputs, the last ones, are numbers that may go around an
+            encoder; the others are symbols.
         sums: whether the loss is a sum over the examples, not their mean.
         cases: names of the parameter settings, which change no shape, that the task itself has;
             `Draws.cases` says which member has which.
@@ -93,6 +95,7 @@ class Task(ABC):
     output_size: int
     sequence: bool = False
     length: int | None = None
+    numbers: int = 0
     sums: bool = False
     cases: Sequence[str] = ("default",)
     splits: dict[str, Split]
@@ -125,11 +128,16 @@ class SequenceTask(Task):
     Attributes:
         counts: whether targets are whole numbers, so that a prediction may be rounded.
         train_split: the range and number of examples that training draws.
+        combine: makes the targets that go on from a total, of the total and the targets from the
+            beginning, such as `tf.add`; None if sequences can begin at the beginning alone.
+        initial_totals: the range of totals that training sequences may begin from, if any can.
         piece_steps: steps x examples x members that are measured at once.
     """
 
     sequence = True
     counts: bool = False
+    combine: Callable[[Any, Any], Any] | None = None
+    initial_totals: tuple[float, float] = (0.0, 0.0)
     # 2^18 of them with 128 floats each are 128 MiB.
     piece_steps: int = 2**18
 

@@ -37,6 +37,7 @@ class Count(SequenceTask):
     """
 
     counts = True
+    combine = staticmethod(tf.add)
     criterion = Criterion("exact", 1.0, above=True)
 
     def __init__(
@@ -63,6 +64,7 @@ class Count(SequenceTask):
         self.output_size = 1 if self.pattern else alphabet
         self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)
+        self.initial_totals = 0.0, float(length)
 
     def target_state(self, members: int, examples: int) -> Any:
         """Counts so far `[M, B, output_size]`, and the last symbols `[M, B, len(pattern) - 1]`."""

@@ -17,6 +17,8 @@ class MnistCount(DigitSequences):
     """
 
     output_size = 10
+    combine = staticmethod(tf.add)
+    initial_totals = 0.0, 10.0
 
     def target_state(self, members: int, examples: int) -> Any:
         """The counts so far, `[M, B, 10]`."""

@@ -22,6 +22,8 @@ class MnistProduct(DigitSequences):
     """
 
     output_size = 1
+    combine = staticmethod(tf.multiply)
+    initial_totals = 1.0, 10.0
     product = True
     accuracy = 0.95
 

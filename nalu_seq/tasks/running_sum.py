@@ -34,7 +34,8 @@ class RunningSum(SequenceTask):
         ValueError: one of these is out of its range; says which and what is valid.
     """
 
-    input_size = output_size = 1
+    input_size = output_size = numbers = 1
+    combine = staticmethod(tf.add)
     criterion = Criterion("relative_error", 1e-3, above=False)
 
     def __init__(
@@ -53,6 +54,7 @@ class RunningSum(SequenceTask):
             a, b = _check_range("ranges", wide)
             self.splits[f"range_{a:g}_{b:g}"] = Split(EVALUATION_EXAMPLES, length, a, b)
         self.train_split = Split(EVALUATION_EXAMPLES, length, low, high)
+        self.initial_totals = min(0.0, length * low), max(0.0, length * high)
 
     def target_state(self, members: int, examples: int) -> Any:
         """The sum so far, `[M, B, 1]`, in float64: the target's rounding is not to be measured."""

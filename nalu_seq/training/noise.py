@@ -29,7 +29,7 @@ def noise_columns(model: keras.Model) -> int:
         return tf.zeros(shape)
 
     with giving_noise(note):
-        model(tf.zeros([1, *model.input_shape[1:]]), training=True)
+        model([tf.zeros([1, *x.shape[1:]]) for x in model.inputs], training=True)
     return sum(asked)
 
 

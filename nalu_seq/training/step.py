@@ -14,6 +14,7 @@ from nalu_seq.population.clipping import clip_each_member, clip_entries
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Batch, Task
+from nalu_seq.training.initial_states import RandomStates
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
 from nalu_seq.training.restarts import Restarts
 from nalu_seq.units.base import observing_inputs
@@ -37,6 +38,7 @@ class Trainer:
         optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
         members: the seed and the case of each member.
         model: the population's model as trained, such as one unrolled for the training length.
+        initial_states: draws the states that `model` takes beside its input; None if it takes none.
         batch_size: examples a step, for each member.
         clip_norm: the largest gradient norm of a member; None for none.
         clip_value: the largest magnitude of a gradient's entry; None for none.
@@ -65,6 +67,7 @@ class Trainer:
         *,
         members: Members,
         model: keras.Model,
+        initial_states: RandomStates | None = None,
         batch_size: int,
         clip_norm: float | None,
         clip_value: float | None = None,
@@ -79,6 +82,7 @@ class Trainer:
         self.task = task
         self.optimizer = optimizer
         self.model = model
+        self.initial_states = initial_states
         self.batch_size = batch_size
         self.clip_norm = clip_norm
         self.clip_value = clip_value
@@ -193,7 +197,8 @@ class Trainer:
             draws = draws.share(replica, self.replicas)
         if self._noise_columns:
             noise.append(draws.uniform(0.0, 1.0, self._noise_columns, channel=NOISE_CHANNEL))
-        return self.task.train_batch(draws), noise
+        batch = self.task.train_batch(draws)
+        return self.initial_states.begin(batch, draws) if self.initial_states else batch, noise
 
     def _one_step(self, batch: Batch, noise: list[Any]) -> None:
         loss, gradients = self._averaged(*self._gradients(batch, noise))

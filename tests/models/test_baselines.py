@@ -33,7 +33,7 @@ def test_a_solved_head_accumulates_the_encoders_outputs(operation, accumulated) 
     model = build(encoders.none, solved(operation), NAU, input_size=3, output_size=3)
     assert not model.variables
     np.testing.assert_allclose(array(model(x)), accumulated(array(x), axis=1), rtol=1e-5)
-    stream, (start,) = build_stateful(
+    stream, (start,), _ = build_stateful(
         encoders.none, solved(operation), NAU, input_size=3, output_size=3
     )
     first, state = stream([x[:, :2], keras.ops.repeat(start, 2, axis=0)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import Batch, SequenceTask, Split
 from nalu_seq.tasks.count import Count
+from nalu_seq.tasks.ledger import FACTORS, Ledger
 from nalu_seq.tasks.running_sum import RunningSum
 
 MEMBERS, EXAMPLES = 2, 3
@@ -63,8 +64,9 @@ def test_patterns_are_found_where_they_end_overlaps_included(pattern: list[int])
         Count(alphabet=3, length=12),
         Count(alphabet=2, length=12, pattern=[1, 0, 1]),
         RunningSum(length=12),
+        Ledger(length=12),
     ],
-    ids=["count", "pattern", "running_sum"],
+    ids=["count", "pattern", "running_sum", "ledger"],
 )
 @pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [11, 1], [3, 1, 8]], ids=str)
 def test_pieces_make_up_the_whole(task: SequenceTask, pieces: list[int]) -> None:
@@ -84,6 +86,27 @@ def test_running_sum_sums_in_its_range() -> None:
         task.splits["range_-10_10"], draws(), 0, 6, task.target_state(MEMBERS, EXAMPLES)
     )
     assert wide.x.numpy().min() < -5 and wide.x.numpy().max() > 5
+
+
+def test_the_ledger_holds_its_last_symbol() -> None:
+    task = Ledger(operations=list(FACTORS), length=9, silent=0.6, range=[1.0, 2.0])
+    batch = task.train_batch(draws(40))
+    assert batch.x.shape == (MEMBERS, 40, 9, len(FACTORS) + 2)
+    names = [*FACTORS, "silent"]
+    for x, y in zip(np.reshape(batch.x, [-1, 9, 7]), np.reshape(batch.y, [-1, 9]), strict=True):
+        factor, balance = 1.0, 0.0
+        for t in range(9):
+            factor = FACTORS.get(names[x[t, :-1].argmax()], factor)
+            balance += factor * x[t, -1]
+            assert y[t] == pytest.approx(balance, abs=1e-5)
+    silent = symbols_of(Batch(batch.x[..., :-1], batch.y)) == len(FACTORS)
+    assert 0.5 < silent.mean() < 0.7
+
+
+def test_the_ledgers_wider_numbers_are_measured_at_its_longest() -> None:
+    task = Ledger(length=4, lengths=[8, 20], ranges=[[-100.0, 100.0]])
+    assert task.splits["length_20_range_-100_100"].length == 20
+    assert list(task.splits)[:3] == ["length_4", "length_8", "length_20"]
 
 
 def test_the_training_length_is_measured_first_and_once() -> None:
@@ -131,6 +154,10 @@ def test_running_sums_error_is_relative() -> None:
         (Count, {"alphabet": 2, "pattern": [1, 2]}, "symbols from 0 to 1"),
         (Count, {"supervise": "some"}, "every or last"),
         (RunningSum, {"range": [1.0, 1.0]}, "low < high"),
+        (Ledger, {"operations": ["add", "divide"]}, "operations must be a list of add, subtract"),
+        (Ledger, {"operations": []}, "operations must be a list of add, subtract"),
+        (Ledger, {"silent": 1.0}, "silent must be a number from 0 to below 1"),
+        (Ledger, {"ranges": 3}, "ranges must be"),
         (RunningSum, {"ranges": [[0.0]]}, "ranges must be"),
         (RunningSum, {"range": ["a", 1.0]}, "range must be"),
     ],

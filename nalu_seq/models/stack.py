@@ -1,0 +1,80 @@
+"""Units on top of each other, in one unit's place."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from nalu_seq.models.heads import Accumulate
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+class Stack(keras.layers.Layer):
+    """Units one after another, `y = unit_n(... unit_1(x))`, such as a sum of products.
+
+    Args:
+        stacked: the units, the first that sees the input first.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Attributes:
+        units: size of the output, the last unit's.
+
+    Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
+
+    Example:
+        >>> products_summed = Stack([nalu_seq.units.NMU(2), nalu_seq.units.NAU(1)])
+        >>> tuple(products_summed(keras.ops.ones((8, 3))).shape)
+        (8, 1)
+    """
+
+    def __init__(self, stacked: Sequence[keras.layers.Layer], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stacked = list(stacked)
+        self.units = self.stacked[-1].units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build each unit for the outputs of the one before."""
+        for unit in self.stacked:
+            if not unit.built:
+                unit.build(input_shape)
+            input_shape = (*input_shape[:-1], unit.units)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's shape with `units` in the place of the features."""
+        return (*input_shape[:-1], self.units)
+
+    def call(self, x: Any) -> Any:
+        """`[..., in] -> [..., units]`."""
+        for unit in self.stacked:
+            x = unit(x)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        stacked = [keras.saving.serialize_keras_object(unit) for unit in self.stacked]
+        return {**super().get_config(), "stacked": stacked}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Stack":
+        """The inverse of `get_config`."""
+        config = dict(config)
+        stacked = [keras.saving.deserialize_keras_object(unit) for unit in config.pop("stacked")]
+        return cls(stacked, **config)
+
+
+def accumulate_stack(
+    unit: keras.layers.Layer,
+    *,
+    under: Callable[..., keras.layers.Layer],
+    under_units: int,
+    operation: str,
+    snap: float | None = None,
+    unroll: bool,
+    return_state: bool,
+) -> keras.layers.Layer:
+    """The running sum or product of a unit on top of another one, such as NAU on NMU."""
+    del unroll
+    if isinstance(under_units, bool) or not isinstance(under_units, int) or under_units < 1:
+        raise ValueError(f"head.under_units must be a positive integer, not {under_units!r}")
+    stack = Stack([under(units=under_units, name="under"), unit], name="stack")
+    return Accumulate(stack, operation, return_state, snap, name="accumulate")
