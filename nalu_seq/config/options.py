@@ -20,7 +20,16 @@ def options(group: str) -> list[str]:
 
 
 def shipped(group: str, option: str) -> DictConfig:
-    """An option of the installed `conf/`: the group's own node, without what it says of others."""
+    """The config that an option of the installed `conf/` gives to its own group.
+
+    Args:
+        group: a config group, such as `task`.
+        option: one of its options, such as `count`.
+
+    Returns:
+        The node with `_target_` and its arguments; a task's file also sets other groups, which are
+        left out.
+    """
     loaded = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
     assert isinstance(loaded, DictConfig)
     return loaded if "_target_" in loaded else loaded[group]

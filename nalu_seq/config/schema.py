@@ -33,11 +33,12 @@ class Ramp:
 
 @dataclass
 class Restart:
-    """When a member starts anew, as iNALU does; never while `history` is 0.
+    """When a member starts anew, as iNALU does; with `history` 0 no member does.
 
-    Once there are more than `history` errors, in the first `window` of every `every` steps, a
-    member whose newer half of errors is no better than the older one, as `training/restarts.py`
-    says, draws its weights anew: as at first, or from U(-reach, reach), and forgets its errors.
+    The rule is applied in the first `window` of every `every` steps, to members that have more than
+    `history` recorded errors. A member whose newer half of errors is no better than the older half
+    (`training/restarts.py`) draws new weights, from the initial distribution or from
+    U(-reach, reach), and its errors are recorded from there on.
     """
 
     history: int = 0
@@ -51,10 +52,10 @@ class Restart:
 
 @dataclass
 class Alternate:
-    """Gates and weights in turn, as iNALU trains; all at once while `period` is 0.
+    """Updates of gates and of weights in turn, as iNALU has them; with `period` 0 all at once.
 
-    Of every `period` steps the last `gates` update the gates (variables named g), the others all
-    else. The penalties then are an update of their own after each step.
+    Of every `period` steps the last `gates` update the gates (variables named g), and the others
+    update all other weights. Each step is followed by an update by the penalties alone.
     """
 
     period: int = 0

@@ -1,4 +1,4 @@
-"""What a config may say, as far as nothing has to be built to judge it."""
+"""Checks of a composed config that need no task, model or device."""
 
 import math
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ FLOAT32_ENCODERS = ("none", "hidden", "hidden_cell")  # no products, or those of
 
 
 def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
-    """Check what can be judged before anything is built.
+    """Check the values of a config by themselves, before anything is built from it.
 
     Args:
         cfg: the composed config.
         choices: the option that was chosen in each group.
 
     Raises:
-        BadInput: a value is out of its range, or does not go with another.
+        BadInput: a value is out of its range, or contradicts another value.
     """
     train = cfg.train
     for key in ("steps", "batch_size", "eval_every"):
@@ -80,15 +80,19 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
 
 
 def check_row(protocol: str | None, unit: str | None) -> None:
-    """A published protocol says its settings for each of its units, and for no others.
+    """Check that a protocol has settings for a unit.
+
+    Args:
+        protocol: an option of `conf/protocol`, or None.
+        unit: an option of `conf/unit`.
 
     Raises:
-        BadInput: the unit is another one.
+        BadInput: `conf/protocol_units/<protocol>/` has no file for the unit.
     """
     if protocol in (None, "None", "null"):
         return
     valid = sorted(path.stem for path in (conf_dir() / "protocol_units" / protocol).glob("*.yaml"))
     if unit not in valid:
         raise BadInput(
-            f"protocol={protocol} says nothing of unit={unit}; valid: {', '.join(valid)}"
+            f"protocol={protocol} has no settings for unit={unit}; valid: {', '.join(valid)}"
         )

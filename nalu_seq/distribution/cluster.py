@@ -1,4 +1,4 @@
-"""The workers of a run on several machines: who they are, and whether all have come."""
+"""The workers of a run on several machines: their addresses, and waiting until all have started."""
 
 import contextlib
 import json
@@ -12,16 +12,16 @@ import tensorflow as tf
 
 from nalu_seq.errors import BadInput
 
-MOST_TASKS = 2**10  # of a node
+MOST_TASKS = 2**10  # on one node
 ADVICE = "start the same command on each worker; strategy.wait=SECONDS waits longer"
 
 
 class Cluster(NamedTuple):
-    """The workers, of which the first leads: it alone leaves files.
+    """The workers of a run; the first one leads, and only its files are kept.
 
     Attributes:
-        addresses: `host:port` of each.
-        place: which of them this process is.
+        addresses: `host:port` of each worker.
+        place: the index of this process among them.
     """
 
     addresses: tuple[str, ...]
@@ -29,16 +29,16 @@ class Cluster(NamedTuple):
 
 
 def find_cluster() -> Cluster:
-    """The workers as TF_CONFIG, or else Slurm's environment tells of them.
+    """Read the workers from TF_CONFIG, or from Slurm's environment where that is not set.
 
     Raises:
-        BadInput: neither does, or not so that it can be used.
+        BadInput: neither is set, or what they say can't be used.
     """
     try:
         if "TF_CONFIG" in os.environ:
             resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         elif "SLURM_PROCID" in os.environ:
-            # Which GPUs are whose is said to srun: asked to, the resolver would run nvidia-smi.
+            # srun assigns the GPUs. With auto_set_gpu the resolver would run nvidia-smi.
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
                 gpus_per_node=MOST_TASKS, gpus_per_task=1, auto_set_gpu=False
             )
@@ -47,7 +47,8 @@ def find_cluster() -> Cluster:
                 "strategy=multi_worker: set TF_CONFIG on each worker, or start them by Slurm's "
                 "srun; neither TF_CONFIG nor SLURM_PROCID is there"
             )
-        spec = resolver.cluster_spec().as_dict()  # before its task_id, which Slurm's only then has
+        # Slurm's resolver knows its task_id only after it has made the spec.
+        spec = resolver.cluster_spec().as_dict()
         place = resolver.task_id
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
         raise BadInput(f"strategy=multi_worker: {error or error!r}") from error
@@ -62,12 +63,16 @@ def find_cluster() -> Cluster:
 
 
 def meet(cluster: Cluster, seconds: float) -> None:
-    """Wait until all workers have come: TensorFlow by itself would wait for ever.
+    """Wait until all workers have started; TensorFlow by itself would wait for ever.
 
-    Each calls the first one, which answers all of them at once.
+    Each worker connects to the first one, which answers all of them at once.
+
+    Args:
+        cluster: the workers.
+        seconds: how long to wait.
 
     Raises:
-        BadInput: one of them did not come.
+        BadInput: a worker has not connected within that time.
     """
     deadline = time.monotonic() + seconds
     if len(cluster.addresses) > 1:
@@ -91,7 +96,7 @@ def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
         missing = [i for i in range(1, len(cluster.addresses)) if i not in there]
         for caller in there.values():
             caller.sendall(json.dumps(missing).encode() + b"\n")
-        for caller in there.values():  # it closes first, so that the port is free again
+        for caller in there.values():  # the caller closes first, which frees the port at once
             caller.settimeout(5)
             with contextlib.suppress(OSError):
                 caller.recv(1)
@@ -111,7 +116,7 @@ def _report(cluster: Cluster, seconds: float, deadline: float) -> None:
 
 
 def _left(deadline: float) -> Iterator[float]:
-    """The seconds until a deadline, now and again."""
+    """The seconds that are left until a deadline, every 0.1 s until it has passed."""
     while (left := deadline - time.monotonic()) > 0:
         yield left
         time.sleep(0.1)

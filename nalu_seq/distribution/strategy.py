@@ -12,18 +12,21 @@ from nalu_seq.config.schema import Strategy
 from nalu_seq.distribution.cluster import find_cluster, meet
 from nalu_seq.errors import BadInput
 
-HEARTBEAT_SECONDS = 10  # a worker from which nothing is heard for so long is lost
+HEARTBEAT_SECONDS = 10  # a worker that is silent for so long counts as lost
 _started: dict[tuple[object, ...], tf.distribute.Strategy] = {}
 
 
 def start(asked: Strategy) -> tf.distribute.Strategy:
-    """The strategy that a config asks for, the same object each time.
+    """The strategy that a config asks for; the same object for the same config.
 
-    The first call decides what TensorFlow's devices are, so that it comes before anything else is
-    asked of TensorFlow.
+    The first call sets up TensorFlow's devices, so that it has to come before any other use of
+    TensorFlow.
+
+    Args:
+        asked: the strategy's node of the config.
 
     Raises:
-        BadInput: there is no such strategy, or not what it needs.
+        BadInput: there is no such strategy, or it needs devices or workers that are not there.
     """
     if asked.name not in STRATEGIES:
         raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {asked.name!r}")
@@ -64,7 +67,7 @@ def _multi_worker(asked: Strategy) -> tf.distribute.Strategy:
     cluster = find_cluster()
     meet(cluster, asked.wait)
     _let_memory_grow()
-    # As the strategy itself would, but for when a silent worker counts as lost.
+    # The strategy would do the same, but with its own time until a silent worker counts as lost.
     context.context().configure_coordination_service(
         "standalone",
         service_leader="/job:worker/replica:0/task:0",
@@ -82,13 +85,13 @@ def _multi_worker(asked: Strategy) -> tf.distribute.Strategy:
 
 
 def _let_memory_grow() -> None:
-    with contextlib.suppress(RuntimeError):  # they are in use already, as they were set up before
+    with contextlib.suppress(RuntimeError):  # raised where an earlier call has set them up
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _split_the_cpu(devices: int) -> None:
-    """Make several devices of one CPU, which share its cores: to try out what GPUs would do."""
+    """Make several devices of one CPU, which share its cores, to try what several GPUs would do."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration()] * devices
     try:
@@ -106,5 +109,5 @@ STRATEGIES: dict[str, Callable[[Strategy], tf.distribute.Strategy]] = {
     "one_device": _one_device,
     "mirrored": _mirrored,
     "multi_worker": _multi_worker,
-    "members": _one_device,  # of each process: experiment/processes.py
+    "members": _one_device,  # in each of its processes (experiment/processes.py)
 }

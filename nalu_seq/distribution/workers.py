@@ -1,4 +1,4 @@
-"""What the processes of one training agree on, where there are several; and what if one is lost."""
+"""The processes of one training: what they agree on, and what happens when one is lost."""
 
 import contextlib
 import os
@@ -20,18 +20,18 @@ LONGEST_PATH = 4096
 
 
 class Workers:
-    """The processes that share a strategy's batches; one, but for `multi_worker`.
+    """The processes that share a strategy's batches: several with `multi_worker`, else one.
 
-    All of them make the same steps and the same measurements, so that whatever ends a step early
-    must end it for all. The first one leads: its files are the run, the others write to a folder
-    that is removed.
+    All of them make the same steps and the same measurements, so that a signal that ends the
+    training in one must end it in all. The first one leads: its files are the run, and the others
+    write to a folder that is removed.
 
     Args:
         strategy: the strategy.
 
     Attributes:
-        count: how many processes there are.
-        index: which of them this one is.
+        count: the number of processes.
+        index: the index of this process among them.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -45,8 +45,8 @@ class Workers:
         def leaders(values: Any) -> Any:
             def mine(values: Any) -> Any:
                 replica = tf.distribute.get_replica_context()
-                given = tf.where(replica.replica_id_in_sync_group == 0, values, 0)
-                return replica.all_reduce(tf.distribute.ReduceOp.SUM, given)
+                of_first = tf.where(replica.replica_id_in_sync_group == 0, values, 0)
+                return replica.all_reduce(tf.distribute.ReduceOp.SUM, of_first)
 
             return strategy.experimental_local_results(strategy.run(mine, args=(values,)))[0]
 
@@ -66,18 +66,18 @@ class Workers:
         return value if self.count == 1 else float(self._leaders(np.float64(value)))
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any worker; they wait for each other here."""
+        """Whether the flag is set on any worker. All workers wait here until each has called it."""
         return flag if self.count == 1 else bool(self._total(np.float64(flag)) > 0)
 
     @contextlib.contextmanager
     def place(self, directory: Path, resume: bool) -> Iterator[Path]:
-        """Where this worker writes: the leader in the run's directory.
+        """The folder that this worker writes to: the run's directory for the leader.
 
-        The program ends, with exit code 1 and a line that says which worker is lost, once one is.
+        When a worker is lost, the program ends with exit code 1 and a line that names the worker.
 
         Args:
-            directory: the run's, as the leader knows it.
-            resume: whether there is a run in it, which all workers can read then.
+            directory: the run's directory; the leader's value counts.
+            resume: whether it holds a run to go on with, which all workers must be able to read.
         """
         if self.count == 1:
             yield directory
@@ -91,8 +91,10 @@ class Workers:
                     stack.enter_context(contextlib.redirect_stdout(nowhere))
                     if resume:
                         shutil.copytree(directory, place, dirs_exist_ok=True)
-                self.any(False)  # the leader changes nothing before the others have read it
-                stack.callback(self.any, False)  # who leaves is lost to those who are not done
+                # The leader writes nothing before the others have copied the run.
+                self.any(False)
+                # A worker that ended earlier would count as lost for those that still train.
+                stack.callback(self.any, False)
                 yield place
         except tf.errors.OpError as error:
             self._leave(error, directory)
@@ -101,8 +103,8 @@ class Workers:
         coded = str(directory.absolute()).encode()[:LONGEST_PATH]
         numbers = np.zeros(LONGEST_PATH, np.int32)
         numbers[: len(coded)] = list(coded)
-        told = self._leaders(numbers).numpy().astype(np.uint8).tobytes()
-        return Path(told.rstrip(b"\0").decode())
+        path = self._leaders(numbers).numpy().astype(np.uint8).tobytes()
+        return Path(path.rstrip(b"\0").decode())
 
     def _leave(self, error: tf.errors.OpError, directory: Path) -> None:
         """End the program at once: TensorFlow would wait for the lost worker."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written whole or not at all, read from the newest sound one."""
+"""Checkpoints of a training: written whole or not at all; the newest undamaged one is read."""
 
 import hashlib
 import itertools
@@ -31,7 +31,7 @@ Objection = Callable[[Mapping[str, Any]], str | None]
 
 
 class NoCheckpoint(Exception):
-    """There is no sound checkpoint to read."""
+    """There is no undamaged checkpoint to read."""
 
 
 class Missing(Unreadable):
@@ -57,8 +57,8 @@ class Checkpoints:
         trackables: TensorFlow variables, or lists of them, by name.
 
     Attributes:
-        lacking: after `restore`, the variables of measurers that the checkpoint did not hold: they
-            are as they were.
+        lacking: after `restore`, the variables of measurers that the checkpoint did not hold,
+            which kept their values.
     """
 
     def __init__(self, directory: Path, trackables: Mapping[str, Any]) -> None:
@@ -68,21 +68,25 @@ class Checkpoints:
         self.lacking: list[str] = []
 
     def add(self, trackables: Mapping[str, Any]) -> None:
-        """Keep a measurer's variables too, by name: none that the training depends on."""
+        """Save the variables of a measurer too.
+
+        Args:
+            trackables: variables by name; the training does not depend on them.
+        """
         self._measured |= {MEASURED + name: variable for name, variable in trackables.items()}
 
     def save(self, step: int, notes: Mapping[str, Any] = NO_NOTES) -> None:
-        """Write the checkpoint of `step`, then drop all but the newest `KEPT`.
+        """Write the checkpoint of a step, then remove all but the newest `KEPT`.
 
-        One of the same step is replaced: an interrupted measurement leaves a checkpoint of its
-        step, and the resumed run, having measured, writes another whose mean loss starts anew.
+        A checkpoint of the same step is replaced: an interrupted measurement leaves one, and the
+        resumed run writes another after it has measured.
 
         Args:
-            step: its name.
-            notes: what whoever reads it shall know before, as JSON has it.
+            step: the number of the step, which names the folder.
+            notes: values for JSON, which can be read before the variables are.
 
         Raises:
-            OSError: it can't be written; those before it are as they were.
+            OSError: it can't be written; earlier checkpoints are unchanged.
         """
         target, partial = self.directory / str(step), self.directory / f".{step}.partial"
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -94,7 +98,7 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             raise OSError(f"checkpoint {step}: {error.message}") from error
         except OSError:
-            shutil.rmtree(partial, ignore_errors=True)  # a full disk has room again
+            shutil.rmtree(partial, ignore_errors=True)  # frees its room on a full disk
             raise
         replaced = self._replaced(step)
         if target.exists():
@@ -106,7 +110,7 @@ class Checkpoints:
         self.discard(self._steps()[:-KEPT])
 
     def notes(self, step: int) -> Mapping[str, Any]:
-        """What was noted when the checkpoint of `step` was saved."""
+        """The notes that were saved with the checkpoint of a step; empty where there are none."""
         return _notes(self._folder(step))
 
     def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
@@ -119,21 +123,21 @@ class Checkpoints:
             _sync(path)
 
     def discard(self, steps: Iterable[int]) -> None:
-        """Remove checkpoints, such as damaged ones, which would count among those that are kept."""
+        """Remove checkpoints of some steps, such as damaged ones, which would count as kept."""
         for step in steps:
             shutil.rmtree(self._folder(step), ignore_errors=True)
 
     def restore(self, objection: Objection = lambda notes: None) -> tuple[int, dict[int, str]]:
-        """Read the newest sound checkpoint into the variables.
+        """Read the newest usable checkpoint into the variables.
 
         Args:
-            objection: why one with these notes shall be passed over; None if it shall not.
+            objection: takes a checkpoint's notes, and returns why it must not be used, or None.
 
         Returns:
-            Its step, and why newer ones were passed over, by step.
+            The step of the checkpoint, and by step why newer ones were not used.
 
         Raises:
-            NoCheckpoint: there is none, every one is passed over, or it is another model's.
+            NoCheckpoint: there is none, none can be used, or it belongs to another model.
         """
         passed: dict[int, str] = {}
         specs = _specs(by_key(self._trackables))
@@ -179,7 +183,7 @@ class Checkpoints:
         return sorted({int(match[1] or match[2]) for match in found if match})
 
     def _folder(self, step: int) -> Path:
-        """Where a checkpoint is: after a crash between two renames, where it was put aside."""
+        """A checkpoint's folder; after a crash between two renames the one that was put aside."""
         target, replaced = self.directory / str(step), self._replaced(step)
         return replaced if replaced.exists() and not target.exists() else target
 
@@ -188,7 +192,7 @@ class Checkpoints:
 
 
 def told(passed: Mapping[int, str]) -> str:
-    """Why checkpoints were passed over, in one line."""
+    """Say in one line why checkpoints were not used."""
     return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
 
 

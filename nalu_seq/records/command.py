@@ -7,11 +7,11 @@ from pathlib import Path
 import yaml
 from yaml import YAMLError
 
-ELSEWHERE = ("output=", "data.dir=")  # folders of the machine that it ran on
+ELSEWHERE = ("output=", "data.dir=")  # name folders of the machine that the run was made on
 
 
 def recorded_command(directory: Path) -> str | None:
-    """The command that repeats a run; None where it left no record of it, or none of ours."""
+    """The command that repeats a run; None where the run has no usable record of it."""
     path = directory / ".hydra" / "overrides.yaml"
     try:
         overrides = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Files of a run: written whole or not at all, read as data, whoever wrote them."""
+"""Files of a run: written whole or not at all, and read as data that anybody may have written."""
 
 import contextlib
 import json
@@ -13,17 +13,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import AliasToken, YAMLError
 
-TEXT_BYTES = 8 * 2**20  # of a config, a summary, a sweep's jobs: ours have less than 100 KB
-RECORD_BYTES = 2**30  # of a metrics.csv: some twenty million rows
-LARGEST = 2**63 - 1  # of whole numbers: what others read JSON by has no larger ones
+TEXT_BYTES = 8 * 2**20  # the largest config, summary or sweep that is read; ours are below 100 KB
+RECORD_BYTES = 2**30  # the largest metrics.csv that is read: some twenty million rows
+LARGEST = 2**63 - 1  # the largest whole number that is read: JSON readers often have no larger ones
 
 
 class Unreadable(ValueError):
-    """A file is not what it should be; says why, without its name."""
+    """A file that can't be read as what it should be; says why, without the file's name."""
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file beside `path`, sync it, and put it in its place: a crash leaves old or new."""
+    """Write a file beside `path`, sync it, and rename it to `path`: a crash leaves old or new."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
@@ -32,7 +32,7 @@ def replace(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:  # such as a full disk, which shall have its room again
+    except OSError:  # such as a full disk: the unfinished file must not take its room
         partial.unlink(missing_ok=True)
         raise
 
@@ -42,9 +42,9 @@ def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BinaryIO
     """A file of a run, open for reading: a regular one, inside its folder, of bounded size.
 
     Args:
-        folder: the run's or the sweep's, as the user named it.
-        name: the file's path within it.
-        most: how many bytes it may have.
+        folder: the folder of the run or the sweep.
+        name: the file's path within the folder.
+        most: the largest size that is read, in bytes.
 
     Raises:
         Unreadable: it is a link that leads out of the folder, no regular file, or too large.
@@ -53,7 +53,7 @@ def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BinaryIO
     path = folder / name
     if not path.resolve(strict=True).is_relative_to(folder.resolve()):
         raise Unreadable("is a link that leads out of its folder")
-    # Opened without waiting: a pipe would keep whoever opens it until somebody writes.
+    # O_NONBLOCK, since opening a pipe would otherwise wait for a writer.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
@@ -70,7 +70,7 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
         Unreadable, OSError: as `opened`, or it is no UTF-8.
     """
     with opened(folder, name, most) as file:
-        read = file.read(most + 1)  # it may grow meanwhile
+        read = file.read(most + 1)  # it may have grown since its size was checked
     try:
         return read.decode()
     except UnicodeDecodeError as error:
@@ -104,14 +104,14 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
 
 
 def read_yaml(folder: Path, name: str) -> Any:
-    """YAML as Hydra writes it, as OmegaConf has it: no aliases, no tags that name objects.
+    """YAML as Hydra writes it, in OmegaConf's form: no aliases, no tags that name objects.
 
     Raises:
         Unreadable, OSError: as `read_text`, or it is another YAML, or none.
     """
     text = read_text(folder, name)
     try:
-        # A few lines of aliases can stand for more than fits into memory; Hydra writes none.
+        # A few lines of aliases can expand to more than fits into memory. Hydra writes none.
         if any(isinstance(token, AliasToken) for token in yaml.scan(text)):
             raise Unreadable("holds a YAML alias, which Hydra does not write")
         return OmegaConf.create(text)

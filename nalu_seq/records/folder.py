@@ -16,7 +16,7 @@ _reserved: dict[Path, int] = {}
 
 
 def check_output(directory: Path) -> None:
-    """Make sure that a directory can be made, leaving none.
+    """Check that a directory can be made, without making it.
 
     Raises:
         BadInput: it cannot.

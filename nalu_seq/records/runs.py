@@ -1,4 +1,4 @@
-"""Run directories: read as data, whoever wrote them."""
+"""Run directories, read as data that anybody may have written."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -19,12 +19,12 @@ RESUMABLE = (
     "strategy",
     "strategy.devices",
     "strategy.wait",
-)  # what may change when a run goes on
-# What names a place on the machine where a run was made: not taken from one of somebody else.
+)  # keys that may change when a run is resumed
+# Keys that name a place on the machine where a run was made: their recorded values are not used.
 PATHS = ("data.dir", "task.reference", "output")
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 ADVICE = "if you wrote this run with units of your own, say --trust"
-# What reading a file of another kind may raise.
+# Errors that reading a file of an unexpected form may raise.
 WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 
 
@@ -35,12 +35,13 @@ def read_run(
 
     Unless `trust`ed, a run may only name what is shipped: each group's option is looked up in the
     installed `conf/`, its `_target_` must be the shipped one, and its arguments must be plain
-    numbers, strings, booleans and lists, or what the shipped option says. Paths are not taken.
+    numbers, strings, booleans and lists, or those of the shipped option. Recorded paths are not
+    used.
 
     Args:
-        directory: the run's.
-        trust: whether the user vouches for all that it says.
-        instead: keys that the user gives, of which nothing has to be said.
+        directory: the run's directory.
+        trust: whether the user vouches for the run, so that it may name code of its own.
+        instead: keys that the user gives, for which no warning about a recorded path is needed.
 
     Raises:
         BadInput: the directory is no run, or asks for something that is not shipped.
@@ -48,7 +49,7 @@ def read_run(
     try:
         recorded = _load(directory, "config.yaml")
         name = OmegaConf.select(recorded, "strategy")
-        if isinstance(name, str):  # as runs were before strategies had options
+        if isinstance(name, str):  # a run from before strategies had options
             OmegaConf.update(recorded, "strategy", {"name": name})
         cfg = OmegaConf.merge(OmegaConf.structured(Config), recorded)
         plain = OmegaConf.to_container(cfg, resolve=False)
@@ -75,7 +76,7 @@ def read_run(
 
 
 def _leave_paths_out(directory: Path, cfg: DictConfig, instead: Collection[str]) -> None:
-    """Take none of the paths that a run names: they would be opened, or written into."""
+    """Remove the paths that a run names: they would be opened, or written to."""
     for key in PATHS:
         if key != "output" and OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, None)
@@ -106,7 +107,7 @@ def state(directory: Path) -> str:
 
 
 def check_plain_files(directory: Path) -> None:
-    """Make sure that what is written into a run stays in it, and that no file keeps us waiting.
+    """Check that a run holds only files and folders, so that writing stays inside it.
 
     Raises:
         BadInput: there is a symbolic link in it, or something that is no file.

@@ -1,4 +1,4 @@
-"""Sweeps' folders: what a sweep recorded of its own command, read as data."""
+"""The command that a sweep recorded in its folder, read as data."""
 
 import dataclasses
 import re
@@ -17,33 +17,36 @@ from nalu_seq.errors import BadInput, warn
 from nalu_seq.records.files import Unreadable, read_yaml
 from nalu_seq.records.runs import PATHS
 
-LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # how a sweep's jobs are run
-# What Hydra and its plugins ship besides the launchers and sweepers in conf/.
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # overrides that say how jobs are launched
+# Launchers and sweepers that Hydra and its plugins ship, besides those in conf/.
 PLUGINS = {
     "hydra/launcher": ("basic", "joblib", "submitit_local", "submitit_slurm"),
     "hydra/sweeper": ("basic", "optuna"),
 }
 NUMBERS = ("hydra.launcher.", "hydra.sweeper.")  # below these only numbers are taken
 SUBDIRS = ("job.num", "job.id", "job.override_dirname")
-LONGEST = 20_000  # characters of an override
+LONGEST = 20_000  # the longest override that is read, in characters
 _NAME = re.compile(r"[\w*?-]+(/[\w*?-]+)*")
 _SUBDIR = re.compile(rf"hydra\.sweep\.subdir='?\$\{{hydra[.:]({'|'.join(SUBDIRS)})\}}'?")
 
 
 def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()) -> list[str]:
-    """The command of a sweep, as it recorded it, but for its own folder.
+    """The overrides of the command that made a sweep, without the one that names its folder.
 
-    Unless `trust`ed it may only say what the sweep goes through, by keys and groups of the config,
-    and which of the known launchers runs its jobs, with numbers. Paths are not taken, which are of
-    the machine of whoever made the sweep.
+    Unless `trust`ed, they may only set keys and groups of the config, and choose a known launcher
+    with numbers for its settings. Recorded paths are not used: they are of the machine that the
+    sweep was made on.
 
     Args:
         directory: the sweep's folder.
-        trust: whether the user vouches for all that it says.
-        instead: overrides that a user gives, which go before recorded ones of the same key.
+        trust: whether the user vouches for the sweep, so that it may set anything.
+        instead: overrides that the user gives; recorded ones of the same keys are left out.
+
+    Returns:
+        The overrides, Hydra's first.
 
     Raises:
-        BadInput: the directory is no sweep, or asks for more.
+        BadInput: the directory is no sweep, or one of its overrides is not allowed.
     """
     path = directory / "multirun.yaml"
     if not path.is_file():
@@ -61,17 +64,17 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
 
 
 def quoted(text: str) -> str:
-    """A text as a value for Hydra that stands for itself, whatever is in it."""
+    """A text quoted for Hydra, so that none of its characters has a meaning."""
     literal = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + r"\${", text)
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + (m[2] and r"\'"), literal)
     return f"'{escaped}'"
 
 
 def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
-    """Whether a recorded override is taken; a path is not, and this is said.
+    """Whether a recorded override is used; a path is not, and a warning says so.
 
     Raises:
-        BadInput: it says more than what a sweep goes through.
+        BadInput: the override is not allowed in a sweep that is not trusted.
     """
     if of_hydra and _SUBDIR.fullmatch(override):
         return True
@@ -101,7 +104,7 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
 
 
 def _is_hydras(override: Override) -> bool:
-    """Whether it names a known launcher or sweeper, the mode, or a number for one of these."""
+    """Whether an override names a known launcher or sweeper, sets the mode, or a number."""
     key, value = override.key_or_group, override.value()
     if key in PLUGINS:
         return value in (*PLUGINS[key], *options(key))
@@ -112,18 +115,18 @@ def _is_hydras(override: Override) -> bool:
 
 
 def _is_ours(override: Override) -> bool:
-    """Whether it sets a key of the config to plain values, or a group to options by name."""
+    """Whether an override sets a key of the config to plain values, or a group to its options."""
     key, value = override.key_or_group, override.value()
     texts = list(_texts(value))
     hidden = any(text.startswith("_") for text in (*key.split("."), *texts))
     if key in GROUPS:
         return not hidden and not isinstance(value, dict) and all(map(_NAME.fullmatch, texts))
-    # A job's folder may be named by what it sets: it shall not lead out of the sweep's.
+    # A job's folder may be named by its overrides, and must not lead out of the sweep's folder.
     return key.partition(".")[0] in KEYS and not hidden and not any(".." in t for t in texts)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in an override's value, keys of dicts too."""
+    """All texts in the value of an override, and in the keys of its dicts."""
     if isinstance(value, ChoiceSweep):
         value = value.list
     elif isinstance(value, Glob):
