@@ -35,11 +35,11 @@ class NoCheckpoint(Exception):
 
 
 class Missing(Unreadable):
-    """A checkpoint does not hold a value."""
+    """A checkpoint does not hold a value that is read from it."""
 
 
 class Spec(NamedTuple):
-    """What a value in a checkpoint must be."""
+    """The shape and type that a value in a checkpoint must have."""
 
     shape: tuple[int, ...]
     dtype: tf.DType
@@ -161,10 +161,10 @@ class Checkpoints:
         )
 
     def _read(self, folder: Path) -> None:
-        """Read every variable; those of measurers where both sides have them."""
+        """Read every variable of the training, and those of measurers that the file has."""
         variables = by_key(self._trackables)
         values = read_values(folder, _specs(variables), after_last(self._trackables))
-        # A measurer may have come or gone since: what it kept is no part of the training.
+        # A measurer may have been added or removed since: the training does not depend on it.
         self.lacking = []
         for name, variable in self._measured.items():
             one = by_key({name: variable})
@@ -215,21 +215,24 @@ def after_last(trackables: Mapping[str, Any]) -> list[str]:
 def read_values(
     folder: Path, specs: Mapping[str, Spec], absent: Iterable[str] = ()
 ) -> dict[str, np.ndarray]:
-    """The values of a sound checkpoint.
+    """Read values of an undamaged checkpoint.
 
-    They are looked up by their keys alone: the graph of objects that stands beside them, and that
-    whoever made the checkpoint may have made up, is not read.
+    They are looked up by their keys alone. The graph of objects that TensorFlow stores beside them
+    is not read, since whoever made the checkpoint could have written anything into it.
 
     Args:
-        folder: the checkpoint's.
-        specs: what is read, by key.
-        absent: keys that it must not have.
+        folder: the checkpoint's folder.
+        specs: the shape and type of each value to read, by key.
+        absent: keys that the checkpoint must not have.
+
+    Returns:
+        The values by key.
 
     Raises:
-        Missing: a value is not there.
-        Unreadable: a value is another than its spec says.
+        Missing: the checkpoint has no such key.
+        Unreadable: a value has another shape or type, or a key of `absent` is there.
     """
-    # TensorFlow takes a name for a pattern, so that one with a bracket would not be found.
+    # TensorFlow reads the name as a pattern, and would not find a folder with a bracket in it.
     with tempfile.TemporaryDirectory() as place:
         for path in folder.glob("state.*"):
             (Path(place) / path.name).symlink_to(path.absolute())
@@ -244,7 +247,7 @@ def read_values(
                 _restored(f"{place}/state", {key: Spec((), tf.float32)})
             except tf.errors.NotFoundError:
                 continue
-            except tf.errors.OpError:  # it is of another kind
+            except tf.errors.OpError:  # the key is there, with a value of another type
                 pass
             raise Unreadable(f"holds {key} besides")
     for key, (shape, _) in specs.items():
@@ -261,7 +264,7 @@ def _restored(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
     values = tf.raw_ops.RestoreV2(
         prefix=prefix,
         tensor_names=list(specs),
-        # All of each tensor; so said, its shape is compared before there is made room for it.
+        # Each whole tensor, as a slice: so its shape is compared before memory is taken for it.
         shape_and_slices=[_slice(shape) for shape, _ in specs.values()],
         dtypes=[dtype for _, dtype in specs.values()],
     )

@@ -78,7 +78,7 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
 
 
 def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
-    """JSON as this package writes it: finite numbers, and text that does nothing to a terminal.
+    """JSON as this package writes it: finite numbers, and text without control characters.
 
     Args:
         folder: the run's or the sweep's.

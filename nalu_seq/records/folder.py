@@ -16,7 +16,7 @@ _reserved: dict[Path, int] = {}
 
 
 def check_output(directory: Path) -> None:
-    """Check that a directory can be made, without making it.
+    """Check that a directory can be made; what the check makes is removed again.
 
     Raises:
         BadInput: it cannot.
@@ -30,7 +30,7 @@ def check_output(directory: Path) -> None:
         if not os.access(place, os.W_OK | os.X_OK):
             raise BadInput(f"output: {place} can't be written to: give another output=")
         # Some places and names are refused for reasons of the file system's: only making them
-        # tells. They are made in a folder of their own, which no other process can meet.
+        # shows it. They are made in a new folder, which no other process knows.
         if place != directory.absolute():
             trial = Path(tempfile.mkdtemp(prefix=".nalu_seq-", dir=place))
             try:
