@@ -1,11 +1,12 @@
-# Sourced by train and test. Sets `root`, the checkout, and `python`, the interpreter of its .venv,
-# which holds what requirements.lock says. Makes or updates that .venv first where it has to.
+# Sourced by the other scripts. Sets `root` to the checkout and `python` to the interpreter of its .venv,
+# in which requirements.lock is installed. First makes or updates that .venv where it is needed.
 
 root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd -P)
 python=$root/.venv/bin/python
-stamp=$root/.venv/nalu_seq.stamp # what was installed, or "unfinished"
+stamp=$root/.venv/nalu_seq.stamp # holds the fingerprint of what was installed, or "unfinished"
 
-# What the .venv was, or is to be, installed from and for: a moved checkout counts as changed.
+# The hash of the two files that the .venv is installed from, and the checkout's path: a moved checkout
+# has another fingerprint.
 fingerprint() {
     "$python" -I -S -c '
 import hashlib, pathlib, sys
@@ -18,7 +19,7 @@ ready() {
     [[ -x $python && -f $stamp ]] && [[ $(<"$stamp") == "$(fingerprint)" ]]
 }
 
-# A command on the PATH may be a stub that does not run, so each candidate is asked.
+# A command on the PATH may be a stub that does not run, so each candidate is run once.
 suitable() {
     "$1" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' &>/dev/null
 }
@@ -50,8 +51,8 @@ make_venv() {
         echo unfinished >"$stamp"
         "$python" -m pip --version &>/dev/null || "$python" -m ensurepip
     fi
-    # Two dependencies come as sources only. They and nalu_seq are built with the locked tools
-    # rather than in pip's build environments, which would take the newest.
+    # Two dependencies are published as sources only. They and nalu_seq are built with the locked
+    # tools, and not in pip's build environments, which would install the newest ones.
     local pip=("$python" -m pip --quiet --disable-pip-version-check --no-input install)
     "${pip[@]}" --constraint "$root/requirements.lock" \
         hatchling hatch-fancy-pypi-readme setuptools wheel
@@ -61,7 +62,8 @@ make_venv() {
 }
 
 if ! ready; then
-    # The lock is on the folder, as .venv may be removed. Who had to wait finds the work done.
+    # The lock is on the checkout's folder, as .venv may be removed. A process that had to wait for it
+    # finds the .venv ready.
     (
         if command -v flock >/dev/null; then flock 9 || true; fi
         if ! ready; then make_venv >&2; fi

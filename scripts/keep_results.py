@@ -19,7 +19,7 @@ from nalu_seq.reports.formats import markdown
 from nalu_seq.reports.summaries import describe_seeds, find_runs, protocols
 from nalu_seq.reports.tables import tables
 
-LARGE = 100_000  # bytes; what is more is written a line a member
+LARGE = 100_000  # bytes; a larger summary is written with one line for each member
 ROWS = ("results", "members")
 
 
@@ -87,7 +87,7 @@ def _first_summary(run: Path) -> Path:
 
 
 def _command(run: Path) -> str:
-    """The command line that made it, but for where it put the run."""
+    """The command that made the run, without the places that it named."""
     if (run / "sweep.json").exists():
         jobs = list(_jobs(run).values())
         overrides = [o for o in jobs[0] if all(o in job for job in jobs)]
@@ -103,7 +103,7 @@ def _jobs(run: Path) -> dict[str, list[str]]:
 
 
 def _kept(overrides: list[str]) -> list[str]:
-    """All but where the run was put and its data was: paths of one machine."""
+    """The overrides, without those that name a folder of the machine that made the run."""
     return [o for o in overrides if not o.startswith(("output=", "data.dir="))]
 
 

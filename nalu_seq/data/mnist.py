@@ -174,8 +174,8 @@ def _check_network(builder: Any) -> None:
 def _ways_out(builder: Any, reason: str) -> str:
     return (
         f"data=mnist is not in {builder.data_dir}, and preparing it failed ({reason}): run "
-        "scripts/prepare_mnist on a folder with the four IDX files, or go on-line once; "
-        "data=digits needs neither"
+        "`python -m nalu_seq.data.prepare FOLDER` on a folder with the four IDX files, or connect "
+        "to a network once; data=digits needs neither"
     )
 
 

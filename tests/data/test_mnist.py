@@ -57,8 +57,8 @@ def test_without_data_and_network_one_line_names_both_ways_out(
         mnist.__wrapped__(str(tmp_path))
     line = str(refused.value)
     assert "\n" not in line
-    for told in (reason, "scripts/prepare_mnist", "on-line", "data=digits"):
-        assert told in line
+    for part in (reason, "nalu_seq.data.prepare FOLDER", "to a network once", "data=digits"):
+        assert part in line
     assert not Path(Builder.data_dir).exists()
 
 
