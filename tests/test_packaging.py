@@ -124,6 +124,10 @@ def test_wheel_holds_the_package_with_conf_in_it(dist):
     (wheel,) = dist.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
+        (metadata,) = (archive.read(n).decode() for n in names if n.endswith("/METADATA"))
+    # A package index shows no file of the checkout.
+    assert "## A layer in Keras" in metadata
+    assert set(re.findall(r"\]\((?!http)[^)]*\)", metadata)) == set()
     info = "nalu_seq-{}.dist-info".format(PYPROJECT["project"]["version"])
     assert {name.split("/")[0] for name in names} == {"nalu_seq", info}
     assert f"{info}/licenses/LICENSE" in names

@@ -10,7 +10,7 @@ def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m nalu_seq.data.prepare", description=__doc__)
     parser.add_argument("folder", type=Path, help="has the four files, compressed as published")
-    parser.add_argument("data_dir", nargs="?", help="where to; default: TensorFlow Datasets' folder")
+    parser.add_argument("data_dir", nargs="?", help="where to; by default TFDS' own folder")
     arguments = parser.parse_args()
     from nalu_seq.distribution.startup import start_tensorflow
 
