@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from nalu_seq.experiment.experiment import Experiment
 
 # Optional groups whose options follow from other choices. Hydra would take a wrong name for none.
+# Set by --quiet: a run then shows its folder alone. The processes of a launcher see it too.
+QUIET = "NALU_SEQ_QUIET"
 FOLLOW = ("task_encoders", "task_units", "task_optimizers", "protocol_units")
 
 
@@ -191,6 +193,8 @@ def main() -> None:
     register()
     # Hydra's parser takes -m before or after all overrides, but not among them.
     arguments = sorted(sys.argv[1:], key=lambda a: a not in ("-m", "--multirun"))
+    os.environ[QUIET] = "1" if "--quiet" in arguments else ""
+    arguments = [argument for argument in arguments if argument != "--quiet"]
     sys.argv[1:] = arguments
     try:
         with heard():

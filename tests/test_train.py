@@ -1,22 +1,17 @@
 """The real command: what it leaves, where it is read, every task."""
 
-import contextlib
 import json
-import socket
 import subprocess
-import sys
-import urllib.request
 from pathlib import Path
 
 import keras
 import pytest
 from omegaconf import OmegaConf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import nalu_seq.models  # noqa: F401 - its layers are what load_model looks for
 from nalu_seq.config.descriptions import described
 from nalu_seq.config.options import options
-from tests.commands import command, copy, resume, wait_for
+from tests.commands import command, copy, resume
 
 
 def test_a_run_leaves_what_the_design_says(run: Path) -> None:
@@ -45,44 +40,6 @@ def test_a_run_leaves_what_the_design_says(run: Path) -> None:
     assert lines[0] == "step,case,seed,split,metric,value"
     # 2 seeds x (2 splits x 2 metrics and the sparsity error at 5 steps, the training loss at 4).
     assert len(lines) == 1 + 2 * (5 * 5 + 4)
-
-
-def test_tensorboard_can_read_it(run: Path) -> None:
-    main = EventAccumulator(str(run / "tensorboard")).Reload()
-    tags = main.Tags()
-    assert tags["graph"]
-    assert "weights/accumulate_unit_w_hat" in tags["tensors"]
-    assert "_hparams_/session_start_info" in main.summary_metadata
-    assert [e.step for e in main.Tensors("success_rate/length_20")] == [0, 10, 20, 30, 40]
-    for quantile in ("lower_quartile", "median", "upper_quartile"):
-        view = EventAccumulator(str(run / "tensorboard" / quantile)).Reload()
-        assert [e.step for e in view.Tensors("mae/length_20")] == [0, 10, 20, 30, 40]
-
-
-def test_the_real_tensorboard_serves_it(run: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = ["-m", "tensorboard.main", "--logdir", str(run), "--host", "127.0.0.1"]
-    with subprocess.Popen(
-        [sys.executable, *server, "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        served: dict[str, dict[str, object]] = {}
-
-        def loaded() -> bool:
-            with contextlib.suppress(OSError):
-                url = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
-                served.update(json.load(urllib.request.urlopen(url)))
-            return "tensorboard/median" in served
-
-        try:
-            wait_for(loaded)
-        finally:
-            process.terminate()
-    assert "mae/length_20" in served["tensorboard/median"]
-    assert "success_rate/length_20" in served["tensorboard"]
 
 
 def test_resume_makes_more_steps(run: Path, tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ class Evaluator(Measurer):
         members: the seed and the case of each.
         stream: for a sequence task, the population's model with its states passed on.
         between: called between pieces; what it raises ends the measurement.
+
+    Attributes:
+        ends: targets and predictions `[M, B, units]` of the latest measurement of each split, a
+            sequence's at its last step.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Evaluator(Measurer):
         self.task = task
         self.members = members
         self.stream = stream
+        self.ends: dict[str, tuple[Any, Any]] = {}
         self._traced: dict[Any, Any] = {}
 
     def __call__(self) -> list[Measurement]:
@@ -76,7 +81,9 @@ class Evaluator(Measurer):
             metrics = self.task.metrics(y, prediction) | self.task.tallied(tally)
         else:
             course = None
-            metrics = self.task.metrics(*self._examples(split))
+            y, prediction = self._examples(split)
+            metrics = self.task.metrics(y, prediction)
+        self.ends[split] = y, prediction
         return {name: value.numpy() for name, value in metrics.items()}, course
 
     def _examples(self, name: str) -> tuple[Any, Any]:

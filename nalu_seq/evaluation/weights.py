@@ -3,13 +3,12 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from nalu_seq.models import units_of
 from nalu_seq.population.population import Population
 
 
-def effective_weights(population: Population) -> dict[str, np.ndarray]:
+def effective_weights(population: Population) -> dict[str, Any]:
     """Each matrix that a unit applies, `[M, in, units]`, or each vector, by `NALU W_a`.
 
     A second unit of one class in a model is `NALU 2`: names of Keras' own count through a process,
@@ -26,4 +25,4 @@ def effective_weights(population: Population) -> dict[str, np.ndarray]:
             matrices |= {f"{name} {key}": matrix for key, matrix in unit.matrices().items()}
         return matrices
 
-    return {name: np.asarray(value) for name, value in population.scalars(of_member).items()}
+    return population.scalars(of_member)

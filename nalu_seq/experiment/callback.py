@@ -26,6 +26,9 @@ from nalu_seq.records.files import replace
 from nalu_seq.records.folder import check_output, release, reserve
 from nalu_seq.records.runs import state
 from nalu_seq.records.sweeps import quoted
+from nalu_seq.reports.formats import text
+from nalu_seq.reports.summaries import find_runs, protocols
+from nalu_seq.reports.tables import tables
 
 
 class CheckBeforeRun(Callback):
@@ -80,8 +83,14 @@ class CheckBeforeRun(Callback):
             replace(path, json.dumps(jobs, indent=1) + "\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Say where the sweep is."""
-        release(Path(config.hydra.sweep.dir))
+        """Compare the jobs that are done, and say where the sweep is."""
+        directory = Path(config.hydra.sweep.dir)
+        release(directory)
+        with contextlib.suppress(ValueError):  # no job has begun
+            done, _ = find_runs(directory)
+            if done:
+                print(text(tables(protocols(done))), flush=True)
+                print(f"watch it: tensorboard --logdir {directory / 'tensorboard'}", flush=True)
         print(f"run: {config.hydra.sweep.dir}", flush=True)
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.weights import effective_weights
 from nalu_seq.experiment.experiment import Experiment
@@ -29,4 +31,5 @@ def learned(directory: Path) -> Learned:
         f"seed {seed}, {case.name}" if several else f"seed {seed}"
         for case, seed in experiment.members
     ]
-    return Learned(members, effective_weights(population))
+    weights = {name: np.asarray(w) for name, w in effective_weights(population).items()}
+    return Learned(members, weights)

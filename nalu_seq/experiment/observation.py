@@ -1,5 +1,6 @@
 """What is measured while a run trains, and who listens: the two lists of a session."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.restart_count import RestartCount
 from nalu_seq.evaluation.sparsity import SparsityError
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.view import view
 from nalu_seq.listeners.progress import ProgressBar
 from nalu_seq.listeners.tensorboard import TensorBoard
 from nalu_seq.population.population import Population
@@ -37,6 +39,12 @@ class Session:
     trainer: Trainer
     check: Callable[[], None] = lambda: None
 
+    @functools.cached_property
+    def evaluator(self) -> Evaluator:
+        """What measures the splits: for the record, and for TensorBoard in between."""
+        of = self.experiment
+        return Evaluator(self.population, of.task, of.members, of.stateful_model(), self.check)
+
 
 def measurers(session: Session) -> list[Measurer]:
     """What gives the measurements of a step, in the order of their rows in metrics.csv.
@@ -44,11 +52,9 @@ def measurers(session: Session) -> list[Measurer]:
     The training loss is not one of them: the loop puts it first and reads it last, since reading
     starts its mean anew.
     """
-    experiment, population = session.experiment, session.population
-    stateful = experiment.stateful_model()
     return [
-        Evaluator(population, experiment.task, experiment.members, stateful, session.check),
-        SparsityError(population),
+        session.evaluator,
+        SparsityError(session.population),
         RestartCount(session.trainer.restarts),
     ]
 
@@ -70,14 +76,24 @@ def listeners(
         record: its metrics.csv.
         save: writes the checkpoint of a step.
         console: where the progress is shown.
-        config: flat config values, for HParams.
+        config: flat config values, for TensorBoard.
     """
     experiment, trainer = session.experiment, session.trainer
-    task, members = experiment.task, experiment.members
+    task, members, train = experiment.task, experiment.members, experiment.cfg.train
+    events, subject = view(experiment, session.directory, config)
     return [
         Judge(experiment, trainer),
         record,
-        TensorBoard(session.directory / "tensorboard", session.population, task, members, config),
+        TensorBoard(
+            events,
+            subject,
+            trainer,
+            session.evaluator,
+            steps=train.steps,
+            eval_every=train.eval_every,
+            say=lambda line: console.print(line, highlight=False),
+            alone=experiment.cfg.strategy.name != "multi_worker",
+        ),
         Saver(save),
         ProgressBar(
             console,

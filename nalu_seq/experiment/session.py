@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import json
 import math
+import os
 import platform
 import shlex
 import signal
@@ -23,15 +24,17 @@ from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.experiment.resume import notes, restore
+from nalu_seq.experiment.view import view
 from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import Checkpoints
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import alone_in, start_anew
 from nalu_seq.records.record import Record, read_record
-from nalu_seq.reports.console import results_table
+from nalu_seq.reports.console import closing, header, results_table
 from nalu_seq.training.loop import Interrupted, Interruption, loop
 from nalu_seq.training.step import Trainer
 
+QUIET = "NALU_SEQ_QUIET"  # set by `train --quiet`
 PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
 
 
@@ -86,7 +89,8 @@ def _train(
     interruption: Interruption,
     workers: Workers,
 ) -> None:
-    console = Console()
+    console = Console(quiet=is_quiet())
+    _greet(console, experiment, directory)
     population, trainer, checkpoints = open_run(experiment, directory)
     session = Session(experiment, directory, population, trainer, interruption.check)
     measuring = measurers(session)
@@ -141,6 +145,26 @@ def _train(
     print(f"run: {directory}", flush=True)
 
 
+def is_quiet() -> bool:
+    """Whether `--quiet` was said: then a run shows its folder and nothing else."""
+    return bool(os.environ.get(QUIET))
+
+
+def _greet(console: Console, experiment: Experiment, directory: Path) -> None:
+    """Say at once what is trained, and how to look at it."""
+    parts = ", ".join(experiment.choices[group] for group in ("encoder", "head", "unit"))
+    events, _ = view(experiment, directory, {})
+    for line in header(
+        f"{experiment.choices['task']} ({parts})",
+        experiment.seeds,
+        len(experiment.members),
+        experiment.cfg.train.steps,
+        [device.name for device in tf.config.list_logical_devices()],
+        events.parent,
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 def conclude(
     experiment: Experiment, record: Record, trainer: Trainer, console: Console, done: bool = True
 ) -> dict[str, Any]:
@@ -151,6 +175,8 @@ def conclude(
     if done:
         console.print(results_table(summary))
         _tell_diverged(console, summary["diverged"])
+        for line in closing(summary, record.path.parent):
+            console.print(line, highlight=False, soft_wrap=True)
     return summary
 
 

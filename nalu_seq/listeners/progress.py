@@ -1,5 +1,6 @@
-"""The progress bar of a run that trains, or plain lines where there is no terminal."""
+"""The progress of a run that trains: a bar, or plain lines where there is no terminal."""
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,19 +37,21 @@ class ProgressBar(Listener):
         self._split, self._criterion = split, criterion
         self._steps = steps
         self._bar = Progress(
-            BarColumn(bar_width=8),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.description}"),
             console=console,
             disable=not console.is_terminal,
+            expand=True,
         )
-        self._begin = step
+        self._begin, self._started = step, time.perf_counter()
         self._task = self._bar.add_task("tracing", total=steps, completed=step, rate="")
 
     def open(self) -> None:
         """Show the bar."""
+        self._started = time.perf_counter()
         self._bar.start()
 
     def close(self) -> None:
@@ -57,9 +60,7 @@ class ProgressBar(Listener):
 
     def advance(self, step: int) -> None:
         """Show the current step."""
-        task = self._bar.tasks[self._task]
-        rate = (step - self._begin) / task.elapsed if task.elapsed else 0.0
-        self._bar.update(self._task, completed=step, rate=f"{rate:.0f}/s")
+        self._bar.update(self._task, completed=step, rate=f"{self._rate(step):,.0f}/s")
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Show the newest measurements."""
@@ -73,7 +74,15 @@ class ProgressBar(Listener):
         text = f"{self._split}: {shown}{solved}/{members} solved"
         self._bar.update(self._task, description=text)
         if not self._console.is_terminal:
-            self._console.print(f"step {step}/{self._steps}  {text}", highlight=False)
+            rate = self._rate(step)
+            pace = f", {rate:,.0f}/s, {(self._steps - step) / rate:.0f} s left" if rate else ""
+            self._console.print(
+                f"step {step}/{self._steps}{pace}  {text}", highlight=False, soft_wrap=True
+            )
+
+    def _rate(self, step: int) -> float:
+        """Steps a second since it began."""
+        return (step - self._begin) / max(time.perf_counter() - self._started, 1e-9)
 
 
 def finite_median(values: np.ndarray) -> float:

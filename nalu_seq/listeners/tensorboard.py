@@ -1,79 +1,269 @@
-"""TensorBoard, a view of a run: quartiles over members, success rates, weights, graph, HParams."""
+"""TensorBoard, a view of a run: errors, successes, loss, weights, pictures, HParams, command."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
-from nalu_seq.population.population import Population
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.evaluation.weights import effective_weights
+from nalu_seq.listeners import drawings, hparams
+from nalu_seq.listeners.hparams import Subject
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
-from nalu_seq.tasks.base import Task
+from nalu_seq.tasks.digit_sequences import DigitSequences
+from nalu_seq.training.step import Trainer
 
-QUANTILES = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
+BAND = {"lower": 0.25, "median": 0.5, "upper": 0.75}
+ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has is its error
+SMALLEST = 1e-12  # an error of 0 has no logarithm
+MEASURING = 0.015  # of the training time, for measurements between those of the record
+GROWTH = 1.5  # of the steps between these
+LONG_ENOUGH = 12.0  # seconds of training that pictures, half a second each run, are drawn after
 
 
 class TensorBoard(Listener):
-    """Writes event files.
+    """Writes one run's event files.
 
-    The median and the quartiles over members are runs of their own, so that TensorBoard lays them
-    over each other. Members that diverged (NaN) stand outside the quartiles and inside the success
-    rate.
+    All tasks have the same tags: `error/<split>` and `loss`, as logarithms to base 10, and
+    `solved/<split>`, the share of members. `spread/` has their quartiles over members, which the
+    custom scalars' layout draws as bands; `values/` what else is measured. Members that diverged
+    (NaN) stand outside the quartiles and inside the share.
+
+    Between the measurements of the record, errors are measured at steps that grow farther apart, as
+    long as this takes little of the training time, and the newest batch's loss is read after each
+    call of the trainer.
 
     Args:
         directory: where the event files go.
-        population: its weights are shown as histograms.
-        task: says when a member has solved a split.
-        members: the run's members.
-        config: flat config values, for HParams.
+        subject: what is said of the run besides its figures.
+        trainer: makes the steps.
+        evaluator: measures between the measurements of the record.
+        steps: where training ends.
+        eval_every: steps between the measurements of the record.
+        say: says in a line what is left out.
+        alone: whether no other process takes part, which would have to measure too.
     """
 
     def __init__(
         self,
         directory: Path,
-        population: Population,
-        task: Task,
-        members: Members,
-        config: dict[str, Any],
+        subject: Subject,
+        trainer: Trainer,
+        evaluator: Evaluator,
+        *,
+        steps: int,
+        eval_every: int,
+        say: Callable[[str], None],
+        alone: bool = True,
     ) -> None:
-        self._population = population
-        self._criterion, self._members = task.criterion, members
-        self._main = tf.summary.create_file_writer(str(directory))
-        self._quantiles = {
-            name: tf.summary.create_file_writer(str(directory / name)) for name in QUANTILES
-        }
-        with self._main.as_default():
-            hparams.hparams(config)
-            tf.summary.graph(_graph(population.model))
+        self._directory, self._subject = directory, subject
+        self._trainer, self._evaluator = trainer, evaluator
+        self._steps, self._eval_every = steps, eval_every
+        self._say, self._alone = say, alone
+        self._task, self._population = evaluator.task, evaluator.population
+        self._members: Members = evaluator.members
+        self._splits = list(self._task.splits)
+        self._error = ""  # the task's error metric, known when it is first measured
+        self._course: dict[int, np.ndarray] = {}  # step -> the last split's error, [M]
+        self._begun = self._step = int(trainer.step.numpy())
+        self._started = time.perf_counter()
+        self._due, self._spent, self._last_cost = self._begun + 1, 0.0, 0.0
+        self._weights = tf.function(lambda: effective_weights(self._population))
+
+    def open(self) -> None:
+        """Write what is known before the first step."""
+        self._started = time.perf_counter()
+        self._writer = tf.summary.create_file_writer(str(self._directory))
+        with self._writer.as_default(step=self._begun):
+            tf.summary.text("run/1 command", f"    {self._subject.command}")
+            tf.summary.text("run/2 config", _code(self._subject.config))
+            tf.summary.graph(_graph(self._population.model))
+            _write(hparams.start(self._subject, time.time()))
+        self._writer.flush()
+
+    def advance(self, step: int) -> None:
+        """Write the newest batch's loss, and now and then the errors."""
+        self._step = step
+        loss = self._trainer.last_loss.numpy()
+        with self._writer.as_default(step=step):
+            self._quartiles("loss", _logarithm(loss), "the newest batch's training loss")
+        on_grid = step % self._eval_every == 0 or step == self._steps
+        if step >= self._due and not on_grid and self._affordable(step):
+            started = time.perf_counter()
+            for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
+                metrics, _ = self._evaluator.measure(split)
+                self._judged(step, split, metrics)
+            self._last_cost = time.perf_counter() - started
+            self._spent += self._last_cost
+            self._due = max(step + 1, int(step * GROWTH))
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """Write a step's scalars and histograms."""
+        """Write a step's measurements and weights."""
+        self._step = step
+        by_split: dict[str, dict[str, np.ndarray]] = {}
         for split, metric, values in measurements:
-            finite = values[np.isfinite(values)]
-            for name, writer in self._quantiles.items():
-                if finite.size:
-                    with writer.as_default(step):
-                        tf.summary.scalar(f"{metric}/{split}", np.quantile(finite, QUANTILES[name]))
-            if metric != self._criterion.metric:
-                continue
-            solved = self._criterion.solved(values, split, self._members.task_cases)
-            if solved is not None:
-                with self._main.as_default(step):
-                    tf.summary.scalar(f"success_rate/{split}", np.mean(solved))
-        with self._main.as_default(step):
+            by_split.setdefault(split, {})[metric] = values
+        first = not self._error
+        for split, metrics in by_split.items():
+            if split == "train":
+                with self._writer.as_default(step=step):
+                    for metric, values in metrics.items():
+                        if metric != "loss":
+                            self._quartiles(f"values/{metric}", _finite(values), metric, band=False)
+            else:
+                self._judged(step, split, metrics)
+        with self._writer.as_default(step=step):
+            if first:
+                _write(custom_scalar.pb(self._layout()))
+                _write(hparams.columns(self._subject, self._outcomes()))
+            for name, values in self._weights().items():
+                tf.summary.histogram(f"effective/{name}", values)
             for variable in self._population.trainable_variables:
                 tf.summary.histogram(f"weights/{variable.name}", variable.value)
-        for writer in (self._main, *self._quantiles.values()):
-            writer.flush()
+        self._writer.flush()
 
     def close(self) -> None:
-        """Close the event files."""
-        for writer in (self._main, *self._quantiles.values()):
-            writer.close()
+        """Draw what was learned, if the training is done, and close the event files."""
+        if self._step == self._steps:
+            with self._writer.as_default(step=self._steps):
+                if time.perf_counter() - self._started >= LONG_ENOUGH:
+                    self._pictures()
+                _write(hparams.end(time.time()))
+        self._writer.close()
+
+    def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
+        """Write the error on a split, who has solved it, and the other metrics."""
+        criterion = self._task.criterion
+        if not self._error:
+            self._error = next((m for m in ERRORS if m in metrics), criterion.metric)
+        with self._writer.as_default(step=step):
+            if self._error in metrics:
+                values = metrics[self._error]
+                told = f"log10 of {self._error}: median over members"
+                self._quartiles(f"error/{split}", _logarithm(values), told)
+                if split == self._splits[-1]:
+                    self._course[step] = values
+            solved = criterion.solved(metrics[criterion.metric], split, self._members.task_cases)
+            if solved is not None:
+                told = "the share of members that solve it"
+                tf.summary.scalar(f"solved/{split}", np.mean(solved), description=told)
+            for metric, values in metrics.items():
+                if metric != self._error:
+                    self._quartiles(f"values/{metric}/{split}", _finite(values), metric, band=False)
+
+    def _quartiles(self, tag: str, values: np.ndarray, told: str, band: bool = True) -> None:
+        """Write the median of finite values as a scalar of its own, and their quartiles."""
+        if not values.size:
+            return
+        tf.summary.scalar(tag, np.median(values), description=told)
+        if band:
+            for name, value in zip(BAND, np.quantile(values, list(BAND.values())), strict=True):
+                tf.summary.scalar(f"spread/{tag}/{name}", value)
+
+    def _affordable(self, step: int) -> bool:
+        """Whether one more measurement leaves the training most of its time."""
+        seconds = time.perf_counter() - self._started - self._spent
+        whole = seconds * (self._steps - self._begun) / max(step - self._begun, 1)
+        cost = self._last_cost or whole * MEASURING / 4  # of the first one nothing is known
+        enough = self._spent + cost <= MEASURING * max(whole, seconds)
+        return self._alone and enough and whole > LONG_ENOUGH
+
+    def _layout(self) -> layout_pb2.Layout:
+        """Bands over members, one a split, and the shares that solved each."""
+        tags = [*(f"error/{split}" for split in reversed(self._splits)), "loss"]
+        bands = []
+        for tag in tags:
+            name = f"spread/{tag}"
+            series = layout_pb2.MarginChartContent.Series(
+                value=f"{name}/median", lower=f"{name}/lower", upper=f"{name}/upper"
+            )
+            margin = layout_pb2.MarginChartContent(series=[series])
+            bands.append(layout_pb2.Chart(title=f"{tag} (log10), quartiles", margin=margin))
+        solved = layout_pb2.MultilineChartContent(tag=["^solved/"])
+        rates = layout_pb2.Chart(title="share of members that solved it", multiline=solved)
+        return layout_pb2.Layout(
+            category=[
+                layout_pb2.Category(title="over members", chart=bands),
+                layout_pb2.Category(title="solved", chart=[rates]),
+            ]
+        )
+
+    def _outcomes(self) -> dict[str, str]:
+        """The scalars that HParams shows: successes and errors, the hardest split first."""
+        splits = list(reversed(self._splits))
+        judged = [s for s in splits if self._judges(s)]
+        return {
+            **{f"solved/{split}": f"solved {split}" for split in judged},
+            **{f"error/{split}": f"log10 {self._error} {split}" for split in splits},
+            "loss": "log10 loss",
+        }
+
+    def _judges(self, split: str) -> bool:
+        cases = self._members.task_cases
+        return self._task.criterion.solved(np.zeros(len(cases)), split, cases) is not None
+
+    def _pictures(self) -> None:
+        """Draw weights, predictions, the spread of errors, digits; a line where that can't be."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            self._say("TensorBoard's pictures are left out: pip install 'nalu-seq[plots]'")
+            return
+        last = self._splits[-1]
+        several = len(self._members.cases) > 1
+        names = [f"{case} {seed}" if several else f"seed {seed}"
+                 for case, seed in self._members.names]  # fmt: skip
+        for name, values in self._weights().items():
+            figure = drawings.matrices_figure(Figure, f"{name}, effective", values.numpy(), names)
+            _image(f"weights/{name}", figure)
+        if last in self._evaluator.ends:
+            y, prediction = self._evaluator.ends[last]
+            figure = drawings.predictions_figure(Figure, last, y.numpy(), prediction.numpy())
+            _image(f"predictions/{last}", figure)
+        steps = sorted(self._course)
+        if steps:
+            values = np.array([self._course[step] for step in steps])
+            figure = drawings.spread_figure(Figure, f"{self._error}, {last}", steps, values)
+            _image(f"spread/{last}", figure)
+        if isinstance(self._task, DigitSequences):
+            figure = drawings.digits_figure(
+                Figure, self._task, self._members, self._population, self._subject.name
+            )
+            _image("digits", figure)
+
+
+def _logarithm(values: np.ndarray) -> np.ndarray:
+    return np.log10(np.maximum(_finite(values), SMALLEST))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    return values[np.isfinite(values)]
+
+
+def _write(summary: Any) -> None:
+    tf.summary.experimental.write_raw_pb(summary.SerializeToString())
+
+
+def _code(text: str) -> str:
+    """A text as Markdown shows it unchanged."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _image(tag: str, figure: Any) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    tf.summary.image(tag, np.asarray(canvas.buffer_rgba())[None])
 
 
 def _graph(model: keras.Model) -> Any:

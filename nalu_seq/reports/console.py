@@ -1,27 +1,95 @@
-"""What a person sees: a progress bar while a run trains, tables when it is done."""
+"""What a person reads in a terminal: the header of a run, and its tables when it is done."""
 
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
+
+from nalu_seq.reports.summaries import describe_seeds
+from nalu_seq.reports.words import METRICS, split_words
 
 # 80 columns hold every table whole.
 COMPACT: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
+MOST_METRICS = 2  # columns of them
+# What is shown of a task that has several, after what it is judged by.
+FIRST = {"relative_error": 0, "mae": 1, "digit_accuracy": 2, "exact": 3}
+# Behind these an arithmetic unit gets events of any size: its weights need not be whole numbers.
+ENCODERS = ("lstm", "gru", "rnn", "mlp", "convnet")
+SHORT = {"mae": "mean abs. error", "mse": "mean sq. error", "exact": "share exact",
+         "accuracy": "share right", "digit_accuracy": "digits read",
+         "rounded_mae": "rounded error"}  # fmt: skip
+
+
+def header(
+    parts: str, seeds: list[int], members: int, steps: int, devices: Iterable[str], logs: Path
+) -> list[str]:
+    """The lines that a run begins with: what is trained, on what, and how to look at it.
+
+    Args:
+        parts: the run's task, encoder, head and unit.
+        seeds: each seed once.
+        members: how many networks there are.
+        steps: where training ends.
+        devices: TensorFlow's names of what it trains on.
+        logs: where TensorBoard finds it.
+    """
+    count = f"{members} networks" if members > 1 else "1 network"
+    on = ", ".join(device.rpartition("device:")[2] for device in devices)
+    return [
+        f"{parts}: {count}, seeds {describe_seeds(seeds)}; {steps:,} steps on {on}",
+        f"watch it: tensorboard --logdir {shlex.quote(str(logs))}",
+    ]
+
+
+def closing(summary: dict[str, Any], directory: Path) -> list[str]:
+    """The lines below the table of a run: its loss, its time, and the next command."""
+    by_metric = {row["metric"]: row for row in summary["results"] if row["split"] == "train"}
+    lines = []
+    if (row := by_metric.get("loss")) and row["median"] is not None:
+        lines.append(f"training loss {_spread(row)}")
+    row = by_metric.get("sparsity_error")
+    if row and row["median"] is not None and summary["encoder"] not in ENCODERS:
+        lines.append(f"{METRICS['sparsity_error']}: {_spread(row)}")
+    seconds = summary["wall_seconds"]
+    if seconds is not None:
+        lines.append(f"{summary['steps']:,} steps in {seconds:.0f} s")
+    place = shlex.quote(str(directory))
+    lines.append(f"one page of it: python -m nalu_seq.report {place} --format html > page.html")
+    return lines
 
 
 def results_table(summary: dict[str, Any]) -> Table:
-    """The closing table: split x metric, over the members; with several cases, what is judged."""
+    """The closing table: a line a split, over the members; with several cases, a line a case."""
     title = f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
-    table = Table(title=title, **COMPACT)
+    table = Table(title=title, title_justify="left", **COMPACT)
     if len(summary["cases"]) > 1:
         return _cases_table(table, summary["results"])
-    for name in ("split", "metric"):
-        table.add_column(name)
-    for name in ("median", "min", "max", "solved"):
+    results = [row for row in summary["results"] if row["split"] != "train"]
+    splits = list(dict.fromkeys(row["split"] for row in results))
+    metrics = [m for m in dict.fromkeys(r["metric"] for r in results) if m != "solved_at"]
+    judged = {row["metric"] for row in results if row["success_rate"] is not None}
+    shown = sorted(metrics, key=lambda m: (m not in judged, FIRST.get(m, len(FIRST))))[
+        :MOST_METRICS
+    ]
+    at = {(row["split"], row["metric"]): row for row in results}
+    table.add_column("", no_wrap=True)
+    for name in ("solved", "at step", *(SHORT.get(m, m.replace("_", " ")) for m in shown)):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in summary["results"]:
-        values = (_number(row[k]) for k in ("median", "min", "max"))
-        table.add_row(row["split"], row["metric"], *values, _rate(row))
+    for split in splits:
+        solved = next((r for m in judged if (r := at.get((split, m)))), None)
+        when = at.get((split, "solved_at"), {"median": None})["median"]
+        cells = [_rate(solved) if solved else "", "" if when is None else f"{when:,.0f}"]
+        cells += [_lines(at[split, m]) if (split, m) in at else "" for m in shown]
+        table.add_row(split_words(split), *cells)
+    if rest := [m for m in metrics if m not in shown]:
+        table.caption = Text(f"median [smallest, largest]; also measured: {', '.join(rest)}")
+    else:
+        table.caption = Text("median [smallest, largest]")
+    table.caption_justify = "left"
     return table
 
 
@@ -31,9 +99,9 @@ def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
     several = len({row["split"] for row in judged}) > 1
     columns = ["case", *(["split"] if several else [])]
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True)
     metric = f"{judged[0]['split']} {judged[0]['metric']}" if not several else judged[0]["metric"]
-    for name in (metric, "min", "max", "solved", "solved at"):
+    for name in (metric, "smallest", "largest", "solved", "at step"):
         table.add_column(name, justify="right", no_wrap=name != metric)
     at = {
         (row["case"], row["split"]): row["median"]
@@ -43,7 +111,10 @@ def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
     for row in judged:
         where = (row["case"], row["split"])
         values = (_number(row[k]) for k in ("median", "min", "max"))
-        table.add_row(*where[: len(columns)], *values, _rate(row), _number(at.get(where)))
+        when = at.get(where)
+        table.add_row(
+            *where[: len(columns)], *values, _rate(row), "" if when is None else f"{when:,.0f}"
+        )
     return table
 
 
@@ -54,10 +125,21 @@ def _rate(row: dict[str, Any]) -> str:
     return f"{row['success_rate']:.0%} [{low:.0%}, {high:.0%}]"
 
 
+def _lines(row: dict[str, Any]) -> str:
+    """The median, and below it the range, where there is one."""
+    if row["median"] is None or row["min"] == row["max"]:
+        return _number(row["median"])
+    return f"{_number(row['median'])}\n[{_number(row['min'])}, {_number(row['max'])}]"
+
+
+def _spread(row: dict[str, Any]) -> str:
+    return _lines(row).replace("\n", " ")
+
+
 def drift_table(drift: list[dict[str, Any]]) -> Table:
     """How each member's error grows along the longest split."""
-    table = Table(title=f"along {drift[0]['split']}", **COMPACT)
-    table.add_column("case")
+    table = Table(title=f"along {split_words(drift[0]['split'])}", title_justify="left", **COMPACT)
+    table.add_column("case", no_wrap=True)
     for name in ("seed", "error a step", "error at the end", "rounding fails at"):
         table.add_column(name, justify="right")
     for row in drift:

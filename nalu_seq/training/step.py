@@ -53,6 +53,7 @@ class Trainer:
     Attributes:
         step: how many steps have been made, a variable.
         seconds: how long they took, measurements included; kept by whoever runs the loop.
+        last_loss: `[M]`, the newest batch's loss; NaN before there is one.
         judged: `[M]`, the last validation error; inf before there is one.
         restarts: what starts members anew, or None.
         members: the seed and the case of each member.
@@ -98,6 +99,7 @@ class Trainer:
         self.seconds = _variable("seconds", tf.zeros([], tf.float64))
         self.loss_sum = _variable("loss_sum", tf.zeros([len(members)]))
         self.loss_count = _variable("loss_count", tf.zeros([]))
+        self.last_loss = _variable("last_loss", tf.fill([len(members)], np.float32(np.nan)))
         self.judge = judge
         self.alternate = alternate
         self._gates = [v.name.split("_")[-1] == "g" for v in population.trainable_variables]
@@ -215,6 +217,7 @@ class Trainer:
         self.diverged_at.assign(tf.where(newly, self.step, self.diverged_at))
         self.loss_sum.assign_add(loss)
         self.loss_count.assign_add(1.0)
+        self.last_loss.assign(loss)
         if self.restarts:
             error = tf.cast(loss if self.judge == "loss" else self.judged, tf.float64)
             self._errors.assign_add(tf.stack([tf.ones_like(error), error, error * error]))

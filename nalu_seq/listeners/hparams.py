@@ -1,0 +1,90 @@
+"""What TensorBoard's HParams tab says of a run: what differs, its outcome, whether it is done."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary as hparams
+
+# Shown of every run, after what its sweep varies. All other settings are in the Text tab.
+BASIC = (
+    "task", "encoder", "head", "unit", "optimizer.learning_rate", "train.batch_size", "train.steps",
+)  # fmt: skip
+
+
+class Subject(NamedTuple):
+    """What TensorBoard says of a run besides its figures.
+
+    Attributes:
+        name: what tells the run from the other jobs of its sweep; its unit, where it is no job.
+        command: the command that repeats it.
+        config: its config as YAML.
+        settings: its config under dotted names, numbers and strings.
+        varied: the settings in which the jobs of its sweep differ, each with all its values.
+    """
+
+    name: str
+    command: str
+    config: str
+    settings: Mapping[str, Any]
+    varied: Mapping[str, Sequence[str]]
+
+
+def shown_settings(subject: Subject) -> dict[str, Any]:
+    """The settings of a run that are shown: what differs first, then its parts.
+
+    A setting that is a number in some jobs and something else, such as null, in others is a string
+    in all of them: TensorBoard leaves out the rows that have another type than the column.
+    """
+    shown: dict[str, Any] = {}
+    for key in (*subject.varied, *BASIC):
+        value = subject.settings.get(key)
+        if value is not None:
+            numbers = all(map(_is_number, subject.varied.get(key, ())))
+            shown.setdefault(key, value if numbers else str(value))
+    return shown
+
+
+def start(subject: Subject, started: float) -> Any:
+    """The summary that says which settings a run has."""
+    return hparams.session_start_pb(
+        shown_settings(subject), group_name=subject.name, start_time_secs=started
+    )
+
+
+def end(ended: float) -> Any:
+    """The summary that says that a run is done."""
+    return hparams.session_end_pb(api_pb2.STATUS_SUCCESS, ended)
+
+
+def columns(subject: Subject, metrics: Mapping[str, str]) -> Any:
+    """The summary that says which columns there are, in order.
+
+    Args:
+        subject: the run.
+        metrics: the tags of scalars, what matters first, and how each is called.
+    """
+    infos = [
+        api_pb2.HParamInfo(name=key, display_name=key, type=_type(value))
+        for key, value in shown_settings(subject).items()
+    ]
+    outcome = [
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=name)
+        for tag, name in metrics.items()
+    ]
+    return hparams.experiment_pb(infos, outcome)
+
+
+def _type(value: Any) -> Any:
+    if isinstance(value, bool):
+        return api_pb2.DATA_TYPE_BOOL
+    number = isinstance(value, int | float)
+    return api_pb2.DATA_TYPE_FLOAT64 if number else api_pb2.DATA_TYPE_STRING
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""TensorBoard's view of runs, read back by TensorBoard itself."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+
+import nalu_seq.listeners.tensorboard
+from nalu_seq.listeners.hparams import Subject, shown_settings
+from nalu_seq.records.command import job_name, recorded_command, varied
+from tests.commands import wait_for
+
+SWEEP = ["task=product", "unit=nmu", "train.compile=graph", "seeds=2", "train.steps=6"]
+SWEEP += ["train.eval_every=2", "train.clip_norm=null,0.01,0.1", "hydra.mode=MULTIRUN"]
+DIGITS = [
+    "task=mnist_count",
+    "variant=quick_digits",
+    "seeds=2",
+    "train.steps=4",
+    "train.eval_every=2",
+]
+
+
+def scalars(events: EventAccumulator, tag: str) -> dict[int, float]:
+    return {e.step: float(tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)}
+
+
+def test_a_run_has_its_figures_in_one_place(run: Path) -> None:
+    """The error is a logarithm, on the record's steps and on some more; the loss is on more yet."""
+    (folder,) = (run / "tensorboard").iterdir()
+    assert folder.name == "nalu"
+    events = EventAccumulator(str(folder)).Reload()
+    rows = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()[1:]]
+    for step in (0, 10, 20, 30, 40):
+        of_step = [
+            float(r[5]) for r in rows if (int(r[0]), r[3], r[4]) == (step, "length_20", "mae")
+        ]
+        median = np.median(np.log10(of_step))
+        assert scalars(events, "error/length_20")[step] == pytest.approx(median, abs=1e-4)
+    assert {0, 10, 20, 30, 40} <= {*scalars(events, "solved/length_20")}
+    assert len(scalars(events, "loss")) > 5  # four of them on the grid
+    lower, middle, upper = (
+        scalars(events, f"spread/error/length_20/{name}") for name in ("lower", "median", "upper")
+    )
+    assert all(lower[s] <= middle[s] <= upper[s] for s in middle)
+    tags = events.Tags()
+    assert tags["graph"]
+    assert {"weights/accumulate_unit_w_hat", "effective/NALU W", "run/1 command"} <= {
+        *tags["tensors"]
+    }
+
+
+def test_settings_that_are_null_somewhere_are_texts_everywhere() -> None:
+    rates = {"train.clip_norm": ["null", "0.01"], "optimizer.learning_rate": ["0.1", "1e-3"]}
+    settings = {"train.clip_norm": 0.01, "optimizer.learning_rate": 0.1, "unit": "nau", "x": 1}
+    shown = shown_settings(Subject("a", "", "", settings, rates))
+    assert shown == {"train.clip_norm": "0.01", "optimizer.learning_rate": 0.1, "unit": "nau"}
+    assert list(shown)[:2] == list(rates)  # what differs comes first
+
+
+def test_a_job_is_called_by_what_differs(tmp_path: Path) -> None:
+    overrides = ["encoder=lstm", "unit=nau", "optimizer.learning_rate=0.01", "train.steps=5"]
+    assert job_name(overrides, ["encoder", "unit"]) == "lstm, nau"
+    assert job_name(overrides, ["unit", "optimizer.learning_rate"]) == "nau, learning_rate 0.01"
+    assert "/" not in job_name(["task.x=../../etc"], ["task.x"])
+    assert job_name(overrides, []) == "" and varied(tmp_path) == {}
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(
+        "- task=count\n- seeds=[1,2]\n- output=/x\n"
+    )
+    assert recorded_command(tmp_path) == "python -m nalu_seq.train task=count 'seeds=[1,2]'"
+    for odd in ("{a: 1}", "- [1]", "[", '- "\\e[31m"'):
+        (tmp_path / ".hydra" / "overrides.yaml").write_text(odd)
+        assert recorded_command(tmp_path) is None
+        (tmp_path / "multirun.yaml").write_text(odd)
+        assert varied(tmp_path) == {}
+
+
+class Served:
+    """A TensorBoard server's answers."""
+
+    def __init__(self, port: int) -> None:
+        self._address = f"http://127.0.0.1:{port}/data"
+
+    def get(self, path: str, **query: str) -> Any:
+        url = f"{self._address}/{path}?{urllib.parse.urlencode(query)}"
+        return json.load(urllib.request.urlopen(url))
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        request = urllib.request.Request(f"{self._address}/{path}", json.dumps(body).encode())
+        return json.load(urllib.request.urlopen(request))
+
+
+@contextlib.contextmanager
+def tensorboard(directory: Path) -> Iterator[Served]:
+    """The real server on a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = ["-m", "tensorboard.main", "--logdir", str(directory), "--host", "127.0.0.1"]
+    with subprocess.Popen(
+        [sys.executable, *server, "--port", str(port), "--reload_interval", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield Served(port)
+        finally:
+            process.terminate()
+
+
+@pytest.mark.slow
+def test_the_real_tensorboard_serves_all_of_it(
+    run: Path, main: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run, a run on digits and a sweep with a null among its settings, in one server."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(nalu_seq.listeners.tensorboard, "LONG_ENOUGH", 0.0)
+    for name, arguments in (("sweep", SWEEP), ("digits", DIGITS)):
+        where = "hydra.sweep.dir" if name == "sweep" else "hydra.run.dir"
+        code, _, err = main(f"{where}={tmp_path / name}", *arguments)
+        assert code == 0, err
+    (tmp_path / "run").symlink_to(run)
+    jobs = [f"sweep/tensorboard/clip_norm {value}" for value in ("null", "0.01", "0.1")]
+    digits = "digits/tensorboard/nau"
+    names = {*jobs, digits, "run/tensorboard/nalu"}
+    with tensorboard(tmp_path) as served:
+        tags: dict[str, Any] = {}
+
+        def loaded() -> bool:
+            with contextlib.suppress(OSError):
+                tags.update(served.get("plugin/scalars/tags"))
+            return all("error/range_9_99" in tags.get(job, {}) for job in jobs) and {*tags} >= names
+
+        wait_for(loaded)
+        assert {*tags} == names, "one run a job, called by what differs"
+        assert "error/length_20" in tags["run/tensorboard/nalu"]
+        assert all(
+            {"loss", "error/range_9_99", "solved/range_9_99"} <= {*tags[job]} for job in jobs
+        )
+        images = served.get("plugin/images/tags")
+        assert {"weights/NMU W", "predictions/range_9_99", "spread/range_9_99"} <= {
+            *images[jobs[0]]
+        }
+        assert "digits" in images[digits]
+        texts = served.get("plugin/text/tags")
+        assert {"run/1 command", "run/2 config"} <= {*texts[jobs[0]]}
+        command = served.get("plugin/text/text", run=jobs[1], tag="run/1 command")[0]["text"]
+        assert "train.clip_norm=0.01" in command and "task=product" in command
+        assert "effective/NMU W" in served.get("plugin/histograms/tags")[jobs[0]]
+        assert any(run in served.get("plugin/graphs/info") for run in jobs)
+        layout = served.get("plugin/custom_scalars/layout")
+        charts = layout["category"][0]["chart"]
+        assert charts[0]["margin"]["series"][0]["lower"].startswith("spread/error/")
+
+        columns = served.post("plugin/hparams/experiment", {"experimentName": ""})
+        keys = [info["name"] for info in columns["hparamInfos"]]
+        assert "train.clip_norm" in keys
+        body = {
+            "experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0,
+            "sliceSize": 100, "colParams": [{"hparam": key} for key in keys],
+        }  # fmt: skip
+        groups = served.post("plugin/hparams/session_groups", body)
+        found = {group["name"]: group["hparams"] for group in groups["sessionGroups"]}
+        assert {"clip_norm null", "clip_norm 0.01", "clip_norm 0.1"} <= {*found}
+        assert found["clip_norm null"]["train.clip_norm"] == "None"
+        assert found["clip_norm 0.1"]["train.clip_norm"] == "0.1"
