@@ -1,13 +1,26 @@
 """Bad input in one line, and the exit codes that it ends with."""
 
+import argparse
+import codecs
 import contextlib
+import io
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+# What is printed where a terminal has no other characters.
+ASCII = {
+    "×": "x", "−": "-", "–": "-", "→": "->", "∞": "inf", "…": "...", "±": "+-", "≤": "<=",
+    "≥": ">=", "·": ".", "─": "-", "━": "-", "╺": "-", "╸": "-", "│": "|", "’": "'", "•": "*",
+    "█": "#",
+}  # fmt: skip
 WIDTH = 300  # characters of a line that says what is wrong
 
 
@@ -32,10 +45,9 @@ def first_line(error: BaseException) -> str:
 
 def warn(text: object) -> None:
     """Say something in one line beside what a command prints."""
-    line = one_line(f"nalu_seq: {text}")
-    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody may be there to read
-        print(line.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody may be there to read it
+            print(one_line(f"nalu_seq: {text}"), file=sys.stderr)
 
 
 def refuse(error: object) -> NoReturn:
@@ -50,9 +62,58 @@ def fail(error: object) -> NoReturn:
     raise SystemExit(1)
 
 
+class Arguments(argparse.ArgumentParser):
+    """A command's arguments; wrong ones are told in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, without the usage."""
+        refuse(f"{message}; --help says what is valid")
+
+
 @contextlib.contextmanager
-def heard() -> Iterator[None]:
-    """Leave quietly when the reader of the output has closed it, as `| head` does."""
+def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
+    """Around a command: whatever ends it is told in one line, with its exit code.
+
+    2: bad input. 1: what the machine refused, such as a full disk. 130: Ctrl-C. 141: nobody reads
+    what is printed any more, as under `| head`.
+
+    Args:
+        explain: what an error of Hydra's or OmegaConf's says to a user.
+    """
+    if sys.stdout is None:
+        refuse("the standard output is closed: send it to a file, or to /dev/null")
+    codecs.register_error("nalu_seq", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="nalu_seq")
+    try:
+        with _heard():
+            yield
+    except BadInput as error:
+        refuse(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        refuse(explain(error))
+    except (YAMLError, UnicodeDecodeError) as error:
+        refuse(error)
+    except RecursionError:
+        refuse("what was given is nested too deep")
+    except (OSError, MemoryError) as error:
+        fail(str(error) or "there is not enough memory")
+    except KeyboardInterrupt:
+        warn("interrupted")
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a terminal, such as one of the locale C, does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(ASCII.get(c, "?") for c in missing), error.end
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Leave quietly when nobody reads what is printed any more, as under `| head`."""
     try:
         yield
         sys.stdout.flush()

@@ -2,16 +2,14 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import BadInput, first_line, heard, refuse
+from nalu_seq.errors import Arguments, BadInput, command, warn
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
@@ -21,7 +19,15 @@ CHANGEABLE = (
 
 def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m nalu_seq.evaluate", description=__doc__)
+    register()
+    with command():
+        arguments = _arguments()
+        check_environment()
+        _evaluate(arguments)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = Arguments(prog="python -m nalu_seq.evaluate", description=__doc__)
     parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument(
         "overrides", nargs="*", help=f"where to measure: {', '.join(CHANGEABLE)}, as key=value"
@@ -39,15 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
-    arguments = parser.parse_args()
-    register()
-    try:
-        with heard():
-            _evaluate(arguments)
-    except (OmegaConfBaseException, YAMLError) as error:
-        refuse(first_line(error))
-    except BadInput as error:
-        refuse(error)
+    return parser.parse_args()
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -79,7 +77,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     except NoCheckpoint as error:
         raise BadInput(str(error)) from error
     if passed:
-        print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
+        warn(f"{told(passed)}: using step {step}")
     if arguments.export:
         seed, file = arguments.export
         _export(experiment, population, seed, file, arguments.case)
@@ -128,7 +126,7 @@ def _export(experiment: Any, population: Any, seed: str, file: str, case: str | 
         raise BadInput(f"--export: {file} must end in .keras")
     if not path.absolute().parent.is_dir():
         raise BadInput(f"--export: {path.absolute().parent} is no directory")
-    if not seed.isdecimal() or int(seed) not in experiment.seeds:
+    if seed not in map(str, experiment.seeds):
         raise BadInput(f"--export: seed {seed} is not in this run; it has {experiment.seeds}")
     cases = [c.name for c in experiment.cases]
     if case is None and len(cases) > 1:

@@ -1,16 +1,15 @@
 """Parts of a run into the run: `python -m nalu_seq.merge RUN PART...`, trained with shard=i/n."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import BadInput, fail, first_line, heard, refuse
-from nalu_seq.records.folder import check_output
+from nalu_seq.errors import Arguments, BadInput, command
+from nalu_seq.records.files import read_text
+from nalu_seq.records.folder import beside, check_output
 from nalu_seq.records.runs import read_run
 
 OWN = ("shard", "strategy", "output", "resume")  # what parts of one run need not share
@@ -18,26 +17,21 @@ OWN = ("shard", "strategy", "output", "resume")  # what parts of one run need no
 
 def main() -> None:
     """The command. Exit codes: 0 done, 1 what the machine refused, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m nalu_seq.merge", description=__doc__)
-    parser.add_argument("run", type=Path, help="the directory to be made")
-    parser.add_argument("parts", type=Path, nargs="+", help="the parts' run directories")
-    parser.add_argument("--trust", action="store_true", help="run code of the runs' own: units …")
-    arguments = parser.parse_args()
     register()
-    try:
-        with heard():
-            _merge(arguments.run, arguments.parts, arguments.trust)
-    except (OmegaConfBaseException, YAMLError) as error:
-        refuse(first_line(error))
-    except BadInput as error:
-        refuse(error)
-    except OSError as error:
-        fail(error)
+    with command():
+        parser = Arguments(prog="python -m nalu_seq.merge", description=__doc__)
+        parser.add_argument("run", type=Path, help="the directory to be made")
+        parser.add_argument("parts", type=Path, nargs="+", help="the parts' run directories")
+        parser.add_argument("--trust", action="store_true", help="run code of the runs' own")
+        arguments = parser.parse_args()
+        check_environment()
+        _merge(arguments.run, arguments.parts, arguments.trust)
 
 
 def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     if directory.exists():
         raise BadInput(f"{directory} exists: give a directory to be made")
+    check_output(directory)
     configs = {part: read_run(part, trust)[0] for part in parts}
     ordered = _in_order(configs)
     cfg, choices = read_run(ordered[0], trust)
@@ -48,16 +42,18 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     from rich.console import Console
 
     from nalu_seq.experiment.experiment import Experiment
-    from nalu_seq.experiment.merge import check_done, merge
+    from nalu_seq.experiment.merge import check_done, merge, read_parts
 
     experiment = Experiment(cfg, choices)
     check_done(experiment, ordered)
-    check_output(directory)
-    (directory / ".hydra").mkdir(parents=True)
-    (directory / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
-    recorded = ordered[0] / ".hydra" / "hydra.yaml"
-    (directory / ".hydra" / "hydra.yaml").write_text(recorded.read_text())
-    merge(experiment, directory, ordered, Console())
+    recorded = read_text(ordered[0], ".hydra/hydra.yaml")
+    with beside(directory) as place:
+        read = read_parts(experiment, place, ordered)
+        (place / ".hydra").mkdir()
+        (place / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
+        (place / ".hydra" / "hydra.yaml").write_text(recorded)
+        merge(experiment, place, read, Console())
+    print(f"run: {directory}", flush=True)
 
 
 def _in_order(configs: dict[Path, DictConfig]) -> list[Path]:
@@ -78,11 +74,11 @@ def _in_order(configs: dict[Path, DictConfig]) -> list[Path]:
                 raise BadInput(f"{part} and {first} are parts of different runs: {key} differs")
         by_shard[cfg.shard] = part
     count = configs[first].shard.partition("/")[2]
-    shards = [f"{i}/{count}" for i in range(int(count))]
-    missing = [shard for shard in shards if shard not in by_shard]
-    if missing or len(by_shard) > len(shards):
+    # As many as there are parts: a run from elsewhere may speak of a thousand million.
+    shards = [f"{i}/{len(configs)}" for i in range(len(configs))]
+    if count != str(len(configs)) or set(by_shard) != set(shards):
         raise BadInput(
-            f"these are shards {', '.join(by_shard)}: give each of {', '.join(shards)} once"
+            f"these are shards {', '.join(by_shard)}: give each of 0/n to n-1/n of one run once"
         )
     return [by_shard[shard] for shard in shards]
 

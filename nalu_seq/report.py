@@ -1,12 +1,11 @@
 """Runs side by side: `python -m nalu_seq.report RUN...`, runs or whole sweeps."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nalu_seq.errors import BadInput, heard, refuse
+from nalu_seq.errors import Arguments, BadInput, command, warn
 
 if TYPE_CHECKING:
     from nalu_seq.reports.page import Learned
@@ -18,16 +17,12 @@ TOLD = 3  # lines about runs that are left out, where none is left
 
 def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
-    arguments = _arguments()
-    try:
-        with heard():
-            _report(arguments)
-    except BadInput as error:
-        refuse(error)
+    with command():
+        _report(_arguments())
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m nalu_seq.report", description=__doc__)
+    parser = Arguments(prog="python -m nalu_seq.report", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="run directories or sweeps' folders")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument(
@@ -69,7 +64,7 @@ def _report(arguments: argparse.Namespace) -> None:
     runs = _find(arguments.runs)
     groups = protocols(runs)
     if len(groups) > 1:
-        _tell(f"these runs follow {len(groups)} protocols: each has tables of its own")
+        warn(f"these runs follow {len(groups)} protocols: each has tables of its own")
     shown = tables(groups)
     if arguments.published:
         shown += [t for group in groups for t in beside(group, groups, arguments.published)]
@@ -107,7 +102,7 @@ def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
         try:
             by_place[place] = learned(place)
         except BadInput as error:
-            _tell(f"{place}: its weights are left out: {error}")
+            warn(f"{place}: its weights are left out: {error}")
     return by_place
 
 
@@ -128,12 +123,8 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
         more = f"; and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
         raise BadInput(f"none of these is a finished run: {'; '.join(left_out[:TOLD])}{more}")
     for line in left_out:
-        _tell(line)
+        warn(line)
     return list(runs.values())
-
-
-def _tell(line: str) -> None:
-    print(f"nalu_seq: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

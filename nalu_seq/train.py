@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import BadInput, fail, heard, refuse
+from nalu_seq.errors import BadInput, command
 from nalu_seq.records.folder import check_output
 from nalu_seq.records.runs import (
     GROUPS,
@@ -196,24 +195,15 @@ def main() -> None:
     os.environ[QUIET] = "1" if "--quiet" in arguments else ""
     arguments = [argument for argument in arguments if argument != "--quiet"]
     sys.argv[1:] = arguments
-    try:
-        with heard():
-            if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
-                _resumed(arguments)
-            elif any(a.startswith("sweep.resume=") for a in arguments):
-                _sweep_resumed(arguments)
-            else:
-                _refuse_odd_groups(arguments)
-                _composed()
-    except (HydraException, OmegaConfBaseException) as error:
-        refuse(_explain(error))
-    except (BadInput, YAMLError, UnicodeDecodeError) as error:
-        refuse(error)
-    except OSError as error:
-        fail(error)
-    except KeyboardInterrupt:
-        print("nalu_seq: interrupted before the first step; nothing to resume", file=sys.stderr)
-        sys.exit(130)
+    with command(_explain):
+        check_environment()
+        if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
+            _resumed(arguments)
+        elif any(a.startswith("sweep.resume=") for a in arguments):
+            _sweep_resumed(arguments)
+        else:
+            _refuse_odd_groups(arguments)
+            _composed()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,10 @@ def test_shards_are_merged_into_the_run_that_one_process_makes(
 
     wrong = {
         (tmp_path / "merged", parts[0], parts[1]): "exists: give a directory to be made",
-        (tmp_path / "new", parts[0]): "these are shards 0/2: give each of 0/2, 1/2 once",
+        (
+            tmp_path / "new",
+            parts[0],
+        ): "these are shards 0/2: give each of 0/n to n-1/n of one run once",
         (tmp_path / "new", whole, parts[1]): "it was not trained with shard=i/n",
     }
     for arguments, message in wrong.items():
@@ -87,7 +91,70 @@ def test_shards_are_merged_into_the_run_that_one_process_makes(
             merge(monkeypatch, *arguments)
         err = capfd.readouterr().err
         assert left.value.code == 2 and message in err and len(err.splitlines()) == 1
-    assert not (tmp_path / "new").exists()
+    for damaged, message in damages(tmp_path, parts):
+        before = contents(parts[0]), contents(parts[1])
+        with pytest.raises(SystemExit) as left:
+            merge(monkeypatch, tmp_path / "new" / "run", damaged, parts[1])
+        err = capfd.readouterr().err
+        assert left.value.code == 2 and message in err and len(err.splitlines()) == 1, err
+        assert sorted(p.name for p in tmp_path.iterdir()) == [
+            "damaged", "merged", "part0", "part1", "whole"
+        ]  # fmt: skip
+        assert (contents(parts[0]), contents(parts[1])) == before
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def damages(tmp_path: Path, parts: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Copies of the first part that can't be merged, and what is said of each."""
+    copy = tmp_path / "damaged"
+
+    def anew() -> Path:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(parts[0], copy)
+        return copy / "checkpoints" / "30"
+
+    checkpoint = anew()
+    data = checkpoint / "state.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    yield copy, "damaged: checkpoint 30 is damaged: go on with it by resume="
+    shutil.rmtree(anew())
+    yield copy, "checkpoint 30 is damaged"
+    (anew() / "manifest.json").write_text("{}")
+    yield copy, "checkpoint 30 is damaged"
+    checkpoint = anew()
+    shutil.rmtree(checkpoint)
+    shutil.copytree(parts[1] / "checkpoints" / "30", checkpoint)
+    yield copy, "metrics.csv is not as it was at checkpoint 30"
+    shutil.copy(parts[1] / "metrics.csv", copy)
+    yield copy, "checkpoint 30 is not of part 0/2 of this run (shard is"
+    anew()
+    record = copy / "metrics.csv"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join([*lines[:-1], lines[-1].replace("30,", "30,", 1)[:-3] + "\n"]))
+    yield copy, "metrics.csv is not as it was at checkpoint 30"
+    record.unlink()
+    os.mkfifo(record)
+    yield copy, "metrics.csv is no regular file"
+    anew()
+    for odd in ("[]", '{"status": "done", "steps": "30"}', "{" * 10**5, '{"status": 1e999}', ""):
+        (copy / "summary.json").write_text(odd)
+        yield copy, "is not done of 30 steps"
+    (copy / "summary.json").unlink()
+    os.mkfifo(copy / "summary.json")
+    yield copy, "is not done of 30 steps"
+    anew()
+    for shard in ("0/1000000000", "0/-2", "a", "0/2/2", "1/2"):
+        config = parts[0] / ".hydra" / "config.yaml"
+        text = config.read_text()
+        assert "shard: 0/2" in text
+        (copy / ".hydra" / "config.yaml").write_text(text.replace("shard: 0/2", f"shard: {shard}"))
+        yield copy, "are both shard=1/2" if shard == "1/2" else "these are shards"
 
 
 @pytest.mark.parametrize("shard", ["2/2", "a", "0/7", "-1/2", "1/0"])

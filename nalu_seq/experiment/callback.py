@@ -25,7 +25,7 @@ from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import check_output, release, reserve
 from nalu_seq.records.runs import state
-from nalu_seq.records.sweeps import quoted
+from nalu_seq.records.sweeps import quoted, read_jobs
 from nalu_seq.reports.formats import text
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
@@ -77,10 +77,9 @@ class CheckBeforeRun(Callback):
             return
         directory = Path(config.hydra.sweep.dir)
         with _listing(directory):  # a launcher starts several jobs at once
-            path = directory / "sweep.json"
-            jobs = json.loads(path.read_text()) if path.exists() else {}
-            jobs[config.hydra.sweep.subdir] = OmegaConf.to_container(config.hydra.overrides.task)
-            replace(path, json.dumps(jobs, indent=1) + "\n")
+            jobs = read_jobs(directory)
+            jobs[config.hydra.sweep.subdir] = list(config.hydra.overrides.task)
+            replace(directory / "sweep.json", json.dumps(jobs, indent=1) + "\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the jobs that are done, and say where the sweep is."""

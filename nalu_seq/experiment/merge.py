@@ -1,58 +1,96 @@
 """Parts of a run, each with every nth member, put together into the run they are parts of."""
 
-import json
-import shutil
+import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.experiment.resume import notes
+from nalu_seq.experiment.resume import check_unchanged, notes, settings
 from nalu_seq.experiment.session import conclude, open_run
-from nalu_seq.records.observers import Measurement
-from nalu_seq.records.record import Record, read_record
+from nalu_seq.records.checkpoints import (
+    Checkpoints,
+    Spec,
+    after_last,
+    by_key,
+    damage,
+    largest,
+    read_notes,
+    read_values,
+    specs,
+)
+from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, read_json
+from nalu_seq.records.record import Measurement, Record, read_record
 from nalu_seq.training.step import Trainer
 
 # Where the members are in what a checkpoint holds, if not first.
 AXES = {"restart_totals": 2, "restart_counts": 1}
-Rows = dict[int, dict[tuple[str, str], dict[tuple[str, int], float]]]
+PART_BYTES = 2**34  # of a file of a part's checkpoint, whose values are not known yet
+Values = dict[str, np.ndarray]
 
 
-def merge(experiment: Experiment, directory: Path, parts: Sequence[Path], console: Console) -> None:
-    """Make a run's record, checkpoint and summary from those of its parts.
+class Parts(NamedTuple):
+    """What the parts of a run hold, checked: nothing more is read from them.
+
+    Attributes:
+        trainer: of the whole run, at its initial values.
+        checkpoints: where the whole run's will be.
+        values: each part's, by their keys in its checkpoint.
+        measurements: of all members by step, in the order in which one process makes them.
+    """
+
+    trainer: Trainer
+    checkpoints: Checkpoints
+    values: list[Values]
+    measurements: list[tuple[int, list[Measurement]]]
+
+
+def read_parts(experiment: Experiment, directory: Path, parts: Sequence[Path]) -> Parts:
+    """Read the parts of a run, and make sure that they are whole and of this run.
 
     Args:
         experiment: the whole run's.
-        directory: the run's, whose config is there already.
+        directory: where the whole run will be; nothing is written there.
         parts: part i has every nth member, from the ith on.
-        console: where the results are shown.
 
     Raises:
-        BadInput: a part is not done.
+        BadInput: a part is not done, damaged, or another run's.
     """
     check_done(experiment, parts)
-    steps = experiment.cfg.train.steps
-    (directory / "metrics.csv").unlink(missing_ok=True)  # of fewer steps, or of a merge cut short
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    record = Record(directory / "metrics.csv", experiment.members)
-    for step, measurements in _measurements(experiment, parts):
-        record(step, measurements)
     _, trainer, checkpoints = open_run(experiment, directory)
-    _join(trainer, [part / "checkpoints" / str(steps) / "state" for part in parts])
+    values = [_values(experiment, trainer, part, i, len(parts)) for i, part in enumerate(parts)]
+    return Parts(trainer, checkpoints, values, _measurements(experiment, parts))
+
+
+def merge(experiment: Experiment, directory: Path, parts: Parts, console: Console) -> None:
+    """Make a run's record, checkpoint and summary from what its parts hold.
+
+    Args:
+        experiment: the whole run's.
+        directory: where they go: none of them is there yet.
+        parts: what `read_parts` has read for this directory.
+        console: where the results are shown.
+    """
+    record = Record(directory / "metrics.csv", experiment.members)
+    for step, measurements in parts.measurements:
+        record(step, measurements)
+    trainer = parts.trainer
+    for key, variable in by_key(trainer.trackables()).items():
+        axis = AXES.get(key.partition("/")[0], 0)
+        variable.assign(_interleaved([values[key] for values in parts.values], axis))
     if trainer.restarts:
         trainer.restarts.load()
-    checkpoints.save(steps, notes(experiment, record))
+    parts.checkpoints.save(experiment.cfg.train.steps, notes(experiment, record))
     conclude(experiment, record, trainer, console)
-    print(f"run: {directory}", flush=True)
 
 
 def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
-    """Whether parts have made all steps.
+    """Make sure that parts have made all steps, as their summaries tell.
 
     Raises:
         BadInput: one has not.
@@ -61,43 +99,99 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     for part in parts:
         if (made := steps_made(part)) != steps:
             told = f"has made {made}" if made else "is not done"
-            raise BadInput(f"{part} {told} of {steps} steps: go on with it by resume={part}")
+            raise BadInput(f"{part} {told} of {steps} steps: {_resume(part)}")
 
 
 def steps_made(part: Path) -> int:
     """How many steps a part has made, 0 unless it is done."""
     try:
-        summary = json.loads((part / "summary.json").read_text())
-    except (OSError, ValueError):
+        summary = read_json(part, "summary.json")
+    except (OSError, Unreadable):
         return 0
-    return int(summary["steps"]) if summary.get("status") == "done" else 0
+    match summary:
+        case {"status": "done", "steps": int(steps)}:
+            return steps
+    return 0
+
+
+def is_whole(part: Path, steps: int) -> bool:
+    """Whether a part is done, and its last checkpoint is sound and of the rows of its record."""
+    checkpoint = part / "checkpoints" / str(steps)
+    return steps_made(part) == steps and _damage(part, checkpoint, PART_BYTES) is None
+
+
+def _damage(part: Path, checkpoint: Path, most: int) -> str | None:
+    if reason := damage(checkpoint, most):
+        return f"checkpoint {checkpoint.name} {reason}"
+    try:
+        with opened(part, "metrics.csv", RECORD_BYTES) as file:
+            mark = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+    except (OSError, Unreadable) as error:
+        return f"metrics.csv {error}"
+    same = read_notes(checkpoint).get("record") == mark
+    return None if same else f"metrics.csv is not as it was at checkpoint {checkpoint.name}"
+
+
+def _values(experiment: Experiment, trainer: Trainer, part: Path, index: int, parts: int) -> Values:
+    """What the last checkpoint of a part holds.
+
+    Raises:
+        BadInput: it is damaged, or of another part or another run.
+    """
+    steps, members = experiment.cfg.train.steps, len(experiment.members)
+    wanted = {}
+    for key, (shape, dtype) in specs(by_key(trainer.trackables())).items():
+        axis = AXES.get(key.partition("/")[0], 0)
+        own = len(range(index, members, parts))
+        wanted[key] = Spec((*shape[:axis], own, *shape[axis + 1 :]) if shape else shape, dtype)
+    checkpoint = part / "checkpoints" / str(steps)
+    if reason := _damage(part, checkpoint, largest(wanted)):
+        raise BadInput(f"{part}: {reason}: {_resume(part)}")
+    cfg = experiment.cfg.copy()
+    cfg.shard = f"{index}/{parts}"
+    try:
+        check_unchanged(read_notes(checkpoint).get("config"), settings(cfg))
+        return read_values(checkpoint, wanted, after_last(trainer.trackables()))
+    except (BadInput, Unreadable) as error:
+        raise BadInput(
+            f"{part}: checkpoint {steps} is not of part {index}/{parts} of this run ({error}): "
+            "give the directory that this part was trained in"
+        ) from error
 
 
 def _measurements(
     experiment: Experiment, parts: Sequence[Path]
 ) -> list[tuple[int, list[Measurement]]]:
-    """All measurements, in the order in which one process would have made them."""
-    rows: Rows = {}
-    for part in parts:
+    """All measurements, in the order in which one process would have made them.
+
+    Raises:
+        BadInput: not every member has been measured at each step, or others have.
+    """
+    members = experiment.members.names
+    rows: dict[int, dict[tuple[str, str], dict[tuple[str, int], float]]] = {}
+    for i, part in enumerate(parts):
+        own = set(members[i :: len(parts)])
         for row in read_record(part / "metrics.csv"):
+            if (row.case, row.seed) not in own:
+                raise BadInput(f"{part}: metrics.csv has a row of seed {row.seed}, case {row.case}")
             values = rows.setdefault(row.step, {}).setdefault((row.split, row.metric), {})
             values[row.case, row.seed] = row.value
-    members = experiment.members.names
+    for step, measured in rows.items():
+        for (split, metric), values in measured.items():
+            if missing := [name for name in members if name not in values]:
+                part = parts[members.index(missing[0]) % len(parts)]
+                raise BadInput(
+                    f"{part}: metrics.csv has no {metric} on {split} at step {step} of seed "
+                    f"{missing[0][1]}, which other parts have"
+                )
     return [
         (step, [Measurement(*what, np.asarray([v[m] for m in members])) for what, v in at.items()])
         for step, at in sorted(rows.items())
     ]
 
 
-def _join(trainer: Trainer, prefixes: Sequence[Path]) -> None:
-    """Give a training the values of its parts' checkpoints, member by member."""
-    readers = [tf.train.load_checkpoint(str(prefix)) for prefix in prefixes]
-    for name, held in trainer.trackables().items():
-        keys = [f"{name}/{i}" for i in range(len(held))] if isinstance(held, list) else [name]
-        variables = held if isinstance(held, list) else [held]
-        for key, variable in zip(keys, variables, strict=True):
-            values = [r.get_tensor(f"{key}/.ATTRIBUTES/VARIABLE_VALUE") for r in readers]
-            variable.assign(_interleaved(values, AXES.get(name, 0)))
+def _resume(part: Path) -> str:
+    return f"go on with it by resume={shlex.quote(str(part))}"
 
 
 def _interleaved(values: Sequence[Any], axis: int) -> Any:

@@ -19,11 +19,13 @@ from rich.console import Console
 from nalu_seq.config.schema import Strategy
 from nalu_seq.errors import BadInput, fail
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.experiment.merge import merge, steps_made
+from nalu_seq.experiment.merge import is_whole, merge, read_parts
 from nalu_seq.experiment.part import train_part
 from nalu_seq.experiment.session import go_on, leave_interrupted
 from nalu_seq.records.files import replace
-from nalu_seq.records.folder import alone_in
+from nalu_seq.records.folder import alone_in, start_anew
+
+MERGING = ".merging"  # where the parts are put together, within the run
 
 
 def train_members(experiment: Experiment, directory: Path, resume: bool = False) -> None:
@@ -39,41 +41,67 @@ def train_members(experiment: Experiment, directory: Path, resume: bool = False)
         SystemExit: interrupted, or a process was lost; after the others were done.
     """
     with alone_in(directory):
-        parts = _found(directory) if resume else _prepare(experiment, directory)
+        if not resume:
+            start_anew(directory)
+        parts = _parts(experiment, directory, resume)
         steps = experiment.cfg.train.steps
-        missing = [part for part in parts if steps_made(part) < steps]
-        if not missing and (directory / "summary.json").exists():
+        unfinished = [part for part in parts if not is_whole(part, steps)]
+        if resume and not unfinished and (directory / "summary.json").exists():
             raise BadInput(
                 f"{directory} has made {steps} steps already: give a larger train.steps="
             )
-        (directory / "summary.json").unlink(missing_ok=True)
         if resume:
             replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
-            for part in missing:
-                _configure(experiment, part, part.name.replace("-of-", "/"))
-        print(f"{len(missing)} processes train {len(experiment.members)} members", flush=True)
-        _run(missing, directory)
-        merge(experiment, directory, parts, Console())
+        for part in unfinished:
+            _prepare(experiment, directory, part)
+        if unfinished:
+            (directory / "summary.json").unlink(missing_ok=True)  # it tells of fewer steps
+            print(
+                f"{len(unfinished)} processes train {len(experiment.members)} members", flush=True
+            )
+            _run(unfinished, directory)
+        _merge(experiment, directory, parts)
+        print(f"run: {directory}", flush=True)
 
 
-def _found(directory: Path) -> list[Path]:
-    """The parts of a run that was begun, in order."""
-    parts = sorted(directory.glob("parts/*-of-*"), key=lambda p: int(p.name.partition("-")[0]))
-    if not parts:
-        raise BadInput(f"{directory} has no parts: it was not trained by strategy=members")
-    return parts
-
-
-def _prepare(experiment: Experiment, directory: Path) -> list[Path]:
-    """A directory with its config for each part."""
+def _parts(experiment: Experiment, directory: Path, resume: bool) -> list[Path]:
+    """The folders of a run's parts, in order: as many as it was begun with."""
     most = len(tf.config.list_physical_devices("GPU")) or len(os.sched_getaffinity(0))
     count = min(experiment.cfg.strategy.processes or most, len(experiment.members))
-    parts = [directory / "parts" / f"{i}-of-{count}" for i in range(count)]
-    for i, part in enumerate(parts):
-        (part / ".hydra").mkdir(parents=True)
-        shutil.copy(directory / ".hydra" / "hydra.yaml", part / ".hydra")
-        _configure(experiment, part, f"{i}/{count}")
-    return parts
+    if resume:
+        names = [path.name for path in directory.glob("parts/*-of-*")]
+        counts = {name.partition("-of-")[2] for name in names}
+        if not names:
+            raise BadInput(f"{directory} has no parts: it was not trained by strategy=members")
+        if len(counts) > 1 or not (only := counts.pop()).isdecimal():
+            raise BadInput(f"{directory}/parts holds parts of different runs: {', '.join(names)}")
+        if not 0 < (count := int(only)) <= len(experiment.members):
+            raise BadInput(f"{directory} has {len(experiment.members)} members in {only} parts")
+    return [directory / "parts" / f"{i}-of-{count}" for i in range(count)]
+
+
+def _merge(experiment: Experiment, directory: Path, parts: list[Path]) -> None:
+    """Put the parts together beside what is there of fewer steps, and then in its place."""
+    place = directory / MERGING
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        read = read_parts(experiment, place, parts)
+        place.mkdir()
+        merge(experiment, place, read, Console())
+        # A kill between these leaves no summary, so that resuming merges again.
+        (directory / "summary.json").unlink(missing_ok=True)
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+        for name in ("checkpoints", "metrics.csv", "summary.json"):
+            (place / name).rename(directory / name)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _prepare(experiment: Experiment, directory: Path, part: Path) -> None:
+    """A part's folder, with its config."""
+    (part / ".hydra").mkdir(parents=True, exist_ok=True)
+    shutil.copy(directory / ".hydra" / "hydra.yaml", part / ".hydra")
+    _configure(experiment, part, part.name.replace("-of-", "/"))
 
 
 def _configure(experiment: Experiment, part: Path, shard: str) -> None:
@@ -114,8 +142,6 @@ def _run(parts: list[Path], directory: Path) -> None:
 def _start(index: int, count: int, part: Path) -> BaseProcess:
     """A process with its share of the cores, and a GPU if there are any."""
     resume = any((part / "checkpoints").glob("[0-9]*"))
-    if not resume:  # whatever a lost process left before its first checkpoint
-        (part / "metrics.csv").unlink(missing_ok=True)
     gpus = len(tf.config.list_physical_devices("GPU"))
     cores = sorted(os.sched_getaffinity(0))
     own = cores[index % len(cores) :: count] if not gpus else cores

@@ -1,6 +1,5 @@
 """Going on with a run: from its newest checkpoint that fits its record and its config."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
+from nalu_seq.records.files import read_json
 from nalu_seq.records.record import Record
 from nalu_seq.records.runs import RESUMABLE, WRONG
 from nalu_seq.training.step import Trainer
@@ -21,7 +21,7 @@ FREE = (*RESUMABLE, "output", "resume")
 
 def notes(experiment: Experiment, record: Record) -> dict[str, Any]:
     """What a checkpoint keeps beside the variables: how far the record is, and the config."""
-    return {"record": record.mark(), "config": _settings(experiment.cfg)}
+    return {"record": record.mark(), "config": settings(experiment.cfg)}
 
 
 def restore(
@@ -37,7 +37,7 @@ def restore(
     """
 
     def objection(notes: Mapping[str, Any]) -> str | None:
-        _check_unchanged(notes.get("config"), _settings(experiment.cfg))
+        check_unchanged(notes.get("config"), settings(experiment.cfg))
         whole = record.holds(notes.get("record"))
         return None if whole else f"is of rows that {record.path.name} no longer holds"
 
@@ -66,13 +66,13 @@ def _judged(summary: Path, cfg: DictConfig) -> bool:
     if not summary.exists():
         return False
     try:
-        reference = json.loads(summary.read_text())["config"].get("task.reference")
-    except (*WRONG, KeyError):  # what can't be read is made anew
+        reference = read_json(summary.parent, summary.name)["config"].get("task.reference")
+    except (OSError, *WRONG, KeyError):  # what can't be read is made anew
         return False
     return reference in (None, str(cfg.task.get("reference")))
 
 
-def _settings(cfg: DictConfig) -> dict[str, Any]:
+def settings(cfg: DictConfig) -> dict[str, Any]:
     """The config under dotted names, without what resuming may change."""
     settings: dict[str, Any] = {}
 
@@ -87,11 +87,16 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     return settings
 
 
-def _check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
+def check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
+    """Make sure that the config which a checkpoint notes is the run's.
+
+    Raises:
+        BadInput: a key differs.
+    """
     if not isinstance(trained, dict):
         return  # then its record does not fit either
     # A key that came with a later version has the value that it had when there was no such key.
-    defaults = _settings(OmegaConf.structured(Config))
+    defaults = settings(OmegaConf.structured(Config))
     for key in sorted({*trained, *now}):
         before, after = trained.get(key, defaults.get(key)), now.get(key)
         if repr(before) != repr(after):  # as text: nan equals nan

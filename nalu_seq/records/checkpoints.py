@@ -111,7 +111,7 @@ class Checkpoints:
 
     def notes(self, step: int) -> Mapping[str, Any]:
         """The notes that were saved with the checkpoint of a step; empty where there are none."""
-        return _notes(self._folder(step))
+        return read_notes(self._folder(step))
 
     def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
         directory.mkdir()
@@ -140,10 +140,10 @@ class Checkpoints:
             NoCheckpoint: there is none, none can be used, or it belongs to another model.
         """
         passed: dict[int, str] = {}
-        specs = _specs(by_key(self._trackables))
+        most = largest(specs(by_key(self._trackables)))
         for step in reversed(self._steps()):
             folder = self._folder(step)
-            reason = damage(folder, specs) or objection(_notes(folder))
+            reason = damage(folder, most) or objection(read_notes(folder))
             if reason:
                 passed[step] = reason
                 continue
@@ -163,13 +163,13 @@ class Checkpoints:
     def _read(self, folder: Path) -> None:
         """Read every variable of the training, and those of measurers that the file has."""
         variables = by_key(self._trackables)
-        values = read_values(folder, _specs(variables), after_last(self._trackables))
+        values = read_values(folder, specs(variables), after_last(self._trackables))
         # A measurer may have been added or removed since: the training does not depend on it.
         self.lacking = []
         for name, variable in self._measured.items():
             one = by_key({name: variable})
             try:
-                values |= read_values(folder, _specs(one))
+                values |= read_values(folder, specs(one))
                 variables |= one
             except Missing:
                 self.lacking.append(name.removeprefix(MEASURED))
@@ -256,7 +256,8 @@ def read_values(
     return values
 
 
-def _specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
+def specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
+    """What a checkpoint of these variables holds."""
     return {key: Spec(tuple(v.shape), tf.as_dtype(v.dtype)) for key, v in variables.items()}
 
 
@@ -275,14 +276,18 @@ def _slice(shape: tuple[int, ...]) -> str:
     return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if shape else ""
 
 
-def damage(folder: Path, specs: Mapping[str, Spec]) -> str | None:
+def largest(specs: Mapping[str, Spec]) -> int:
+    """How many bytes a file of a checkpoint may have that holds these values."""
+    return MORE_BYTES + sum(2 * dtype.size * math.prod(shape) for shape, dtype in specs.values())
+
+
+def damage(folder: Path, most: int) -> str | None:
     """Why the files of a checkpoint are not those of its manifest, or too large; None if sound.
 
     Args:
         folder: the checkpoint's, within a run's `checkpoints/`.
-        specs: what it shall hold.
+        most: how many bytes a file may have.
     """
-    most = MORE_BYTES + sum(2 * dtype.size * math.prod(shape) for shape, dtype in specs.values())
     run = folder.parent.parent
     try:
         if not folder.resolve(strict=True).is_relative_to(run.resolve()):
@@ -299,7 +304,8 @@ def damage(folder: Path, specs: Mapping[str, Spec]) -> str | None:
     return None if whole else "is damaged"
 
 
-def _notes(folder: Path) -> Mapping[str, Any]:
+def read_notes(folder: Path) -> Mapping[str, Any]:
+    """What was noted when a checkpoint was saved; nothing if that can't be read."""
     try:
         notes = read_json(folder, "notes.json", infinite=True)  # as a config may say
     except (OSError, ValueError):

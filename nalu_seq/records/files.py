@@ -5,8 +5,9 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -38,7 +39,7 @@ def replace(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BinaryIO]:
+def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BufferedReader]:
     """A file of a run, open for reading: a regular one, inside its folder, of bounded size.
 
     Args:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,15 @@ from pathlib import Path
 from nalu_seq.errors import BadInput
 from nalu_seq.records.runs import state
 
+# What a merge that was killed may have left.
+MERGED = {".hydra", "metrics.csv", ".metrics.csv.partial", "checkpoints", ".summary.json.partial"}
+MERGED |= {"summary.json"}
 # Directories whose lock this process has taken ahead of `alone_in`, by their resolved paths.
 _reserved: dict[Path, int] = {}
+
+
+class Busy(BadInput):
+    """Another process works in a directory."""
 
 
 def check_output(directory: Path) -> None:
@@ -78,6 +86,37 @@ def alone_in(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def beside(directory: Path) -> Iterator[Path]:
+    """A folder beside a directory, which gets the directory's name once what is done in it is done.
+
+    So the directory is there whole or not at all. What a process that was killed has left beside it
+    is made anew by the next.
+
+    Raises:
+        BadInput: another process is at it, or has made the directory meanwhile.
+    """
+    place = directory.with_name(f".{directory.name}.partial")
+    missing = [parent for parent in directory.absolute().parents if not parent.exists()]
+    if place.is_symlink() or not {p.name for p in _listed(place)} <= MERGED:
+        raise BadInput(f"{place} is in the way: it is nothing that was left of a merge")
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone_in(place):
+            _empty(place)
+            yield place
+            if directory.exists():
+                raise BadInput(f"{directory} exists: give a directory to be made")
+            place.rename(directory)
+    except BaseException:
+        if not isinstance(sys.exception(), Busy):
+            shutil.rmtree(place, ignore_errors=True)
+            for parent in missing:
+                with contextlib.suppress(OSError):  # somebody else has put something into it
+                    parent.rmdir()
+        raise
+
+
 def start_anew(directory: Path) -> None:
     """Remove the rows of a training that was cut off before its first checkpoint.
 
@@ -91,11 +130,20 @@ def start_anew(directory: Path) -> None:
     (directory / "metrics.csv").unlink(missing_ok=True)
 
 
+def _listed(directory: Path) -> list[Path]:
+    return list(directory.iterdir()) if directory.is_dir() else []
+
+
+def _empty(directory: Path) -> None:
+    for path in _listed(directory):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 def _lock(directory: Path) -> int:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise BadInput(f"{directory}: another process is training in it") from error
+        raise Busy(f"{directory}: another process is training in it") from error
     return descriptor

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nalu_seq.errors import BadInput
-from nalu_seq.records.files import replace
+from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, replace
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
 
@@ -94,15 +94,25 @@ def read_record(path: Path) -> list[Row]:
     Raises:
         BadInput: there is a row that is none of ours.
     """
-    with path.open() as file:
-        reader = csv.DictReader(file)
-        try:
-            return [
-                Row(
-                    int(r["step"]), r["case"], int(r["seed"]), r["split"], r["metric"],
-                    float(r["value"]),
-                )
-                for r in reader
-            ]  # fmt: skip
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise BadInput(f"{path}: line {reader.line_num} is no row of ours") from error
+    try:
+        with opened(path.parent, path.name, RECORD_BYTES) as file:
+            reader = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""))
+            try:
+                return [
+                    Row(
+                        int(r["step"]), _plain(r["case"]), int(r["seed"]), _plain(r["split"]),
+                        _plain(r["metric"]), float(r["value"]),
+                    )
+                    for r in reader
+                ]  # fmt: skip
+            except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+                raise BadInput(f"{path}: line {reader.line_num} is no row of ours") from error
+    except Unreadable as error:
+        raise BadInput(f"{path} {error}") from error
+
+
+def _plain(text: str) -> str:
+    """A name that does nothing to a terminal."""
+    if not text.isprintable():
+        raise ValueError(text)
+    return text

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput, warn
-from nalu_seq.records.files import Unreadable, read_yaml
+from nalu_seq.records.files import Unreadable, read_json, read_yaml
 from nalu_seq.records.runs import PATHS
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # overrides that say how jobs are launched
@@ -61,6 +61,46 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
     hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
     kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in given]
     return kept if trust else [o for o in kept if _is_taken(path, o, o in hydra)]
+
+
+def read_jobs(directory: Path) -> dict[str, list[str]]:
+    """A sweep's jobs and what each sets: as its sweep.json lists them, or its jobs themselves.
+
+    Args:
+        directory: the sweep's folder.
+
+    Raises:
+        Unreadable: it leads out of its folder, or holds no jobs.
+    """
+    try:
+        jobs = read_json(directory, "sweep.json")
+        if not isinstance(jobs, dict) or not all(map(_are_texts, jobs.values())):
+            raise Unreadable("is none of ours")
+    except FileNotFoundError:
+        jobs = {}
+    except (OSError, Unreadable):
+        jobs = {
+            str(path.parents[1].relative_to(directory)): _overrides(path.parents[1])
+            for path in sorted(directory.glob("*/.hydra/overrides.yaml"))
+        }
+        if not jobs:
+            raise
+    place = directory.resolve()
+    if outside := [job for job in jobs if not (directory / job).resolve().is_relative_to(place)]:
+        raise Unreadable(f"has a job outside its folder, {outside[0]}")
+    return jobs
+
+
+def _overrides(job: Path) -> list[str]:
+    try:
+        read: Any = OmegaConf.to_container(read_yaml(job, ".hydra/overrides.yaml"), resolve=False)
+    except (OSError, Unreadable):
+        return []
+    return read if _are_texts(read) and all(map(str.isprintable, read)) else []
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
 def quoted(text: str) -> str:

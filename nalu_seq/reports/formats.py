@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from textwrap import fill
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,7 +21,13 @@ _TEX = {
     "→": r"$\to$",
     "∞": r"$\infty$",
     **{c: rf"\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
 }
+# What would be markup of Markdown's or HTML's own: a cell's end, a tag, a link, code.
+_MARKUP = {"\\": r"\\", "|": r"\|", "<": "&lt;", "`": r"\`", "](": r"]\("}
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
 
 
 def text(tables: Sequence[Table]) -> str:
@@ -60,11 +67,13 @@ def tidy_csv(tables: Sequence[Table]) -> str:
             named = {"table": table.title, **dict(zip(table.labels, row.labels, strict=True))}
             for column, cell in zip(table.columns, row.cells, strict=True):
                 if cell.facts:
-                    rows.append({**named, "column": column, **cell.facts})
+                    facts = {**named, "column": column, **cell.facts}
+                    rows.append({_no_formula(key): _no_formula(v) for key, v in facts.items()})
     labels = dict.fromkeys(label for table in tables for label in table.labels)
     facts = dict.fromkeys(f for t in tables for r in t.rows for c in r.cells for f in c.facts)
+    header = dict.fromkeys(map(_no_formula, ["table", *labels, "column", *facts]))
     out = io.StringIO()
-    writer = csv.DictWriter(out, ["table", *labels, "column", *facts], lineterminator="\n")
+    writer = csv.DictWriter(out, list(header), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")
@@ -120,13 +129,29 @@ def _broken(cell: str) -> str:
     return f"{figure}\n[{interval.replace(', ', ',', 1)}" if bracket else cell
 
 
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet takes as it stands; a number is one."""
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown, and the HTML in it, takes as it stands."""
+    return re.sub("|".join(map(re.escape, _MARKUP)), lambda m: _MARKUP[m[0]], text)
+
+
 def _markdown(table: Table, notes: bool) -> str:
-    blocks = [f"**{table.title}**"] if table.title else []
+    blocks = [f"**{_plain(table.title)}**"] if table.title else []
     if table.rows:
-        header, *body = table.texts()
+        header, *body = ([_plain(cell) for cell in line] for line in table.texts())
         lines = [header, ["---"] * len(header), *body]
         blocks.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-    return "\n\n".join([*blocks, *(table.notes if notes else [])])
+    return "\n\n".join([*blocks, *(map(_plain, table.notes) if notes else [])])
 
 
 def _latex(table: Table) -> str:

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, get_args
 
 from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
+from nalu_seq.records.files import Unreadable, read_json
+from nalu_seq.records.sweeps import read_jobs
 
 GROUPS = ("encoder", "head", "unit")
 # What a summary must hold, and of which kind: whoever wrote it, no more is taken from it.
@@ -30,6 +32,7 @@ OPTIONAL = {
     "cases": [str], "diverged": [{"case": str, "seed": int, "step": int}], "devices": [str],
     "versions": {str: str}, "git_commit": str | None,
 }  # fmt: skip
+MOST_MEMBERS = 2**20
 # What a sweep says of its jobs besides settings of theirs.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
 # What tells protocols apart besides the task's own settings. How long runs were is a column.
@@ -100,9 +103,8 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
     Raises:
         ValueError: the directory is neither.
     """
-    sweep = directory / "sweep.json"
-    if sweep.is_file():
-        places = [(directory / job, overrides) for job, overrides in _jobs(sweep).items()]
+    if (directory / "sweep.json").exists() or (directory / "multirun.yaml").exists():
+        places = [(directory / job, overrides) for job, overrides in _jobs(directory).items()]
     elif (directory / "metrics.csv").is_file() or (directory / "summary.json").is_file():
         places = [(directory, {})]
     else:
@@ -110,9 +112,12 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
     runs, left_out = [], []
     for place, overrides in places:
         try:
-            summary = _read(place / "summary.json")
-        except (OSError, ValueError, RecursionError):
+            summary = read_json(place, "summary.json")
+        except OSError:
             left_out.append(f"{place}: left out, it has no summary")
+            continue
+        except Unreadable as error:
+            left_out.append(f"{place}: left out, its summary.json {error}")
             continue
         if reason := _unusable(summary):
             left_out.append(f"{place}: left out, {reason}")
@@ -215,14 +220,12 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
     return beta_mean(known) if known else None
 
 
-def _jobs(sweep: Path) -> dict[str, dict[str, str]]:
+def _jobs(directory: Path) -> dict[str, dict[str, str]]:
     try:
-        jobs = _read(sweep)
-    except (ValueError, RecursionError):
-        jobs = None
-    if not fits(jobs, {str: [str]}) or not all(map(_is_inside, jobs)):
-        raise ValueError(f"{sweep} is none of ours")
-    return {job: dict(str(o).partition("=")[::2] for o in jobs[job]) for job in jobs}
+        jobs = read_jobs(directory)
+    except Unreadable as error:
+        raise ValueError(f"{directory}: its sweep.json {error}") from error
+    return {job: dict(o.partition("=")[::2] for o in overrides) for job, overrides in jobs.items()}
 
 
 def _unusable(summary: Any) -> str | None:
@@ -235,37 +238,11 @@ def _unusable(summary: Any) -> str | None:
         return f"it is {summary['status']}"
     if not summary["results"] or not summary["seeds"]:
         return "it has no measurements"
+    if not all(map(_can_be, summary["results"])) or not summary["steps"] >= 0:
+        return "its summary.json has figures that can't be"
     if not all(_is_whole(m, summary) for m in summary.get("members") or []):
         return "its summary.json is none of ours"
     return None
-
-
-def _read(path: Path) -> Any:
-    """JSON as this package writes it: finite numbers, and text that does nothing to a terminal.
-
-    Raises:
-        ValueError: it is another.
-    """
-    if not path.is_file():  # a pipe would keep us waiting
-        raise ValueError(f"{path} is no file")
-    text = path.read_text(encoding="utf-8")
-    read = json.loads(text, parse_constant=_refuse)
-    if not all(text.isprintable() for text in _texts(read)):
-        raise ValueError(f"{path} holds control characters")
-    return read
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    for part in value if isinstance(value, list) else []:
-        yield from _texts(part)
-    if isinstance(value, str):
-        yield value
-
-
-def _refuse(number: str) -> float:
-    raise ValueError(f"{number} is not JSON")
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -296,8 +273,15 @@ def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
     )
 
 
-def _is_inside(job: str) -> bool:
-    return not Path(job).is_absolute() and ".." not in Path(job).parts
+def _can_be(result: dict[str, Any]) -> bool:
+    """Whether a result's figures are possible: a median between others, a rate of so many."""
+    figures = [result[key] for key in ("min", "median", "max")]
+    rate = result["success_rate"]
+    return (
+        0 < result["n"] <= MOST_MEMBERS
+        and (rate is None or 0 <= rate <= 1)
+        and (None not in figures or figures[1] is None)
+    )
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
