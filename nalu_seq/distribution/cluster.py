@@ -1,8 +1,10 @@
 """The workers of a run on several machines: their addresses, and waiting until all have started."""
 
 import contextlib
+import errno
 import json
 import os
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ import tensorflow as tf
 
 from nalu_seq.errors import BadInput
 
+TURN_SECONDS = 0.2  # at most between two looks at who has called
+CALLER_SECONDS = 2  # in which a caller has to say which worker it is
 MOST_TASKS = 2**10  # on one node
 ADVICE = "start the same command on each worker; strategy.wait=SECONDS waits longer"
 
@@ -75,32 +79,80 @@ def meet(cluster: Cluster, seconds: float) -> None:
         BadInput: a worker has not connected within that time.
     """
     deadline = time.monotonic() + seconds
+    host, port = _split(cluster.addresses[cluster.place])
+    try:
+        socket.getaddrinfo(host, port)
+    except OSError as error:
+        raise BadInput(
+            f"strategy=multi_worker: worker {cluster.place} can't be at {host}:{port}: "
+            f"{error.strerror}"
+        ) from error
     if len(cluster.addresses) > 1:
         (_gather if cluster.place == 0 else _report)(cluster, seconds, deadline)
 
 
 def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
     host, port = _split(cluster.addresses[0])
+    others = set(range(1, len(cluster.addresses)))
     there: dict[int, socket.socket] = {}
     with contextlib.ExitStack() as stack:
         try:
-            listener = stack.enter_context(socket.create_server(("", port)))
+            listener = stack.enter_context(_listening(host, port))
         except OSError as error:
             raise BadInput(f"worker 0 can't listen on {host}:{port}: {error.strerror}") from error
-        with contextlib.suppress(TimeoutError):
-            while len(there) < len(cluster.addresses) - 1:
-                listener.settimeout(max(deadline - time.monotonic(), 1e-3))
-                caller = stack.enter_context(listener.accept()[0])
-                caller.settimeout(max(deadline - time.monotonic(), 1e-3))
-                there[int(caller.recv(16) or 0)] = caller
-        missing = [i for i in range(1, len(cluster.addresses)) if i not in there]
+        asking: dict[
+            socket.socket, float
+        ] = {}  # callers that have not said who they are, since when
+        while set(there) != others and time.monotonic() < deadline:
+            ready, _, _ = select.select([listener, *asking], [], [], TURN_SECONDS)
+            for caller in ready:
+                if caller is listener:
+                    with contextlib.suppress(OSError):  # it has hung up meanwhile
+                        asking[stack.enter_context(listener.accept()[0])] = time.monotonic()
+                    continue
+                del asking[caller]
+                place = _place(caller)
+                if place in others - set(there):
+                    there[place] = caller
+                else:  # a stranger: a probe, a browser, a worker of another cluster
+                    caller.close()
+            for caller in [c for c, since in asking.items() if _late(since)]:
+                del asking[caller]
+                caller.close()
+        missing = sorted(others - set(there))
         for caller in there.values():
-            caller.sendall(json.dumps(missing).encode() + b"\n")
+            with contextlib.suppress(OSError):  # a lost caller: TensorFlow's heartbeat tells of it
+                caller.sendall(json.dumps(missing).encode() + b"\n")
         for caller in there.values():  # the caller closes first, which frees the port at once
             caller.settimeout(5)
             with contextlib.suppress(OSError):
                 caller.recv(1)
     _refuse_missing(cluster, missing, seconds)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket at the address that the cluster names; at all of them if the host is a name."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        # A name may lead to another interface than this machine's own, as behind a bridge.
+        if error.errno not in (errno.EADDRNOTAVAIL, None):
+            raise
+        return socket.create_server(("", port))
+
+
+def _place(caller: socket.socket) -> int | None:
+    """Which worker a caller says that it is; None if it says something else."""
+    try:
+        caller.settimeout(TURN_SECONDS)
+        said = caller.recv(16)
+    except OSError:
+        return None
+    return int(said) if said.isdigit() else None
+
+
+def _late(since: float) -> bool:
+    return time.monotonic() - since > CALLER_SECONDS
 
 
 def _report(cluster: Cluster, seconds: float, deadline: float) -> None:

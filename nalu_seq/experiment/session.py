@@ -169,6 +169,7 @@ def conclude(
     experiment: Experiment, record: Record, trainer: Trainer, console: Console, done: bool = True
 ) -> dict[str, Any]:
     """Write a run's summary, and show it of one that is done."""
+    record.mend(every_byte=True)
     summary = _summarize(experiment, record, trainer, done)
     text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
     replace(record.path.with_name("summary.json"), text)

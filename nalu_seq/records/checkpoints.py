@@ -22,7 +22,7 @@ from nalu_seq.records.files import Unreadable, opened, read_json
 KEPT = 2
 MEASURED = "measured_"  # how the names of measurers' variables begin
 MOST_FILES = 100
-MORE_BYTES = 64 * 2**20  # that a checkpoint may have besides its values: an index, names, notes
+MORE_BYTES = 256 * 2**20  # that a checkpoint may have besides its values: an index, names, notes
 NO_NOTES: Mapping[str, Any] = MappingProxyType({})
 _KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 _FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
@@ -39,9 +39,9 @@ class Missing(Unreadable):
 
 
 class Spec(NamedTuple):
-    """The shape and type that a value in a checkpoint must have."""
+    """The shape and type that a value in a checkpoint must have; None in a shape is any size."""
 
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     dtype: tf.DType
 
 
@@ -251,7 +251,7 @@ def read_values(
                 pass
             raise Unreadable(f"holds {key} besides")
     for key, (shape, _) in specs.items():
-        if values[key].shape != shape:
+        if not tf.TensorShape(shape).is_compatible_with(values[key].shape):
             raise Unreadable(f"holds {key} of shape {values[key].shape}, not {shape}")
     return values
 
@@ -272,13 +272,15 @@ def _restored(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
     return {key: value.numpy() for key, value in zip(specs, values, strict=True)}
 
 
-def _slice(shape: tuple[int, ...]) -> str:
-    return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if shape else ""
+def _slice(shape: tuple[int | None, ...]) -> str:
+    known = shape and None not in shape
+    return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if known else ""
 
 
 def largest(specs: Mapping[str, Spec]) -> int:
     """How many bytes a file of a checkpoint may have that holds these values."""
-    return MORE_BYTES + sum(2 * dtype.size * math.prod(shape) for shape, dtype in specs.values())
+    sizes = (dtype.size * math.prod(d or 1 for d in shape) for shape, dtype in specs.values())
+    return MORE_BYTES + 2 * sum(sizes)
 
 
 def damage(folder: Path, most: int) -> str | None:

@@ -28,7 +28,7 @@ def replace(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        with open(partial, "x") as file:
+        with open(partial, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

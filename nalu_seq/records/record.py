@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nalu_seq.errors import BadInput
+from nalu_seq.errors import BadInput, warn
 from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, replace
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
@@ -44,9 +44,9 @@ class Record(Listener):
         self._members = members.names
         if not path.exists():
             replace(path, ",".join(COLUMNS) + "\n")
-        with path.open("rb") as file:
-            self._digest = hashlib.file_digest(file, "sha256")
-            self._length = file.tell()
+        self._text = bytearray(path.read_bytes())
+        self._digest = hashlib.sha256(self._text)
+        self._folder = _identity(path.parent)
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
         """Append the rows of a step."""
@@ -57,11 +57,12 @@ class Record(Listener):
                 # Nine digits give a float32 back exactly.
                 writer.writerow((step, case, seed, split, metric, f"{value:.9g}"))
         rows = text.getvalue().encode()
+        self.mend()
         with self.path.open("ab") as file:
             file.write(rows)
             file.flush()
             os.fsync(file.fileno())
-        self._length += len(rows)
+        self._text += rows
         self._digest.update(rows)
 
     def has(self, step: int) -> bool:
@@ -70,22 +71,49 @@ class Record(Listener):
 
     def mark(self) -> dict[str, Any]:
         """How far the record has come: its bytes and their checksum."""
-        return {"bytes": self._length, "sha256": self._digest.hexdigest()}
+        self.mend()
+        return {"bytes": len(self._text), "sha256": self._digest.hexdigest()}
 
     def holds(self, mark: Any) -> bool:
         """Whether all that stood in it at a mark still does; not if that is none of ours."""
         match mark:
-            case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= self._length:
-                with self.path.open("rb") as file:
-                    return hashlib.sha256(file.read(length)).hexdigest() == checksum
+            case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= len(self._text):
+                return hashlib.sha256(self._text[:length]).hexdigest() == checksum
         return False
 
     def cut(self, mark: Mapping[str, Any]) -> None:
         """Drop what came after a mark: a resumed training makes it again."""
+        del self._text[mark["bytes"] :]
+        self._digest = hashlib.sha256(self._text)
         with self.path.open("r+b") as file:
-            self._length, self._digest = mark["bytes"], hashlib.sha256(file.read(mark["bytes"]))
-            file.truncate(self._length)
+            file.truncate(len(self._text))
             os.fsync(file.fileno())
+
+    def mend(self, every_byte: bool = False) -> None:
+        """Write the file anew if somebody has cut or removed it while it was added to.
+
+        Args:
+            every_byte: compare all of it, not its size alone.
+
+        Raises:
+            OSError: its folder is gone, or another one has its name.
+        """
+        folder = self.path.parent
+        if not folder.is_dir() or _identity(folder) != self._folder:
+            raise OSError(f"{folder} is no longer the folder that was trained in: it was moved")
+        try:
+            whole = self.path.stat().st_size == len(self._text)
+            whole = whole and (not every_byte or self.path.read_bytes() == self._text)
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            warn(f"{self.path} was changed while it was written: it is written anew, whole")
+            replace(self.path, self._text.decode())
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    about = folder.stat()
+    return about.st_dev, about.st_ino
 
 
 def read_record(path: Path) -> list[Row]:

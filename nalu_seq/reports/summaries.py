@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, get_args
 
+from nalu_seq.errors import first_line
 from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
 from nalu_seq.records.files import Unreadable, read_json
 from nalu_seq.records.sweeps import read_jobs
@@ -113,11 +114,11 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
     for place, overrides in places:
         try:
             summary = read_json(place, "summary.json")
-        except OSError:
+        except FileNotFoundError:
             left_out.append(f"{place}: left out, it has no summary")
             continue
-        except Unreadable as error:
-            left_out.append(f"{place}: left out, its summary.json {error}")
+        except (OSError, Unreadable) as error:
+            left_out.append(f"{place}: left out, its summary.json {first_line(error)}")
             continue
         if reason := _unusable(summary):
             left_out.append(f"{place}: left out, {reason}")
@@ -278,8 +279,8 @@ def _can_be(result: dict[str, Any]) -> bool:
     figures = [result[key] for key in ("min", "median", "max")]
     rate = result["success_rate"]
     return (
-        0 < result["n"] <= MOST_MEMBERS
-        and (rate is None or 0 <= rate <= 1)
+        0 <= result["n"] <= MOST_MEMBERS
+        and (rate is None or (0 <= rate <= 1 and result["n"] > 0))
         and (None not in figures or figures[1] is None)
     )
 

@@ -1,5 +1,6 @@
 """metrics.csv: nothing recorded is lost, nothing is there twice."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,34 @@ def test_a_row_of_another_kind_is_named(tmp_path: Path, row: str) -> None:
     path.write_text(f"{path.read_text()}{row or 'é'}\n")
     with pytest.raises(BadInput, match=r"metrics.csv: line 4 is no row of ours"):
         read_record(path)
+
+
+def test_a_record_that_is_cut_or_removed_while_it_is_written_is_written_anew(
+    tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / "metrics.csv"
+    record, whole = recorded(path, [0]), recorded(tmp_path / "whole.csv", [0])
+    for step, damage in enumerate(
+        [
+            lambda: path.unlink(),
+            lambda: os.truncate(path, 30),
+            lambda: path.write_text(""),
+            lambda: path.write_bytes(path.read_bytes()[:-9] + b"999999999"),
+        ]
+    ):
+        damage()
+        for each in record, whole:
+            each(50 + step, [Measurement("train", "mse", np.arange(2.0))])
+            each.mend(every_byte=True)
+        assert "it is written anew, whole" in capsys.readouterr().err
+        assert path.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    tmp_path.joinpath("other").mkdir()
+    moved = tmp_path / "run"
+    moved.mkdir()
+    record = recorded(moved / "metrics.csv", [0])
+    moved.rename(tmp_path / "elsewhere")
+    for again in False, True:
+        if again:
+            tmp_path.joinpath("other").rename(moved)
+        with pytest.raises(OSError, match="is no longer the folder that was trained in"):
+            record.mark()
