@@ -95,6 +95,10 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
         refuse(explain(error))
     except (YAMLError, UnicodeDecodeError) as error:
         refuse(error)
+    except ValueError as error:
+        if "Exceeds the limit" not in str(error):
+            raise
+        refuse("a number that was given has more digits than any that can be meant")
     except RecursionError:
         refuse("what was given is nested too deep")
     except (OSError, MemoryError) as error:

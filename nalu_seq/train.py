@@ -1,9 +1,13 @@
 """Train a population: `python -m nalu_seq.train task=count`, or `resume=RUN` to go on with one."""
 
+import math
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import hydra
@@ -12,11 +16,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Strategy, register
 from nalu_seq.errors import BadInput, command
+from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
 from nalu_seq.records.runs import (
     GROUPS,
@@ -37,9 +43,27 @@ QUIET = "NALU_SEQ_QUIET"
 FOLLOW = ("task_encoders", "task_units", "task_optimizers", "protocol_units")
 
 
+# What a launcher's plugin is called among the extras.
+EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}
+# What OmegaConf says of a value of another kind, and how a user would call that kind.
+_WRONG_KIND = re.compile(
+    r"Value '(?P<value>.*?)' of type '[^']*' could not be converted to (?P<kind>\w+)"
+    r"|Incompatible value 'None' for field of type '(?P<field>\w+)'",
+    re.DOTALL,
+)
+_KINDS = {
+    "Integer": "an integer", "int": "an integer", "Float": "a number", "float": "a number",
+    "Boolean": "true or false", "bool": "true or false", "String": "a text", "str": "a text",
+}  # fmt: skip
+
+
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
-def _composed(cfg: DictConfig) -> None:
-    """One job: Hydra has composed the config and made its directory."""
+def _composed(cfg: DictConfig) -> float | None:
+    """One job: Hydra has composed the config and made its directory.
+
+    Returns:
+        What a sweeper that searches minimises.
+    """
     from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(Strategy(**cfg.strategy))  # a launcher's processes have not
@@ -49,7 +73,7 @@ def _composed(cfg: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
     if state(directory) == "done":  # in a sweep that goes on
-        return
+        return _objective(directory)
     try:
         experiment = Experiment(cfg, dict(hydra_config.runtime.choices))
         if hydra_config.mode == RunMode.MULTIRUN:  # the callback has checked a single run
@@ -59,6 +83,19 @@ def _composed(cfg: DictConfig) -> None:
             shutil.rmtree(directory)
         raise
     _train(experiment, directory, resume=state(directory) == "saved")
+    return _objective(directory)
+
+
+def _objective(directory: Path) -> float | None:
+    """What a sweeper that searches, such as Optuna's, minimises: the error on the hardest split.
+
+    Of the metric that a run is judged by, the median over the seeds, its mean over the cases;
+    infinite where the median member diverged, None where nothing is judged.
+    """
+    results = read_json(directory, "summary.json")["results"]
+    judged = [r for r in results if r["success_rate"] is not None]
+    last = [r["median"] for r in judged if r["split"] == judged[-1]["split"]]
+    return fmean(math.inf if median is None else median for median in last) if last else None
 
 
 def _resumed(arguments: list[str]) -> None:
@@ -102,11 +139,15 @@ def _sweep_resumed(arguments: list[str]) -> None:
     for argument in more:
         if not argument.startswith(LAUNCHER) and argument.partition("=")[0] not in PATHS:
             raise BadInput(f"sweep.resume keeps the sweep's own command: {argument} can't change")
-    command = read_sweep(directory, trust, more)
+    overrides = read_sweep(directory, trust, more)
     if not trust:
         check_plain_files(directory)
-    sys.argv[1:] = [*flags, *command, *more, f"hydra.sweep.dir={quoted(str(directory))}"]
-    _composed()
+    sys.argv[1:] = [*flags, *overrides, *more, f"hydra.sweep.dir={quoted(str(directory))}"]
+    try:
+        _composed()
+    except MissingConfigException as error:
+        advice = "an option of your own needs its --config-dir again"
+        raise BadInput(f"{_explain(error)}; {advice}") from error
 
 
 def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -148,7 +189,7 @@ def _strategy(option: str) -> DictConfig:
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """A group that nobody chooses, or an option that is no name: Hydra ends with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    given = [argument for argument in arguments if argument.lstrip("+").partition("=")[0] in groups]
+    given = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(given):
         option, group = override.value(), override.key_or_group
         if group in FOLLOW:
@@ -167,18 +208,55 @@ def _explain(error: Exception) -> str:
     """One line for what Hydra or OmegaConf says in several."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and option in EXTRAS:
+            return f"this launcher needs a plugin: pip install 'nalu_seq[{EXTRAS[option]}]'"
         valid = ", ".join(error.options or options(group)) or "none"
         return f"{group}={option}: no such option; valid: {valid}"
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
+        key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
         parent = getattr(cause, "parent_node", None)
         if parent is not None and "not in" in str(cause):
-            key = getattr(cause, "full_key", None) or getattr(cause, "key", None)
             valid = ", ".join(str(k) for k in parent if k != "hydra")
-            return f"{key}: no such key; valid here: {valid}"
-        cause = cause.__cause__ or cause.__context__
+            advice = f"valid here: {valid}" if valid else f"a + before it adds it: +{key}=..."
+            if str(key).startswith("cases."):
+                advice = "cases are added, +cases={" + str(key).removeprefix("cases.") + ": [...]}"
+            return f"{key}: no such key; {advice}"
+        wrong = _WRONG_KIND.search(str(cause)) if isinstance(cause, ValidationError) else None
+        if wrong and not str(key).startswith("hydra."):
+            kind = _KINDS.get(wrong["kind"] or wrong["field"], "of another kind")
+            given = "null" if wrong["field"] else wrong["value"]
+            return f"{key} must be {kind}, not {given}{_as_integer(kind, given)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith("object_type"))
+    if lines and lines[0].startswith("LexerNoViableAltException: "):
+        key, _, value = lines[0].partition(": ")[2].partition("=")
+        return f"{key}={value}: this can't stand unquoted: write \"{key}='{value}'\""
+    kept = (line for line in lines if not line.startswith(("object_type", "See https://hydra")))
+    return "; ".join(kept)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _as_integer(kind: str, value: str) -> str:
+    """How a whole number that was written as another is written as an integer."""
+    try:
+        whole = kind == _KINDS["int"] and float(value).is_integer()
+    except ValueError:
+        return ""
+    return f": write {int(float(value))}" if whole and abs(float(value)) < 1e15 else ""
+
+
+def _expanded(argument: str) -> str:
+    """A path with the home directory that a shell leaves to the program where it is quoted."""
+    key, _, value = argument.partition("=")
+    path = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
+    at_home = key in (*PATHS, "hydra.run.dir", "hydra.sweep.dir") and path.startswith("~")
+    return f"{key}={quoted(os.path.expanduser(path))}" if at_home else argument
 
 
 def main() -> None:
@@ -191,7 +269,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
     # Hydra's parser takes -m before or after all overrides, but not among them.
-    arguments = sorted(sys.argv[1:], key=lambda a: a not in ("-m", "--multirun"))
+    arguments = sorted(map(_expanded, sys.argv[1:]), key=lambda a: a not in ("-m", "--multirun"))
     os.environ[QUIET] = "1" if "--quiet" in arguments else ""
     arguments = [argument for argument in arguments if argument != "--quiet"]
     sys.argv[1:] = arguments

@@ -53,7 +53,7 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
                     wrong = f"{source} sets {group}.{key}, which {group}={choices[group]} has not"
                 raise BadInput(f"{wrong}; valid: {', '.join(known) or 'none'}")
         completed = "data" in arguments if group == "task" else group != "data"
-        if bool(node.get("_partial_")) != completed:
+        if node.get("_partial_") not in ((True,) if completed else (None, False)):
             raise BadInput(f"{group}._partial_ can't change")
         return hydra.utils.instantiate(node, _convert_="all")
     except BadInput:
