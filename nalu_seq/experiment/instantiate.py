@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from nalu_seq import units
 from nalu_seq.config.options import options, setter
 from nalu_seq.errors import BadInput, first_line
 
@@ -42,6 +44,8 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
     target = node.get("_target_") if isinstance(node, DictConfig) else None
     if not isinstance(target, str):
         raise BadInput(f"{group}={node!r} is no option; valid: {', '.join(options(group))}")
+    if group == "unit":
+        _check_imported(target)
     try:
         called = hydra.utils.get_object(target)
         own, arguments = SET_BY_CODE.get(group, ()), _arguments(called)
@@ -70,6 +74,17 @@ def takes(node: DictConfig, argument: str) -> bool:
         return argument in _arguments(hydra.utils.get_object(node["_target_"]))
     except (OmegaConfBaseException, ImportError, TypeError, ValueError):
         return False  # which `instantiate` refuses
+
+
+def _check_imported(target: str) -> None:
+    """Refuse a unit of this package that is written but not imported, and say what to add."""
+    package, _, name = target.rpartition(".")
+    if package != units.__name__ or hasattr(units, name):
+        return
+    for file in Path(units.__path__[0]).glob("*.py"):
+        if f"class {name}(" in file.read_text(encoding="utf-8"):
+            line = f"from {package}.{file.stem} import {name} as {name}"
+            raise BadInput(f"unit: {target} is not imported: add to {package}/__init__.py: {line}")
 
 
 def _arguments(target: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nalu_seq.units.base import giving_noise
+from nalu_seq.units.base import noise_source
 
 # Tasks count their channels from 0: this one is the noise's.
 NOISE_CHANNEL = 2**16
@@ -28,7 +28,7 @@ def noise_columns(model: keras.Model) -> int:
         asked.append(math.prod(shape[1:]))
         return tf.zeros(shape)
 
-    with giving_noise(note):
+    with noise_source(note):
         model([tf.zeros([1, *x.shape[1:]]) for x in model.inputs], training=True)
     return sum(asked)
 
@@ -50,4 +50,4 @@ def noise_from(drawn: Sequence[Any]) -> AbstractContextManager[None]:
         used += count
         return tf.reshape(taken, [-1, *shape[1:]])
 
-    return giving_noise(take)
+    return noise_source(take)

@@ -17,7 +17,7 @@ from nalu_seq.tasks.base import Batch, Task
 from nalu_seq.training.initial_states import RandomStates
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
 from nalu_seq.training.restarts import Restarts
-from nalu_seq.units.base import observing_inputs
+from nalu_seq.units.base import mean_inputs
 
 # Steps written out in one compiled call, at most: what pays for small feed-forward models.
 UNROLLED_STEPS = 10
@@ -337,7 +337,7 @@ class Trainer:
         with noise_from(noise):
             if "r_z" not in self.penalty:  # others need no look at the units' inputs
                 return model(x, training=True), self._active(model)
-            with observing_inputs() as seen:
+            with mean_inputs() as seen:
                 prediction = model(x, training=True)
         return prediction, self._active(model, seen)
 
@@ -381,7 +381,7 @@ def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dic
 
     Args:
         model: the model.
-        seen: the mean inputs of units, as `observing_inputs` gives them; those that depend on the
+        seen: the mean inputs of units, as `mean_inputs` gives them; those that depend on the
             input are left out without.
     """
     total: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""What every unit shares: an output size, an input of known width, who may look at it, noise."""
+"""What every unit shares: sizes, penalties, facts about itself, its mean input, noise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -8,17 +8,18 @@ from typing import Any
 import keras
 from keras import ops
 
+from nalu_seq.units.facts import Effective, Facts
 from nalu_seq.units.weights import at_least_float32
 
-# The means of the inputs of each call, by unit, while `observing_inputs`; of this thread alone.
+# Inside `mean_inputs`: the mean input of each call, by unit. Each thread has its own.
 _calls: ContextVar["dict[Unit, list[Any]] | None"] = ContextVar("calls", default=None)
-# What gives noise to the units that ask for it; of this thread alone.
+# Inside `noise_source`: the function that draws noise for units. Each thread has its own.
 _noise: ContextVar[Callable[[tuple[Any, ...]], Any] | None] = ContextVar("noise", default=None)
 
 
 @contextmanager
-def giving_noise(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
-    """Meanwhile units that train with noise get it from `draw`; without it they train plainly.
+def noise_source(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
+    """Units that train with noise take it from `draw` inside this block, and outside use none.
 
     A unit draws nothing itself: a random operation inside a model that is mapped over members would
     give all of them one draw.
@@ -29,7 +30,7 @@ def giving_noise(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
 
     Example:
         >>> unit = nalu_seq.units.SNMU(2)
-        >>> with giving_noise(keras.random.uniform):
+        >>> with noise_source(keras.random.uniform):
         ...     y = unit(keras.ops.ones((8, 3)))
     """
     token = _noise.set(draw)
@@ -39,15 +40,15 @@ def giving_noise(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
         _noise.reset(token)
 
 
-def given_noise(shape: tuple[Any, ...]) -> Any:
-    """U[0, 1) of a shape from `giving_noise`; None where nobody gives any."""
+def draw_noise(shape: tuple[Any, ...]) -> Any:
+    """U[0, 1) of a shape from the current `noise_source`; None outside of one."""
     draw = _noise.get()
     return None if draw is None else draw(shape)
 
 
 @contextmanager
-def observing_inputs() -> Iterator["dict[Unit, Any]"]:
-    """The mean input of every unit that is called meanwhile: what `input_penalties` needs.
+def mean_inputs() -> Iterator["dict[Unit, Any]"]:
+    """Record the mean input of every unit that is called in this block, for `input_penalties`.
 
     The dictionary is filled when the block ends: unit -> `[in]`, in float32 at least, the mean over
     all axes but the last and over the unit's calls. An unrolled recurrent layer calls its unit at
@@ -61,19 +62,19 @@ def observing_inputs() -> Iterator["dict[Unit, Any]"]:
 
     Example:
         >>> unit = nalu_seq.units.NMU(2)
-        >>> with observing_inputs() as seen:
+        >>> with mean_inputs() as means:
         ...     y = unit(keras.ops.ones((8, 3)))
-        >>> float(unit.input_penalties(seen[unit])["r_z"])
+        >>> float(unit.input_penalties(means[unit])["r_z"])
         0.0
     """
     calls: dict[Unit, list[Any]] = {}
-    seen: dict[Unit, Any] = {}
+    means: dict[Unit, Any] = {}
     token = _calls.set(calls)
     try:
-        yield seen
+        yield means
     finally:
         _calls.reset(token)
-    seen.update({unit: sum(means) / len(means) for unit, means in calls.items()})
+    means.update({unit: sum(each) / len(each) for unit, each in calls.items()})
 
 
 class Unit(keras.layers.Layer):
@@ -81,15 +82,16 @@ class Unit(keras.layers.Layer):
 
     A subclass makes its raw weights in `build` under the paper's names, derives the effective
     matrices in `matrices`, which `call` applies, and returns its named penalty scalars from
-    `penalties`.
+    `penalties`. `facts` says where it was published and what it computes exactly; `raw_weights`
+    and `formula` let a trained unit be rounded and written down.
 
     Args:
         units: size of the output, a positive integer.
         **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Attributes:
-        noisy: whether it trains with noise where `giving_noise` gives any.
-        whole_batch: whether what it makes of an example depends on the others in the batch.
+        noisy: whether it trains with noise inside a `noise_source`.
+        whole_batch: whether its output for an example depends on the other examples of the batch.
 
     Raises:
         ValueError: `units` is no positive integer, or (in `build`) the input has no feature axis of
@@ -138,19 +140,55 @@ class Unit(keras.layers.Layer):
         """
         return {}
 
+    def facts(self) -> Facts:
+        """The unit's paper, exact solutions and favoured weights, of this one's arguments."""
+        return Facts()
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, and gates between two paths as `gate`, `[units]`: all that `facts` names.
+
+        Args:
+            x: a sample of inputs `[examples, in]`; a gate by the input is its mean over them.
+        """
+        del x
+        return self.matrices()
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """The weights, in `build`'s order, that have these effective weights.
+
+        By default the raw weights `w` and `w_a` are the effective `W` and `W_a` themselves.
+
+        Args:
+            effective: by the names that `effective` has, each of a favoured value.
+            x: a sample of the inputs that it shall compute, `[examples, in]`.
+        """
+        del x
+        by_name = {name.lower(): value for name, value in effective.items()}
+        return [by_name[v.name] for v in self.weights]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """The outputs as expressions of the inputs; None for a unit that has no such form.
+
+        Args:
+            x: one expression (such as a SymPy symbol, or a number) for each input.
+            effective: arrays of favoured values, by name.
+        """
+        del x, effective
+        return None
+
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Keras' call of a layer; the mean input is noted while somebody is `observing_inputs`."""
+        """Keras' call of a layer, which inside `mean_inputs` also records the mean input."""
         if (calls := _calls.get()) is not None:
-            observed = at_least_float32(self.observed(ops.cast(x, self.compute_dtype)))
-            mean = ops.mean(observed, axis=tuple(range(len(observed.shape) - 1)))
+            seen = at_least_float32(self.weighted_input(ops.cast(x, self.compute_dtype)))
+            mean = ops.mean(seen, axis=tuple(range(len(seen.shape) - 1)))
             calls.setdefault(self, []).append(mean)
         return super().__call__(x, *args, **kwargs)
 
-    def observed(self, x: Any) -> Any:
-        """What `observing_inputs` takes the mean of, `[..., in]`: the input as the weights see it.
+    def weighted_input(self, x: Any) -> Any:
+        """What the weights are multiplied with, `[..., in]`, of which `mean_inputs` is the mean.
 
         Args:
-            x: the input.
+            x: the input, `[..., in]`.
         """
         return x
 
@@ -162,7 +200,7 @@ class Unit(keras.layers.Layer):
         """Named penalty scalars that depend on the input too; empty for a unit without.
 
         Args:
-            mean_input: `[in]`, as `observing_inputs` found it.
+            mean_input: `[in]`, as `mean_inputs` recorded it.
         """
         del mean_input
         return {}

@@ -1,11 +1,25 @@
 """GatedNAUNMU, a NAU and an NMU behind NALU's gate: Madsen & Johansen 2020."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import (
+    MADSEN,
+    ONES,
+    PRODUCT_WEIGHTS,
+    SIGNED,
+    SUM_WEIGHTS,
+    UNSIGNED,
+    Effective,
+    Facts,
+    opened,
+    products,
+    sums,
+)
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity, weighted_sums
 
@@ -75,6 +89,35 @@ class GatedNAUNMU(Unit):
         a, m = weighted_sums(x, w["W_a"]), gated_product(x, w["W_m"])
         g = ops.sigmoid(weighted_sums(x, self.g))
         return g * a + (1 - g) * m
+
+    def facts(self) -> Facts:
+        """Published by Madsen & Johansen 2020; sums behind an open gate, products otherwise."""
+        # The path that the gate shuts out has weights too.
+        return Facts(
+            paper=MADSEN,
+            solutions={
+                **{o: {"W_a": w, "W_m": ONES, "gate": [1.0]} for o, w in SUM_WEIGHTS.items()},
+                **{o: {"W_a": ONES, "W_m": w, "gate": [0.0]} for o, w in PRODUCT_WEIGHTS.items()},
+            },
+            negatives="positive only",
+            overflows=("product",),
+            favours={"W_a": SIGNED, "W_m": UNSIGNED, "gate": UNSIGNED},
+        )
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, and `gate`, the mean of g over such inputs, `[units]`."""
+        g = ops.sigmoid(weighted_sums(x, self.g))
+        return {**self.matrices(), "gate": ops.mean(g, axis=0)}
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """Both matrices themselves, and the gate held open or shut on such inputs."""
+        return [effective["W_a"], effective["W_m"], opened(effective["gate"], x)]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """The path that each output's gate leaves: `x W_a`, or `prod_i x_i^W_m,i`."""
+        a, m = sums(x, effective["W_a"]), products(x, effective["W_m"])
+        paths = zip(effective["gate"], a, m, strict=True)
+        return [one if gate else other for gate, one, other in paths]
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of both matrices, summed."""

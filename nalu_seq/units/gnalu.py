@@ -1,11 +1,13 @@
 """GNALU, the NALU with the golden ratio for e: G-NALU in the Primer."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
+from nalu_seq.units.facts import PRIMER, Facts
 from nalu_seq.units.nalu import NALU
 
 LOG_PHI = math.log((1 + math.sqrt(5)) / 2)
@@ -54,3 +56,7 @@ class GNALU(NALU):
 
     matrix = staticmethod(golden_weights)
     squash = staticmethod(golden_sigmoid)
+
+    def facts(self) -> Facts:
+        """Published in the Primer; otherwise NALU's."""
+        return replace(super().facts(), paper=PRIMER)

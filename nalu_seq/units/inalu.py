@@ -1,12 +1,27 @@
 """INALU, the improved NALU of Schlör et al. 2020: iNALU in the paper."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.nac import nac_weights
+from nalu_seq.units.facts import (
+    ONES,
+    POWER_WEIGHTS,
+    POWERS,
+    SIGNED,
+    SUM_WEIGHTS,
+    UNSIGNED,
+    Effective,
+    Facts,
+    Paper,
+    products,
+    saturated,
+    sums,
+)
+from nalu_seq.units.nac import nac_weights, raw_nac
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
     at_least_float32,
@@ -112,6 +127,42 @@ class INALU(Unit):
         s = ops.clip(gated_product(ops.sign(x), ops.abs(w_m)), -1.0, 1.0)
         g = ops.cast(ops.sigmoid(self.g), x.dtype)
         return ops.cast(g * a + (1 - g) * m * s, self.compute_dtype)
+
+    def facts(self) -> Facts:
+        """Published by Schlör et al. 2020; sums behind an open gate, powers behind a shut one."""
+        names = ("W", "W") if self.tied else ("W_a", "W_m")
+        favours = {"W": POWERS} if self.tied else {"W_a": SIGNED, "W_m": POWERS}
+        # The path that the gate shuts out has weights too.
+        other = dict.fromkeys(favours, ONES)
+        return Facts(
+            paper=Paper("Schlör et al. 2020", "2003.07629"),
+            solutions={
+                **{o: {**other, names[0]: w, "gate": [1.0]} for o, w in SUM_WEIGHTS.items()},
+                **{o: {**other, names[1]: w, "gate": [0.0]} for o, w in POWER_WEIGHTS.items()},
+            },
+            favours={**favours, "gate": UNSIGNED},
+        )
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, and `gate`, g, `[units]`."""
+        del x
+        return {**self.matrices(), "gate": ops.sigmoid(self.g)}
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """Saturated weights of both paths, and the gate."""
+        del x
+        names = ("W",) if self.tied else ("W_a", "W_m")
+        return [
+            *(raw for n in names for raw in raw_nac(effective[n])),
+            saturated(effective["gate"]),
+        ]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """The path that each output's gate leaves: `x W_a`, or `prod_i x_i^W_m,i`."""
+        a = sums(x, effective["W" if self.tied else "W_a"])
+        m = products(x, effective["W" if self.tied else "W_m"])
+        paths = zip(effective["gate"], a, m, strict=True)
+        return [one if gate else other for gate, one, other in paths]
 
     def penalties(self) -> dict[str, Any]:
         """`inalu`: R of the raw weights and the gate, not conditioned on anything."""

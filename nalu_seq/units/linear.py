@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import SUM_WEIGHTS, Facts
 from nalu_seq.units.weights import weighted_sums
 
 
@@ -40,6 +41,15 @@ class Linear(Unit):
     def matrices(self) -> dict[str, Any]:
         """`W`."""
         return {"W": self.w.value}
+
+    def facts(self) -> Facts:
+        """A baseline: it computes sums and differences, and is drawn to no weights."""
+        return Facts(solutions={o: {"W": w, "b": [0.0]} for o, w in SUM_WEIGHTS.items()})
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`W`, and `b`, `[units]`."""
+        del x
+        return {"W": self.w.value, "b": self.b.value}
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""

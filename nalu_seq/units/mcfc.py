@@ -1,11 +1,14 @@
 """MCFC, the mass-conserving fully connected layer of Hoedt et al. 2021."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import ONES, SATURATED, UNSIGNED, Effective, Facts, Paper, saturated, sums
 from nalu_seq.units.weights import own_initializer, weighted_sums
 
 
@@ -83,6 +86,29 @@ class MCFC(Unit):
         # Not ops.softmax, which warns where there is one output.
         powers = ops.exp(self.r - ops.stop_gradient(ops.max(self.r, axis=-1, keepdims=True)))
         return {"R": powers / ops.sum(powers, axis=-1, keepdims=True)}
+
+    def facts(self) -> Facts:
+        """Published by Hoedt et al. 2021; the sum of all inputs."""
+        return Facts(
+            paper=Paper("Hoedt et al. 2021", "2101.05186"),
+            solutions={"a + b": {"R": ONES, "gate": [1.0]}},
+            favours={"R": UNSIGNED, "gate": UNSIGNED},
+        )
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, and `gate`, sigmoid(w_o + b_o), `[units]`."""
+        del x
+        return {**self.matrices(), "gate": ops.sigmoid(self.w_o[0] + self.b_o)}
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """A saturated softmax and gate."""
+        del x
+        w_o = saturated(effective["gate"])
+        return [SATURATED * np.asarray(effective["R"]), w_o[None], np.zeros_like(w_o)]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """The sums whose gates are open, `x R`."""
+        return sums(x, effective["R"] * effective["gate"])
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of the weights."""

@@ -1,11 +1,14 @@
 """MulMCFC, the mass-conserving layer in log space, with the sign variants of the Primer."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from nalu_seq.units.facts import ONES, PRIMER, PRODUCT_WEIGHTS, UNSIGNED, Effective, Facts, products
 from nalu_seq.units.mcfc import MCFC
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
@@ -89,6 +92,36 @@ class MulMCFC(MCFC):
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])
         return cosine(weighted_sums(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
+
+    def facts(self) -> Facts:
+        """Published by Hoedt et al. 2021, the signs in the Primer; the product of all inputs."""
+        sum_ = super().facts()
+        ideal = {"R": ONES, "gate": [1.0], "bias": [0.0]}
+        favours = {**sum_.favours, "bias": (0.0,)}
+        if self.sign == "real_npu":
+            ideal["g"], favours["g"] = ONES, UNSIGNED
+        return Facts(
+            paper=PRIMER if self.sign else sum_.paper,
+            solutions=dict.fromkeys(PRODUCT_WEIGHTS, ideal),
+            negatives="exact" if self.sign else "sign lost",
+            overflows=("product",),
+            favours=favours,
+        )
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, `gate`, sigmoid(w_o + b_o), and `bias`, `[units]`."""
+        return {**super().effective(x), "bias": self.bias.value}
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """A saturated softmax and gate, the bias, and the sign's gate."""
+        gate = [effective["g"]] if self.sign == "real_npu" else []
+        return [*super().raw_weights(effective, x), effective["bias"], *gate]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i x_i^R_i`, or of the magnitudes where their sign is lost."""
+        signed = effective.get("g", np.full(len(x), self.sign is not None))
+        x = [x_i if keeps else abs(x_i) for x_i, keeps in zip(x, signed, strict=True)]
+        return products(x, effective["R"] * effective["gate"])
 
     def penalties(self) -> dict[str, Any]:
         """`mcfc`: minus the mean squares of MCFC's weights; `sparsity`: R_sparse of the gate."""

@@ -1,17 +1,34 @@
 """NAC, the neural accumulator of Trask et al. 2018."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import (
+    SATURATED,
+    SIGNED,
+    SUM_WEIGHTS,
+    TRASK,
+    Effective,
+    Facts,
+    saturated,
+    sums,
+)
 from nalu_seq.units.weights import nac_uniform, own_initializer, r_z, weighted_sums
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
     """W = tanh(w_hat) * sigmoid(m_hat), the matrix that is biased to -1, 0 and 1."""
     return ops.tanh(w_hat) * ops.sigmoid(m_hat)
+
+
+def raw_nac(w: Any) -> list[Any]:
+    """`[w_hat, m_hat]` whose W has these values of -1, -1/2, 0, 1/2 and 1."""
+    return [SATURATED * np.sign(w), saturated(np.abs(w))]
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -68,6 +85,23 @@ class NAC(Unit):
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         return weighted_sums(x, self.matrices()["W"])
+
+    def facts(self) -> Facts:
+        """Published by Trask et al. 2018; sums and differences."""
+        return Facts(
+            paper=TRASK,
+            solutions={o: {"W": w} for o, w in SUM_WEIGHTS.items()},
+            favours={"W": SIGNED},
+        )
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """Saturated `w_hat` and `m_hat`."""
+        del x
+        return raw_nac(effective["W"])
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`x W`."""
+        return sums(x, effective["W"])
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:
         """`r_z`: R_z of the weights."""

@@ -1,11 +1,23 @@
 """NACMul, the accumulator in log space: NAC* of Madsen & Johansen 2020, and its variants."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import (
+    MADSEN,
+    POWER_WEIGHTS,
+    POWERS,
+    ROOTS,
+    TRASK,
+    Effective,
+    Facts,
+    products,
+    saturated,
+)
 from nalu_seq.units.nac import NAC
 from nalu_seq.units.weights import (
     Clip,
@@ -110,11 +122,33 @@ class NACMul(NAC):
         x = ops.cast(x, self.compute_dtype)
         return ops.cast(log_product(x, self.matrices()["W"], self.eps), self.compute_dtype)
 
+    def facts(self) -> Facts:
+        """Published by Trask et al. 2018, the variants by Madsen & Johansen 2020; powers."""
+        signed = self.variant == "nac"
+        powers = {o: w for o, w in POWER_WEIGHTS.items() if signed or min(w) >= 0}
+        return Facts(
+            paper=TRASK if signed else MADSEN,
+            solutions={o: {"W": w} for o, w in powers.items()},
+            negatives="sign lost",
+            overflows=("product", "float16"),
+            favours={"W": POWERS if signed else ROOTS},
+        )
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """Saturated `w_hat` and `m_hat`, `w_hat` alone, or `w`."""
+        if self.variant == "nac":
+            return super().raw_weights(effective, x)
+        return [saturated(effective["W"]) if self.variant == "sigmoid" else effective["W"]]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i |x_i|^W_i`."""
+        return products([abs(x_i) for x_i in x], effective["W"])
+
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights, where they are clamped and not squashed."""
         return {"sparsity": sparsity(self.w)} if self.variant == "nmu" else {}
 
-    def observed(self, x: Any) -> Any:
+    def weighted_input(self, x: Any) -> Any:
         """The logarithms, which the weights are powers of."""
         return log_abs(x, self.eps)
 

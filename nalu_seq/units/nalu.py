@@ -1,12 +1,30 @@
 """NALU, the neural arithmetic logic unit of Trask et al. 2018, and its published variants."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.nac import NAC, nac_weights
+from nalu_seq.units.facts import (
+    MADSEN,
+    ONES,
+    POWER_WEIGHTS,
+    POWERS,
+    SIGNED,
+    SUM_WEIGHTS,
+    TRASK,
+    UNSIGNED,
+    Effective,
+    Facts,
+    Paper,
+    opened,
+    products,
+    saturated,
+    sums,
+)
+from nalu_seq.units.nac import NAC, nac_weights, raw_nac
 from nalu_seq.units.nac_mul import log_product
 from nalu_seq.units.weights import (
     nac_uniform,
@@ -16,6 +34,11 @@ from nalu_seq.units.weights import (
     positive,
     weighted_sums,
 )
+
+
+def _ending_in_m(inner: Mapping[str, Any]) -> dict[str, Any]:
+    """What another unit inside names, under names that end in `_m`."""
+    return {f"{name}_m": value for name, value in inner.items()}
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -77,21 +100,21 @@ class NALU(NAC):
         self.gate = one_of("NALU: gate", gate, ("input", "independent"))
         self.multiplier = self._multiplier(multiplier)
 
-    def _multiplier(self, given: Any) -> Any:
-        """`"nac_mul"`, or the other unit."""
-        if given == "nac_mul":
-            return given
-        if isinstance(given, dict) and "class_name" in given:
-            name = given.get("registered_name") or f"nalu_seq>{given['class_name']}"
-            config = {"units": self.units, "dtype": self.dtype_policy, **given.get("config", {})}
+    def _multiplier(self, value: Any) -> Any:
+        """`"nac_mul"`, or the other unit, made from its config if need be."""
+        if value == "nac_mul":
+            return value
+        if isinstance(value, dict) and "class_name" in value:
+            name = value.get("registered_name") or f"nalu_seq>{value['class_name']}"
+            config = {"units": self.units, "dtype": self.dtype_policy, **value.get("config", {})}
             cls = keras.saving.get_registered_object(name)
-            given = cls.from_config(config) if cls else given
-        if not isinstance(given, Unit) or given.units != self.units or self.tied:
+            value = cls.from_config(config) if cls else value
+        if not isinstance(value, Unit) or value.units != self.units or self.tied:
             raise ValueError(
                 f"NALU: multiplier must be 'nac_mul', or with tied=False a unit of {self.units} "
-                f"units or its {{class_name, config}}, not {given!r}"
+                f"units or its {{class_name, config}}, not {value!r}"
             )
-        return given
+        return value
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_hat`, `m_hat`, `g`, and what the multiplying path has of its own."""
@@ -113,8 +136,7 @@ class NALU(NAC):
         if self.tied:
             return {"W": w}
         if isinstance(self.multiplier, Unit):
-            inside = self.multiplier.matrices().items()
-            return {"W_a": w, **{f"{name}_m": matrix for name, matrix in inside}}
+            return {"W_a": w, **_ending_in_m(self.multiplier.matrices())}
         return {"W_a": w, "W_m": self.matrix(self.w_hat_m, self.m_hat_m)}
 
     def call(self, x: Any) -> Any:
@@ -130,13 +152,75 @@ class NALU(NAC):
         g = self.squash(weighted_sums(x, self.g) if self.gate == "input" else self.g)
         return g * a + (1 - g) * m
 
+    def facts(self) -> Facts:
+        """Published by Trask et al. 2018; sums behind an open gate, powers behind a shut one."""
+        favours: dict[str, tuple[float, ...]] = {"W_a": SIGNED, "W_m": POWERS}
+        if self.tied:
+            favours = {"W": POWERS}
+        powers: dict[str, Any] = {o: {"W": w, "W_m": w} for o, w in POWER_WEIGHTS.items()}
+        if isinstance(self.multiplier, Unit):
+            inner = self.multiplier.facts()
+            favours = {"W_a": SIGNED, **_ending_in_m(inner.favours)}
+            powers = {o: _ending_in_m(w) for o, w in inner.solutions.items()}
+        # The path that the gate shuts out has weights too.
+        other = {**dict.fromkeys(favours, ONES), "gate": [0.0]}
+        solutions = {
+            **{o: {**other, "W": w, "W_a": w, "gate": [1.0]} for o, w in SUM_WEIGHTS.items()},
+            **{o: {**other, **w} for o, w in powers.items()},
+        }
+        favours["gate"] = UNSIGNED
+        return Facts(
+            paper=self._paper(),
+            solutions={o: {name: w[name] for name in favours} for o, w in solutions.items()},
+            negatives="positive only" if self.gate == "input" else "sign lost",
+            overflows=("product", "float16"),
+            favours=favours,
+        )
+
+    def _paper(self) -> Paper | None:
+        if self.gate == "independent":
+            return None
+        return MADSEN if isinstance(self.multiplier, Unit) else TRASK
+
+    def effective(self, x: Any) -> dict[str, Any]:
+        """`matrices()`, and `gate`, the mean of g over such inputs, `[units]`."""
+        g = self.squash(weighted_sums(x, self.g) if self.gate == "input" else self.g)
+        gate = ops.mean(g, axis=0) if self.gate == "input" else g
+        inner = self.multiplier.effective(x) if isinstance(self.multiplier, Unit) else {}
+        return {**self.matrices(), **_ending_in_m(inner), "gate": gate}
+
+    def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
+        """Saturated weights of both paths, and the gate held open or shut on such inputs."""
+        gate = effective["gate"]
+        g = opened(gate, x) if self.gate == "input" else saturated(gate)
+        if self.tied:
+            return [*raw_nac(effective["W"]), g]
+        if isinstance(self.multiplier, Unit):
+            inner = {n.removesuffix("_m"): w for n, w in effective.items() if n.endswith("_m")}
+            return [*raw_nac(effective["W_a"]), g, *self.multiplier.raw_weights(inner, x)]
+        return [*raw_nac(effective["W_a"]), g, *raw_nac(effective["W_m"])]
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """The path that each output's gate leaves: `x W_a`, or `prod_i |x_i|^W_m,i`."""
+        w_a = effective["W" if self.tied else "W_a"]
+        m: list[Any] | None
+        if isinstance(self.multiplier, Unit):
+            inner = {n.removesuffix("_m"): w for n, w in effective.items() if n.endswith("_m")}
+            m = self.multiplier.formula(x, inner)
+        else:
+            m = products([abs(x_i) for x_i in x], effective["W" if self.tied else "W_m"])
+        if m is None:
+            return None
+        paths = zip(effective["gate"], sums(x, w_a), m, strict=True)
+        return [a if gate else product for gate, a, product in paths]
+
     def penalties(self) -> dict[str, Any]:
         """`inalu`: iNALU's R, as its authors ran NALU; those of another unit inside."""
-        inside = self.multiplier.penalties() if isinstance(self.multiplier, Unit) else {}
-        return {"inalu": near_zero(self.variables), **inside}
+        inner = self.multiplier.penalties() if isinstance(self.multiplier, Unit) else {}
+        return {"inalu": near_zero(self.variables), **inner}
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:
-        """None, though NAC has one: another unit inside is seen, and has its own."""
+        """None, unlike NAC's; another unit inside is called as a layer and has its own."""
         del mean_input
         return {}
 

@@ -1,11 +1,13 @@
 """NAU, the neural addition unit of Madsen & Johansen 2020."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import MADSEN, SIGNED, SUM_WEIGHTS, Effective, Facts, sums
 from nalu_seq.units.weights import (
     Clip,
     nau_uniform,
@@ -72,6 +74,18 @@ class NAU(Unit):
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         return weighted_sums(x, self.matrices()["W"])
+
+    def facts(self) -> Facts:
+        """Published by Madsen & Johansen 2020; sums and differences."""
+        return Facts(
+            paper=MADSEN,
+            solutions={o: {"W": w} for o, w in SUM_WEIGHTS.items()},
+            favours={"W": SIGNED},
+        )
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`x W`."""
+        return sums(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""

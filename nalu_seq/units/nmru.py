@@ -1,12 +1,24 @@
 """NMRU, the neural multiplicative reciprocal unit of Mistry et al. 2021."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import (
+    FIRST,
+    NONE,
+    PRODUCT_WEIGHTS,
+    UNSIGNED,
+    Effective,
+    Facts,
+    Paper,
+    products,
+)
 from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
     Clip,
@@ -89,6 +101,22 @@ class NMRU(Unit):
         k = math.pi * ops.cast(ops.concatenate([x, inverted], axis=-1) < 0, x.dtype)
         y = gated_product(u, w) * cosine(weighted_sums(k, w))
         return ops.cast(y, self.compute_dtype)
+
+    def facts(self) -> Facts:
+        """Published by Mistry et al. 2021; products and quotients."""
+        weights = {o: [*w, *NONE] for o, w in PRODUCT_WEIGHTS.items()}
+        weights["a / b"] = [*FIRST, *FIRST[::-1]]
+        return Facts(
+            paper=Paper("Mistry et al. 2021", "2110.05177"),
+            solutions={o: {"W": w} for o, w in weights.items()},
+            overflows=("product",),
+            favours={"W": UNSIGNED},
+        )
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i x_i^W_i / prod_i x_i^W_(in + i)`."""
+        factors, divisors = np.split(np.asarray(effective["W"]), 2)
+        return products(x, factors - divisors)
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights."""

@@ -1,11 +1,13 @@
 """NMU, the neural multiplication unit of Madsen & Johansen 2020."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import MADSEN, PRODUCT_WEIGHTS, UNSIGNED, Effective, Facts, products
 from nalu_seq.units.weights import Clip, one_of, out_of_bounds, own_initializer, r_z, sparsity
 
 
@@ -90,6 +92,19 @@ class NMU(Unit):
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
         return gated_product(ops.cast(x, self.compute_dtype), self.matrices()["W"])
+
+    def facts(self) -> Facts:
+        """Published by Madsen & Johansen 2020; products."""
+        return Facts(
+            paper=MADSEN,
+            solutions={o: {"W": w} for o, w in PRODUCT_WEIGHTS.items()},
+            overflows=("product",),
+            favours={"W": UNSIGNED},
+        )
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i x_i^W_i`, for weights of 0 and 1."""
+        return products(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights; `out_of_bounds`: R_oob, where nothing clips them."""

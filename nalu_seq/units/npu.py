@@ -1,10 +1,12 @@
 """NPU, the neural power unit of Heim et al. 2020."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
+from nalu_seq.units.facts import NONE, Facts
 from nalu_seq.units.real_npu import RealNPU, log_and_phase
 from nalu_seq.units.weights import cosine, own_initializer, weighted_sums
 
@@ -64,6 +66,12 @@ class NPU(RealNPU):
         size = ops.exp(weighted_sums(logs, w_r) - weighted_sums(k, w_i))
         phase = weighted_sums(k, w_r) + weighted_sums(logs, w_i)
         return ops.cast(size * cosine(phase), self.compute_dtype)
+
+    def facts(self) -> Facts:
+        """As for `RealNPU`, with no imaginary powers."""
+        real = super().facts()
+        solutions = {o: {**w, "W_i": NONE} for o, w in real.solutions.items()}
+        return replace(real, solutions=solutions, favours={**real.favours, "W_i": (0.0,)})
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

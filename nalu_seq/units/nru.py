@@ -1,11 +1,13 @@
 """NRU, the neural reciprocal unit of Mistry et al. 2021."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import LESS, PRODUCT_WEIGHTS, SIGNED, Effective, Facts, Paper, products
 from nalu_seq.units.nmu import product
 from nalu_seq.units.weights import (
     Clip,
@@ -90,6 +92,20 @@ class NRU(Unit):
         a = ops.square(ops.tanh(1000.0 * w)) if training else ops.abs(w)
         y = reciprocal_product(ops.cast(x, self.compute_dtype), w, a, self.eps)
         return ops.cast(y, self.compute_dtype)
+
+    def facts(self) -> Facts:
+        """Published by Mistry et al. 2021; products and quotients."""
+        weights = {**PRODUCT_WEIGHTS, "a / b": LESS}
+        return Facts(
+            paper=Paper("Mistry et al. 2021", "2110.05177"),
+            solutions={o: {"W": w} for o, w in weights.items()},
+            overflows=("product",),
+            favours={"W": SIGNED},
+        )
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i x_i^W_i`."""
+        return products(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:
         """`sparsity`: R_sparse of the weights."""

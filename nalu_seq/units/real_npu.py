@@ -1,12 +1,24 @@
 """RealNPU, the neural power unit of Heim et al. 2020 with real weights."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from nalu_seq.units.base import Unit
+from nalu_seq.units.facts import (
+    FIRST,
+    ONES,
+    POWER_WEIGHTS,
+    POWERS,
+    UNSIGNED,
+    Effective,
+    Facts,
+    Paper,
+    products,
+)
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
@@ -110,6 +122,21 @@ class RealNPU(Unit):
         w_r = ops.cast(w["W_r"], logs.dtype)
         y = ops.exp(weighted_sums(logs, w_r)) * cosine(weighted_sums(k, w_r))
         return ops.cast(y, self.compute_dtype)
+
+    def facts(self) -> Facts:
+        """Published by Heim et al. 2020; products of powers."""
+        # The root has its second input's gate shut.
+        gates = {o: FIRST if o == "sqrt a" else ONES for o in POWER_WEIGHTS}
+        return Facts(
+            paper=Paper("Heim et al. 2020", "2006.01681"),
+            solutions={o: {"W_r": w, "g": gates[o]} for o, w in POWER_WEIGHTS.items()},
+            overflows=("product", "power"),
+            favours={"W_r": (-2.0, *POWERS, 2.0), "g": UNSIGNED},
+        )
+
+    def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
+        """`prod_i x_i^(g_i W_r,i)`."""
+        return products(x, effective["g"][:, None] * effective["W_r"])
 
     def penalties(self) -> dict[str, Any]:
         """`l1`: the sum of the magnitudes of all parameters."""

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nalu_seq.units.facts import ONES, Facts
 from nalu_seq.units.linear import Linear
 
 
@@ -21,6 +22,10 @@ class ReLU(Linear):
 
     Source: the baseline of Trask et al. 2018 and of Madsen & Johansen 2020.
     """
+
+    def facts(self) -> Facts:
+        """A baseline: of positive numbers it computes the sum."""
+        return Facts(solutions={"a + b": {"W": ONES, "b": [0.0]}}, negatives="positive only")
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""

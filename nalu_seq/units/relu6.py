@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nalu_seq.units.facts import Facts
 from nalu_seq.units.linear import Linear
 
 
@@ -22,6 +23,10 @@ class ReLU6(Linear):
 
     Source: the baseline of Trask et al. 2018 and of Madsen & Johansen 2020.
     """
+
+    def facts(self) -> Facts:
+        """A baseline: beyond 6 it computes nothing."""
+        return Facts()
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""

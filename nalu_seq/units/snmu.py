@@ -1,11 +1,13 @@
 """SNMU, the stochastic NMU of Mistry et al. 2022: sNMU in the paper."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 from keras import ops
 
-from nalu_seq.units.base import given_noise
+from nalu_seq.units.base import draw_noise
+from nalu_seq.units.facts import Facts, Paper
 from nalu_seq.units.nmu import NMU
 from nalu_seq.units.weights import positive
 
@@ -22,7 +24,7 @@ class SNMU(NMU):
 
     Noise is for training, and comes from outside: the unit draws none itself, because a random
     operation inside a model that is mapped over members would give all members one draw. The
-    population draws it for each member; elsewhere `giving_noise` does, or the call's argument.
+    population draws it for each member; elsewhere `noise_source` does, or the call's argument.
     Without it this is the plain NMU.
 
     Args:
@@ -67,7 +69,7 @@ class SNMU(NMU):
     def call(self, x: Any, noise: Any = None) -> Any:
         """`[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
-        if noise is None and (uniform := given_noise(x.shape)) is not None:
+        if noise is None and (uniform := draw_noise(x.shape)) is not None:
             noise = 1 + ops.cast(uniform, x.dtype) * self.width(x)
         if noise is None:
             return super().call(x)
@@ -78,6 +80,10 @@ class SNMU(NMU):
         if self.high is not None:
             return self.high - 1
         return 1 / ops.stop_gradient(ops.std(x))
+
+    def facts(self) -> Facts:
+        """Published by Mistry et al. 2022; otherwise NMU's."""
+        return replace(super().facts(), paper=Paper("Mistry et al. 2022", "2211.05624"))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -15,6 +15,7 @@ import pytest
 from nalu_seq import units
 from nalu_seq.config.options import PACKAGE, shipped
 from nalu_seq.models.heads import Accumulate, UnitCell
+from tests.units.exact import solved
 from tests.units.layers import (
     DOUBLE,
     IN,
@@ -32,28 +33,11 @@ from tests.units.layers import (
 )
 
 SMALL = (0.0, -2.0, 1e-30, -1e-30)
-INFRASTRUCTURE = ("__init__", "base", "weights")
+INFRASTRUCTURE = ("__init__", "base", "facts", "weights")
 MODULES = sorted({p.stem for p in (PACKAGE / "units").glob("*.py")} - set(INFRASTRUCTURE))
-CLASSES = [getattr(units, name) for name in units.__all__ if name != "Unit"]
-# Who overflows where two inputs are 1e30, and the sentence of the docstring that says so.
-OVERFLOWS = {
-    units.NACMul: "It overflows to inf where the true product leaves the float range",
-    units.NALU: "where `NACMul` overflows it gives inf or NaN",
-    units.GNALU: "it overflows to inf or NaN where NALU does",
-    units.RealNPU: "It overflows to inf or NaN where a power leaves the float range",
-    units.NPU: "It overflows to inf or NaN where a power leaves the float range",
-    units.NRU: "The product overflows to inf where the true one does.",
-    units.MulMCFC: "It overflows to inf where the product does.",
-    units.GatedNAUNMU: "Where the product overflows it gives inf or NaN.",
-    units.SNMU: "The product overflows to inf where the true one does.",
-    units.NMU: "The product overflows to inf where the true one does.",
-}
-# Whose powers nothing bounds, and the sentence that says so: wide weights and extreme inputs do not
-# go together.
-UNBOUNDED = {
-    cls: "nothing bounds the weights, and with a weight of -4 an input of 0 is 1e27 already"
-    for cls in (units.RealNPU, units.NPU)
-}
+CLASSES = [c for c in vars(units).values() if inspect.isclass(c) and issubclass(c, units.Unit)][
+    1:
+]  # without Unit itself
 
 
 def saved_and_loaded(model: keras.Model, folder: Path) -> keras.Model:
@@ -224,8 +208,8 @@ def central_differences(
 @pytest.mark.parametrize("spread", [0, 4], ids=["initial_weights", "wide_weights"])
 def test_finite_with_one_extreme_input(option, spread):
     layer, rng = built(option), np.random.default_rng(0)
-    if spread and type(layer) in UNBOUNDED:
-        assert UNBOUNDED[type(layer)] in doc(type(layer))
+    if spread and "power" in layer.facts().overflows:
+        assert "overflows to inf or NaN where a power leaves the float range" in doc(type(layer))
         return
     for variable in layer.trainable_variables if spread else []:
         variable.assign(rng.uniform(-spread, spread, variable.shape))
@@ -244,14 +228,18 @@ def test_finite_with_all_inputs_alike(option):
 
 
 @each_option
-def test_two_huge_inputs_overflow_only_where_the_docstring_says_so(option):
-    layer = built(option)
-    for variable in layer.trainable_variables:
+def test_two_huge_inputs_overflow_only_where_the_unit_says_so(option):
+    layers = [built(option)]
+    for variable in layers[0].trainable_variables:
         variable.assign(np.full(variable.shape, 20.0))  # w = 1, where it is derived or clamped
-    y = array(layer(np.array([[1e30, 1e30, 1.0]], "float32")))
-    sentence = OVERFLOWS.get(type(layer))
-    assert np.isfinite(y).all() == (sentence is None)
-    assert sentence is None or sentence in doc(type(layer))
+    layers += [solved(option, o) for o in layers[0].facts().solutions]
+    finite = [
+        np.isfinite(array(layer(np.full((1, layer.features), 1e30, "float32")))).all()
+        for layer in layers
+    ]
+    says = layers[0].facts().overflows
+    assert all(finite) == ("product" not in says)
+    assert "overflows" in doc(type(layers[0])) or not says
 
 
 @each_option
@@ -259,10 +247,7 @@ def test_two_huge_inputs_overflow_only_where_the_docstring_says_so(option):
 def test_mixed_precision(option, policy):
     layer = built(option, dtype=policy)
     x = few = inputs(4, IN)
-    if policy == "mixed_float16" and isinstance(layer, units.NACMul | units.NALU):
-        assert "float16 ends at 65504, where even 1 / eps is too much" in doc(units.NACMul)
-        assert "where `NACMul` overflows it gives inf or NaN" in doc(units.NALU)
-    else:
+    if policy != "mixed_float16" or "float16" not in layer.facts().overflows:
         x = np.concatenate([x, np.eye(IN), np.zeros((1, IN))])
     x = keras.ops.cast(x, layer.compute_dtype)
     y, gradients = with_gradients(layer, x, layer.trainable_variables)
@@ -310,10 +295,12 @@ def test_unit_file_is_exported_and_has_an_option(module):
         c for _, c in inspect.getmembers(found, inspect.isclass) if found.__name__ == c.__module__
     ]
     (cls,) = (c for c in classes if issubclass(c, units.Unit))
-    assert cls.__name__.lower() == module.replace("_", "")
-    assert cls.__name__ in units.__all__
-    assert getattr(units, cls.__name__) is cls
-    assert any(hydra.utils.get_class(shipped("unit", o)._target_) is cls for o in OPTIONS)
+    name = cls.__name__
+    assert name.lower() == module.replace("_", "")
+    line = f"from nalu_seq.units.{module} import {name} as {name}"
+    assert getattr(units, name, None) is cls, f"add to nalu_seq/units/__init__.py: {line}"
+    targets = [shipped("unit", option)._target_ for option in OPTIONS]
+    assert f"nalu_seq.units.{name}" in targets, f"add conf/unit/{module}.yaml"
 
 
 @each_option

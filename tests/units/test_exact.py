@@ -1,47 +1,59 @@
-"""Hand-set weights compute each operation that a unit claims, and the README says which."""
+"""A unit's own weights compute each operation that it claims, and the docs say which."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from nalu_seq.config.options import options
-from tests.units.exact import OPERATIONS, SOLUTIONS, verdict
+from tests.units.exact import BOTH_POSITIVE, OPERATIONS, inputs, solved, unsolved, verdict
+from tests.units.layers import OPTIONS, array, each_option
 
 ROOT = Path(__file__).parents[2]
-INITIAL_VALUES_ONLY = {"nalu_notebook"}
-
-# What is less than exact; a product of NALU's own gate turns with the input's sign.
-LOST = {"nac_mul", "nac_mul_sigmoid", "nac_mul_nmu", "mul_mcfc", "nalu_independent"}
-POSITIVE = {"nalu", "nalu_nmu", "gnalu", "gated_nau_nmu", "relu"}
+SOLUTIONS = [(o, op) for o in OPTIONS for op in unsolved(o).facts().solutions]
 
 
-def expected(option: str, operation: str) -> str:
-    if operation not in SOLUTIONS[option]:
-        return "-"
-    if option in POSITIVE and operation != "sqrt a":
-        return "positive only"
-    if option in LOST and operation in ("a * b", "a / b"):
-        return "sign lost"
-    return "exact"
+@each_option
+def test_solutions_are_as_exact_as_the_unit_says(option):
+    facts = unsolved(option).facts()
+    verdicts = {operation: verdict(option, operation) for operation in OPERATIONS}
+    assert facts.solutions.keys() <= OPERATIONS.keys()
+    assert set(verdicts.values()) <= {"-", "exact", facts.negatives}
+    if facts.solutions:
+        assert facts.negatives in verdicts.values()
 
 
-def test_every_option_has_its_ideal_weights():
-    assert set(SOLUTIONS) == set(options("unit")) - INITIAL_VALUES_ONLY
+@pytest.mark.parametrize(("option", "operation"), SOLUTIONS)
+def test_solution_has_the_weights_that_it_names(option, operation):
+    layer, x = solved(option, operation), inputs(operation, BOTH_POSITIVE)
+    for name, w in layer.facts().solutions[operation].items():
+        np.testing.assert_allclose(array(layer.effective(x)[name]).ravel(), w, atol=1e-5)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("option", SOLUTIONS)
-def test_ideal_weights_are_exact(option, operation):
-    assert verdict(option, operation) == expected(option, operation)
+# A baseline may favour no weights; what favours some must have a formula.
+@pytest.mark.parametrize(("option", "operation"), SOLUTIONS)
+def test_solution_s_formula_is_the_operation(option, operation):
+    layer, x = solved(option, operation), inputs(operation, BOTH_POSITIVE)
+    facts, effective = layer.facts(), {n: array(w) for n, w in layer.effective(x).items()}
+    if not facts.favours:
+        assert layer.formula(x.T, effective) is None
+        return
+    rounded = {name: nearest(w, facts.favours[name]) for name, w in effective.items()}
+    for point, y in zip(x, array(layer(x)), strict=True):
+        (value,) = layer.formula([float(v) for v in point], rounded)
+        assert float(value) == pytest.approx(float(y[0]), rel=1e-5)
+
+
+def nearest(w: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
+    return np.asarray(values)[np.abs(w[..., None] - np.asarray(values)).argmin(axis=-1)]
 
 
 def test_the_docs_table_is_what_the_script_prints():
     marked = r"<!-- units -->.*?<!-- /units -->"
-    found = re.search(marked, (ROOT / "docs" / "results.md").read_text(), re.DOTALL)
-    assert found
+    table = re.search(marked, (ROOT / "docs" / "results.md").read_text(), re.DOTALL)
+    assert table
     command = [sys.executable, str(ROOT / "scripts" / "units_table.py")]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert found.group() == printed.stdout.strip()
+    assert table.group() == printed.stdout.strip()

@@ -9,7 +9,7 @@ import pytest
 
 from nalu_seq import units
 from nalu_seq.models.heads import Accumulate, UnitCell
-from nalu_seq.units.base import observing_inputs
+from nalu_seq.units.base import mean_inputs
 from tests.units.layers import IN, OUT, array, built, each_option, inputs, with_gradients
 
 X = np.array([[2.0, 3.0], [-1.0, 4.0]])  # means 0.5 and 3.5
@@ -28,7 +28,7 @@ def r_z(layer: units.Unit, mean_input: list[float]) -> float:
 
 
 def mean_input(layer: keras.Layer, unit: units.Unit, *xs: np.ndarray) -> np.ndarray:
-    with observing_inputs() as seen:
+    with mean_inputs() as seen:
         for x in xs:
             layer(keras.ops.convert_to_tensor(x, "float32"))
     return array(seen[unit])
@@ -89,7 +89,7 @@ def test_who_has_input_penalties(option):
 
 def test_a_unit_inside_another_is_seen_too():
     layer = units.NALU(2, tied=False, multiplier={"class_name": "NMU"})
-    with observing_inputs() as seen:
+    with mean_inputs() as seen:
         layer(X)
     assert set(seen) == {layer, layer.multiplier}
     np.testing.assert_allclose(array(seen[layer.multiplier]), [0.5, 3.5])
@@ -133,7 +133,7 @@ def test_gradients_reach_the_input():
     unit = unit_with(units.NMU, [[0.25, 0.5], [0.75, 0.25]])
 
     def penalty(x: keras.KerasTensor) -> keras.KerasTensor:
-        with observing_inputs() as seen:
+        with mean_inputs() as seen:
             unit(x)
         return keras.ops.reshape(unit.input_penalties(seen[unit])["r_z"], (1,))
 
@@ -171,20 +171,20 @@ def test_a_weight_of_0_is_pushed_up_where_its_input_is_not_1():
 @pytest.mark.parametrize("error", [None, KeyError])
 def test_nothing_is_looked_at_outside(error, monkeypatch):
     layer = units.NMU(1)
-    with contextlib.suppress(KeyError), observing_inputs():
+    with contextlib.suppress(KeyError), mean_inputs():
         layer(X)
         if error:
             raise error
     monkeypatch.setattr(units.NMU, "observed", None)  # which cannot be called
     layer(X)
-    with pytest.raises(TypeError), observing_inputs():
+    with pytest.raises(TypeError), mean_inputs():
         layer(X)
 
 
 def test_another_thread_is_not_seen():
     layer = units.NMU(1)
     layer(X)
-    with observing_inputs() as seen:
+    with mean_inputs() as seen:
         thread = threading.Thread(target=layer, args=(X,))
         thread.start()
         thread.join()
@@ -194,6 +194,6 @@ def test_another_thread_is_not_seen():
 def test_output_is_the_same_while_observed():
     layer = units.NMU(2)
     y = array(layer(X))
-    with observing_inputs():
+    with mean_inputs():
         np.testing.assert_array_equal(array(layer(X)), y)
         np.testing.assert_array_equal(array(layer(x=X)), y)

@@ -6,8 +6,9 @@ import pytest
 
 from nalu_seq import units
 from nalu_seq.units.weights import FEW, cosine, sparsity_error, weighted_sums
-from tests.units.exact import SOLUTIONS, solved
+from tests.units.exact import solved
 from tests.units.layers import IN, OUT, array, built, each_option, with_weights
+from tests.units.test_exact import SOLUTIONS
 
 W1 = np.array([[0.3, -1.2], [2.0, 0.1]])
 W2 = np.array([[-0.4, 0.8], [1.5, -2.0]])
@@ -140,10 +141,7 @@ def test_sparsity_error_is_the_distance_of_the_worst_weight():
     assert error(3.0) == 2
 
 
-@pytest.mark.parametrize(
-    ("option", "operation"),
-    [(option, operation) for option, solutions in SOLUTIONS.items() for operation in solutions],
-)
+@pytest.mark.parametrize(("option", "operation"), SOLUTIONS)
 def test_exact_solutions_are_sparse(option, operation):
     errors = [array(sparsity_error(m)) for m in solved(option, operation).matrices().values()]
     if operation == "sqrt a":  # a weight of 1/2 is the solution

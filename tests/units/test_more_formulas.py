@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from nalu_seq import units
-from nalu_seq.units.base import giving_noise
+from nalu_seq.units.base import noise_source
 from nalu_seq.units.nmu import product
 from tests.units.layers import PRECISE, RTOL, array, with_gradients
 from tests.units.layers import with_weights as built
@@ -295,7 +295,7 @@ def test_snmu_s_noise_reaches_5_or_as_far_as_the_input_says():
         layer = built(units.SNMU(2, high=high, dtype=PRECISE), w=IN_0_1)
         uniform = np.random.default_rng(0).uniform(0, 1, X.shape)
         noise = 1 + width * uniform
-        with giving_noise(lambda shape, given=uniform: given.reshape(shape)):
+        with noise_source(lambda shape, given=uniform: given.reshape(shape)):
             assert_outputs(layer, gated(X * noise, IN_0_1) / gated(noise, IN_0_1))
 
 

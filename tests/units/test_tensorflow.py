@@ -8,7 +8,7 @@ import pytest
 
 from nalu_seq import units
 from nalu_seq.models.heads import UnitCell
-from nalu_seq.units.base import observing_inputs
+from nalu_seq.units.base import mean_inputs
 from tests.units.layers import IN, built, each_option, inputs, total
 
 tf = pytest.importorskip("tensorflow")
@@ -80,7 +80,7 @@ def test_r_z_of_each_member_in_a_mapped_graph(compiled):
     def one_member(args: tuple[Any, Any]) -> Any:
         w, x = args
         with keras.StatelessScope(state_mapping=[(unit.w, w)]):
-            with observing_inputs() as seen:
+            with mean_inputs() as seen:
                 model(x)
             return seen[unit], unit.input_penalties(seen[unit])["r_z"]
 
@@ -101,7 +101,7 @@ def test_the_block_may_stand_in_a_traced_function():
 
     @tf.function
     def penalty(x: Any) -> Any:
-        with observing_inputs() as seen:
+        with mean_inputs() as seen:
             unit(x)
         return unit.input_penalties(seen[unit])["r_z"]
 
@@ -114,7 +114,7 @@ def test_a_rolled_loop_s_inputs_are_refused():
 
     @tf.function
     def penalty(x: Any) -> Any:
-        with observing_inputs() as seen:
+        with mean_inputs() as seen:
             model(x)
         return unit.input_penalties(seen[unit])["r_z"]
 

@@ -1,0 +1,212 @@
+"""Say what a run has learned as a formula: `python -m nalu_seq.explain RUN`."""
+
+import argparse
+import collections
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from nalu_seq.config.schema import Strategy, register
+from nalu_seq.errors import BadInput, first_line, heard, refuse
+
+FORMATS = ("text", "json", "latex")
+
+
+def main() -> None:
+    """The command. Exit codes: 0 done, 2 bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nalu_seq.explain",
+        description=f"{__doc__} Weights are rounded to the values that the unit's definition "
+        "favours, and the rounded model is measured: where the data contradict it, there is no "
+        "formula.",
+    )
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument("--seed", type=int, help="only the member with this seed")
+    parser.add_argument("--case", help="only members of this case")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what is printed")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the rounded model as FILE.keras; with --seed, if there are several",
+    )
+    parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
+    arguments = parser.parse_args()
+    register()
+    try:
+        with heard():
+            _explain(arguments)
+    except (OmegaConfBaseException, YAMLError) as error:
+        refuse(first_line(error))
+    except BadInput as error:
+        refuse(error)
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    from nalu_seq.explanation.formulas import symbolic
+    from nalu_seq.records.runs import read_run
+
+    symbolic()
+    _check_export(arguments.export)
+    cfg, choices = read_run(arguments.run, arguments.trust)
+    from nalu_seq.distribution.startup import start_tensorflow
+
+    cfg.strategy = Strategy()  # whatever it was trained on
+    start_tensorflow()
+    from nalu_seq.experiment.experiment import Experiment
+    from nalu_seq.experiment.session import open_run
+    from nalu_seq.explanation.explanation import Explainer
+    from nalu_seq.records.checkpoints import NoCheckpoint, told
+
+    OmegaConf.set_struct(cfg, True)
+    experiment = Experiment(cfg, choices)
+    population, _, checkpoints = open_run(experiment, arguments.run)
+    try:
+        step, passed = checkpoints.restore()
+    except NoCheckpoint as error:
+        raise BadInput(str(error)) from error
+    if passed:
+        print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
+    members = [(case.name, seed) for case, seed in experiment.members]
+    chosen = _choose(members, arguments.seed, arguments.case)
+    if arguments.export and len(chosen) > 1:
+        raise BadInput("--export writes one member: name it by --seed, and by --case if need be")
+    explainer = Explainer(
+        population, experiment.task, members, experiment.task_cases, experiment.stateful_model()
+    )
+    explanations = explainer.explain()
+    kept = [explanations[i] for i in chosen]
+    if arguments.format == "json":
+        report = {**choices, "step": step, "members": [_as_dict(e) for e in kept]}
+        print(json.dumps(report, indent=1, allow_nan=False))
+    elif arguments.format == "latex":
+        print("\n".join(_latex(kept)))
+    else:
+        print("\n".join(_text(kept, experiment.task.criterion.metric)))
+    if arguments.export:
+        _export(explainer, chosen[0], arguments.export)
+
+
+def _check_export(path: Path | None) -> None:
+    if path is not None and path.suffix != ".keras":
+        raise BadInput(f"--export: {path} must end in .keras")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise BadInput(f"--export: {path.absolute().parent} is no directory")
+
+
+def _choose(members: list[tuple[str, int]], seed: int | None, case: str | None) -> list[int]:
+    """The places of the members with this seed and case."""
+    cases, seeds = (list(dict.fromkeys(values)) for values in zip(*members, strict=True))
+    if case is not None and case not in cases:
+        raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
+    if seed is not None and seed not in seeds:
+        raise BadInput(f"--seed {seed} is not in this run; it has {', '.join(map(str, seeds))}")
+    return [i for i, (c, s) in enumerate(members) if case in (None, c) and seed in (None, s)]
+
+
+def _groups(explanations: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
+    """Each formula with the members that have it, the most frequent first."""
+    groups: dict[Any, list[Any]] = collections.defaultdict(list)
+    for explanation in explanations:
+        if explanation.formula is not None:
+            groups[explanation.formula].append(explanation)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def _text(explanations: Sequence[Any], metric: str) -> list[str]:
+    """Each formula with how many agree on it; then member by member what it rests on."""
+    total, several = len(explanations), len({e.case for e in explanations}) > 1
+    lines = []
+    for formula, group in _groups(explanations):
+        lines.append(f"{len(group)} of {total} {_counted(total)}:")
+        lines += [f"    {line}" for line in formula.lines()]
+    if left := [e for e in explanations if e.formula is None]:
+        lines.append(f"{len(left)} of {total} {_counted(total)}: no formula")
+    for explanation in explanations:
+        name = f"seed {explanation.seed}" + (f", {explanation.case}" if several else "")
+        told = "solved" if explanation.solved else "not solved"
+        if explanation.formula is None:
+            lines.append(f"{name} ({told}): no formula: {explanation.reason}")
+        else:
+            lines.append(f"{name} ({told}): {explanation.formula}")
+        for split, (trained, rounded) in explanation.errors.items():
+            after = "not rounded" if rounded is None else f"rounded {rounded:.3g}"
+            lines.append(f"    {metric} on {split}: trained {trained:.3g}, {after}")
+        if explanation.distances:
+            told = ", ".join(f"{n} {d:.2g}" for n, d in explanation.distances.items())
+            lines.append(f"    farthest from its rounded value: {told}")
+    return lines
+
+
+def _counted(total: int) -> str:
+    return "member" if total == 1 else "members"
+
+
+def _latex(explanations: Sequence[Any]) -> list[str]:
+    """Each formula as an aligned display, with how many agree on it in a comment."""
+    lines = []
+    for formula, group in _groups(explanations):
+        lines.append(f"% {len(group)} of {len(explanations)} members")
+        lines += [r"\begin{align*}"]
+        lines += [rf"  {line} \\" for line in formula.lines(latex=True)]
+        lines += [r"\end{align*}"]
+    without = sum(e.formula is None for e in explanations)
+    return [*lines, *([f"% {without} of {len(explanations)}: no formula"] if without else [])]
+
+
+def _as_dict(explanation: Any) -> dict[str, Any]:
+    formula = explanation.formula
+    return {
+        "case": explanation.case,
+        "seed": explanation.seed,
+        "solved": explanation.solved,
+        "formula": None if formula is None else formula.lines(),
+        "latex": None if formula is None else formula.lines(latex=True),
+        "reason": explanation.reason or None,
+        "distances": explanation.distances,
+        "errors": {
+            split: {"trained": _finite(trained), "rounded": _finite(rounded)}
+            for split, (trained, rounded) in explanation.errors.items()
+        },
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _export(explainer: Any, index: int, path: Path) -> None:
+    """Write one member's rounded model."""
+    from nalu_seq.explanation.events import Events
+    from nalu_seq.explanation.explanation import event_model
+    from nalu_seq.explanation.rounding import Unreadable
+
+    explanation = explainer.explanations[index]
+    formula = explanation.formula
+    if formula is None:
+        raise BadInput(f"--export: seed {explanation.seed} has no formula: {explanation.reason}")
+    try:
+        model = (
+            event_model(formula)
+            if isinstance(formula, Events)
+            else explainer.population.member(index)
+        )
+        model.save(path)
+    except Unreadable as error:
+        raise BadInput(f"--export: {error}") from error
+    except OSError as error:
+        raise BadInput(f"--export: {path}: {error.strerror or error}") from error
+    print(
+        f"{path}: `import nalu_seq.models`, then keras.models.load_model opens it", file=sys.stderr
+    )
+
+
+if __name__ == "__main__":
+    main()

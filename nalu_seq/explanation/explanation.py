@@ -1,0 +1,254 @@
+"""Every member of a trained population as a formula, or why it has none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.explanation.events import Events, read_events, symbols_of
+from nalu_seq.explanation.formulas import Formula, compose
+from nalu_seq.explanation.rounding import Unreadable, readable_layers, round_model
+from nalu_seq.models import StatefulModel
+from nalu_seq.models.heads import Accumulate
+from nalu_seq.population.population import Population
+from nalu_seq.population.random import Stream
+from nalu_seq.tasks.base import ExampleTask, SequenceTask, Task
+from nalu_seq.units import Linear
+
+# Examples of a split that a formula is computed on, and steps of a sequence.
+EXAMPLES, STEPS = 1_000, 1_000
+# Steps of a sequence that are held at once.
+PIECE = 4_096
+
+
+@dataclass
+class Explanation:
+    """What one member has learned.
+
+    Attributes:
+        case: the member's case.
+        seed: its seed.
+        solved: whether it has solved every split that its task judges, as trained.
+        formula: what it computes; None where nothing was found that the data bear out.
+        reason: why there is no formula, or "".
+        distances: how far weights, or increments, were from their rounded values at most, by name.
+        errors: by split, the criterion's metric as trained and rounded; None where not rounded.
+    """
+
+    case: str
+    seed: int
+    solved: bool
+    formula: Formula | Events | None = None
+    reason: str = ""
+    distances: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+
+
+class Explainer:
+    """Reads the members of a population, and checks each formula on the task's splits.
+
+    Args:
+        population: the members; `explain` leaves them with rounded weights where it could round.
+        task: what they learned.
+        members: each member's case and seed.
+        task_cases: each member's case of the task.
+        stream: for a sequence task, the population's model with its states passed on.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        task: Task,
+        members: Sequence[tuple[str, int]],
+        task_cases: Sequence[str],
+        stream: StatefulModel | None,
+    ) -> None:
+        self.population = population
+        self.task = task
+        self.task_cases = list(task_cases)
+        self.evaluator = Evaluator(population, task, self.task_cases, stream)
+        self.explanations = [Explanation(case, seed, solved=False) for case, seed in members]
+
+    def explain(self) -> list[Explanation]:
+        """Every member's formula, in the population's order."""
+        trained = self._errors()
+        solved = self._solved(trained)
+        self._note(trained, None)
+        for explanation, has in zip(self.explanations, solved, strict=True):
+            explanation.solved = bool(has)
+        try:
+            readable_layers(self.population.model)
+        except Unreadable as error:
+            self._read_events(trained, str(error))
+        else:
+            self._read_units(trained)
+        return self.explanations
+
+    def _read_units(self, trained: dict[str, np.ndarray]) -> None:
+        """Round the members' units, and compose them."""
+        examples = {split: self._examples(split) for split in self.task.splits}
+        sample = next(iter(examples.values()))[0]  # [M, B, (T,) in]
+        weights = []
+        for i, explanation in enumerate(self.explanations):
+            model = self.population.member(i)
+            before = model.get_weights()
+            try:
+                rounded = round_model(model, sample[i])
+                lengths = [x[i].reshape(-1, x.shape[-1]) for x, _ in examples.values()]
+                explanation.formula = compose(rounded, np.concatenate(lengths))
+                explanation.distances = {
+                    f"{part.layer.name}/{name}": distance
+                    for part in rounded
+                    for name, distance in part.distances.items()
+                }
+            except Unreadable as error:
+                explanation.reason = str(error)
+                model.set_weights(before)
+            weights.append(model.get_weights())
+        for variable, *values in zip(self.population.variables, *weights, strict=True):
+            variable.assign(np.stack(values))
+        after = self._errors()
+        self._note(trained, after)
+        self._check(trained, after)
+        self._check(trained, self._formula_errors(examples))
+
+    def _read_events(self, trained: dict[str, np.ndarray], reason: str) -> None:
+        """Measure what the members add at each symbol."""
+        head = self.population.model.layers[-1]
+        symbols, y = None, None
+        if isinstance(self.task, SequenceTask) and isinstance(head, Accumulate):
+            x, _ = self._examples(next(iter(self.task.splits)), steps=100)
+            symbols = symbols_of(x) if head.operation == "sum" else None
+        if symbols is None:
+            for explanation in self.explanations:
+                explanation.reason = reason
+            return
+        y = self.population(tf.constant(x)).numpy()
+        for i, explanation in enumerate(self.explanations):
+            try:
+                events, distance = read_events(symbols[i], y[i], x.shape[-1])
+                explanation.formula, explanation.distances = events, {"increment": distance}
+            except Unreadable as error:
+                explanation.reason = str(error)
+        after = {split: self._event_errors(split) for split in self.task.splits}
+        self._note(trained, after)
+        self._check(trained, after)
+
+    def _errors(self) -> dict[str, np.ndarray]:
+        """The criterion's metric of each member, `[M]`, on each split."""
+        metric = self.task.criterion.metric
+        return {split: self.evaluator.measure(split)[0][metric] for split in self.task.splits}
+
+    def _examples(self, split: str, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Some inputs `[M, B, (T,) in]` of a split, and its targets `[M, B, out]` at their end."""
+        task, stream = self.task, Stream(self.population.seeds, self.task_cases, split)
+        if isinstance(task, ExampleTask):
+            count = min(task.splits[split].examples, EXAMPLES)
+            draws = stream.at(0, task.splits[split].examples).at(0, tf.range(count))
+            batch = task.split_batch(split, draws)
+            return batch.x.numpy(), batch.y.numpy()
+        assert isinstance(task, SequenceTask)
+        where = task.splits[split]
+        state = task.target_state(len(self.population), where.examples)
+        length = steps or min(where.length, STEPS)
+        draws = stream.at(0, where.examples)
+        batch, _ = task.piece(where, draws, 0, length, state)
+        return batch.x.numpy(), batch.y.numpy()[:, :, -1]
+
+    def _formula_errors(
+        self, examples: dict[str, tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """The same as `_errors`, of the formulas themselves on these examples."""
+        errors = {}
+        for split, (x, y) in examples.items():
+            predicted = [
+                np.full_like(y[i], np.nan) if e.formula is None else e.formula.predict(x[i])
+                for i, e in enumerate(self.explanations)
+            ]
+            errors[split] = self._metric(y, np.stack(predicted))
+        return errors
+
+    def _event_errors(self, split: str) -> np.ndarray:
+        """The same as `_errors`, of totals of events."""
+        task, where = self.task, self.task.splits[split]
+        assert isinstance(task, SequenceTask)
+        draws = Stream(self.population.seeds, self.task_cases, split).at(0, where.examples)
+        state = task.target_state(len(self.population), where.examples)
+        totals = np.full([len(self.population), where.examples, task.output_size], np.nan)
+        before: list[Any] = [None] * len(self.population)
+        for start in range(0, where.length, PIECE):
+            count = min(PIECE, where.length - start)
+            batch, state = task.piece(where, draws, start, count, state)
+            symbols = batch.x.numpy().argmax(axis=-1)  # [M, B, T]
+            for i, explanation in enumerate(self.explanations):
+                if isinstance(events := explanation.formula, Events):
+                    if before[i] is None:
+                        totals[i] = 0
+                        before[i] = np.full([where.examples, events.memory - 1], events.alphabet)
+                    totals[i] += events.increments(symbols[i], before[i]).sum(axis=1)
+                    history = np.concatenate([before[i], symbols[i]], axis=1)
+                    before[i] = history[:, history.shape[1] - (events.memory - 1) :]
+        return self._metric(batch.y.numpy()[:, :, -1], totals)
+
+    def _metric(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        # In float64: a metric in float32 would add its own rounding to a formula's.
+        metrics = self.task.metrics(tf.constant(y, tf.float64), tf.constant(prediction, tf.float64))
+        return metrics[self.task.criterion.metric].numpy()
+
+    def _solved(self, errors: dict[str, np.ndarray]) -> np.ndarray:
+        """Whether each member has solved every split that is judged."""
+        solved = np.ones(len(self.explanations), bool)
+        for split, values in errors.items():
+            judged = self.task.criterion.solved(values, split, self.task_cases)
+            solved &= True if judged is None else judged
+        return solved
+
+    def _check(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray]) -> None:
+        """Take back the formulas that the data contradict."""
+        criterion = self.task.criterion
+        judged = {s: criterion.solved(v, s, self.task_cases) for s, v in rounded.items()}
+        somewhere = next((s for s, solved in judged.items() if solved is not None), None)
+        for split, solved in judged.items():
+            if solved is None:
+                # Where a criterion says nothing, no worse than as trained, or right by its measure.
+                better = (
+                    rounded[split] >= trained[split]
+                    if criterion.above
+                    else (rounded[split] <= trained[split])
+                )
+                solved = better
+                if somewhere is not None:
+                    solved = better | criterion.solved(rounded[split], somewhere, self.task_cases)
+            for explanation, bears in zip(self.explanations, solved, strict=True):
+                if explanation.formula is not None and not bears:
+                    explanation.reason = f"rounded, it does not solve {split}"
+                    explanation.formula = None
+
+    def _note(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray] | None) -> None:
+        """Write down each member's errors."""
+        for i, explanation in enumerate(self.explanations):
+            was_rounded = rounded is not None and explanation.formula is not None
+            explanation.errors = {
+                split: (float(values[i]), float(rounded[split][i]) if was_rounded else None)
+                for split, values in trained.items()
+            }
+
+
+def event_model(events: Events) -> keras.Model:
+    """Events of single symbols as a Keras model on one-hot steps: a sum of their increments.
+
+    Raises:
+        Unreadable: the events depend on earlier symbols.
+    """
+    if events.memory > 1:
+        raise Unreadable("events of several symbols are no such model")
+    table = np.asarray(events.table)[: events.alphabet]
+    unit = Linear(table.shape[1], name="unit")
+    inputs = keras.Input((None, events.alphabet), name="x")
+    model = keras.Model(inputs, Accumulate(unit, name="accumulate")(inputs), name="model")
+    unit.set_weights([table, np.zeros(table.shape[1])])
+    return model

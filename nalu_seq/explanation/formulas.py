@@ -1,0 +1,176 @@
+"""A rounded model's units composed into one formula, in symbols."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nalu_seq.errors import BadInput
+from nalu_seq.explanation.rounding import RoundedUnit, Unreadable
+from nalu_seq.models.heads import Accumulate
+
+# Formulas of more symbols are factored only: simplifying them takes minutes.
+FEW_SYMBOLS = 6
+
+
+def symbolic() -> Any:
+    """SymPy, an extra.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    try:
+        import sympy
+    except ImportError as error:
+        raise BadInput("explain needs SymPy: pip install 'nalu-seq[explain]'") from error
+    return sympy
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a layer with a state does at each step: all its states change at once.
+
+    Attributes:
+        states: the states' symbols.
+        values: their new values, of the old states and the step's inputs.
+        initial: each state before the first step.
+    """
+
+    states: tuple[Any, ...]
+    values: tuple[Any, ...]
+    initial: float
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a model computes.
+
+    Attributes:
+        inputs: the symbols of an input, or of a step's.
+        updates: what happens at each step, layer by layer; none without a time axis.
+        outputs: an expression for each output, of the inputs and the states after the updates.
+    """
+
+    inputs: tuple[Any, ...]
+    updates: tuple[Update, ...]
+    outputs: tuple[Any, ...]
+
+    def lines(self, latex: bool = False) -> list[str]:
+        """The formula, a line for each state and output."""
+        write = symbolic().latex if latex else str
+        arrow = r"\leftarrow" if latex else "<-"
+        lines = [
+            f"{write(state)} {arrow} {write(value)}"
+            for update in self.updates
+            for state, value in zip(update.states, update.values, strict=True)
+        ]
+        if self.updates and self.outputs == self.updates[-1].states:
+            return lines
+        if len(self.outputs) == 1:
+            return [*lines, write(self.outputs[0])]
+        return [*lines, *(f"y{i} = {write(y)}" for i, y in enumerate(self.outputs))]
+
+    def __str__(self) -> str:
+        """The formula in one line."""
+        return "; ".join(self.lines())
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The outputs in float64, `[examples, outputs]`; of a sequence, those of the last step.
+
+        Args:
+            x: `[examples, in]`, or `[examples, time, in]` where the formula has updates.
+        """
+        x = np.asarray(x, np.float64)
+        values: dict[Any, np.ndarray] = {}
+        if not self.updates:
+            values = {symbol: x[..., i] for i, symbol in enumerate(self.inputs)}
+            return self._evaluate(self.outputs, values)
+        for update in self.updates:
+            values |= {s: np.full(len(x), update.initial, np.float64) for s in update.states}
+        for t in range(x.shape[1]):
+            values |= {symbol: x[:, t, i] for i, symbol in enumerate(self.inputs)}
+            for update in self.updates:
+                new = self._evaluate(update.values, values)
+                values |= {s: new[:, j] for j, s in enumerate(update.states)}
+        return self._evaluate(self.outputs, values)
+
+    def _evaluate(self, expressions: tuple[Any, ...], values: dict[Any, np.ndarray]) -> np.ndarray:
+        symbols = tuple(values)
+        examples = len(next(iter(values.values())))
+        with np.errstate(all="ignore"):
+            results = _compiled(symbols, expressions)(*values.values())
+        return np.stack([np.broadcast_to(r, [examples]) for r in results], axis=-1)
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(symbols: tuple[Any, ...], expressions: tuple[Any, ...]) -> Any:
+    return symbolic().lambdify(symbols, expressions, "numpy")
+
+
+def compose(rounded: Sequence[RoundedUnit], x: np.ndarray) -> Formula:
+    """The formula of a model whose units are all rounded.
+
+    Args:
+        rounded: its units, from input to output.
+        x: inputs from wherever the formula shall hold, `[..., in]`: symbols of inputs that are
+            never negative there are declared so, which spares them absolute values.
+
+    Raises:
+        Unreadable: a unit has no formula.
+    """
+    inputs = _inputs(x.reshape(-1, x.shape[-1]))
+    z: list[Any] = list(inputs)
+    updates: list[Update] = []
+    for depth, part in enumerate(rounded):
+        if isinstance(part.layer, keras.layers.RNN | Accumulate):
+            update = _update(part, z, "y" if depth == len(rounded) - 1 else "h")
+            updates.append(update)
+            z = list(update.states)
+        else:
+            z = _simplified(_formula(part, z))
+    return Formula(tuple(inputs), tuple(updates), tuple(z))
+
+
+def _update(part: RoundedUnit, z: list[Any], name: str) -> Update:
+    """What a layer with a state makes of its inputs at each step."""
+    sympy = symbolic()
+    states = sympy.symbols([f"{name}{i}" for i in range(part.unit.units)], real=True)
+    if isinstance(part.layer, keras.layers.RNN):
+        values = _formula(part, [*z, *states])
+        initial = float(part.layer.cell.initial_state)
+        return Update(tuple(states), tuple(_simplified(values)), initial)
+    events = _simplified(_formula(part, z))
+    if part.layer.operation == "sum":
+        added = tuple(state + event for state, event in zip(states, events, strict=True))
+        return Update(tuple(states), added, 0.0)
+    multiplied = tuple(state * event for state, event in zip(states, events, strict=True))
+    return Update(tuple(states), multiplied, 1.0)
+
+
+def _formula(part: RoundedUnit, z: list[Any]) -> list[Any]:
+    outputs = part.unit.formula(z, part.effective)
+    if outputs is None:
+        raise Unreadable(f"{type(part.unit).__name__} has no formula")
+    return [symbolic().sympify(y) for y in outputs]
+
+
+def _inputs(x: np.ndarray) -> list[Any]:
+    """A symbol for each input; all with one assumption, so that members' formulas compare."""
+    low = x.min()
+    sign = "positive" if low > 0 else "nonnegative" if low == 0 else "real"
+    return [symbolic().Symbol(f"x{i}", **{sign: True}) for i in range(x.shape[-1])]
+
+
+def _simplified(expressions: list[Any]) -> list[Any]:
+    return [_simplify(expression) for expression in expressions]
+
+
+@functools.lru_cache(maxsize=4096)
+def _simplify(expression: Any) -> Any:
+    sympy = symbolic()
+    if len(expression.free_symbols) > FEW_SYMBOLS:
+        return sympy.factor_terms(expression)
+    return sympy.factor(sympy.simplify(expression))

@@ -1,0 +1,126 @@
+"""The units of a trained model, with each effective weight at the nearest value that it favours."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nalu_seq.models.heads import Accumulate, UnitCell
+from nalu_seq.units import Unit
+
+# How far raw weights may leave an effective one from its rounded value: a gate by the input is 1/2
+# where all inputs are 0, whatever its weights.
+TOLERANCE = 0.1
+
+
+class Unreadable(Exception):
+    """A model, or one member of it, has no formula; one line that says why."""
+
+
+@dataclass(frozen=True)
+class RoundedUnit:
+    """One unit after rounding.
+
+    Attributes:
+        layer: the layer of the model that holds it.
+        unit: the unit, which has the rounded weights.
+        effective: its rounded effective weights, by name.
+        distances: how far the farthest weight was from its rounded value, by name.
+    """
+
+    layer: keras.layers.Layer
+    unit: Unit
+    effective: dict[str, np.ndarray]
+    distances: dict[str, float]
+
+
+def unit_in(layer: keras.layers.Layer) -> Unit | None:
+    """The unit that a layer is or holds: alone, accumulated, or as a recurrent cell."""
+    if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, UnitCell):
+        layer = layer.cell
+    if isinstance(layer, Accumulate | UnitCell):
+        layer = layer.unit
+    return layer if isinstance(layer, Unit) else None
+
+
+def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of a model between input and output, in order, all of which hold units.
+
+    Raises:
+        Unreadable: one does not, or its unit has no formula.
+    """
+    passing = keras.layers.InputLayer | keras.layers.Identity
+    layers = [layer for layer in model.layers if not isinstance(layer, passing)]
+    for layer in layers:
+        unit = unit_in(layer)
+        if unit is None:
+            raise Unreadable(f"its layer {layer.name} is made of no units that could be rounded")
+        if not unit.facts().favours:
+            raise Unreadable(f"{type(unit).__name__} favours no weights, so that none are rounded")
+    return layers
+
+
+def round_model(model: keras.Model, x: np.ndarray) -> list[RoundedUnit]:
+    """Round every unit of a model, which changes its weights.
+
+    Args:
+        model: one member, all of whose layers hold units.
+        x: a sample of its inputs, `[examples, ..., in]`: it decides which way a gate goes.
+
+    Raises:
+        Unreadable: weights are not finite, or have no raw weights at the favoured values.
+    """
+    if not all(np.isfinite(w).all() for w in model.get_weights()):
+        raise Unreadable("its weights are not finite")
+    rounded, z = [], keras.ops.convert_to_tensor(x)
+    for layer in readable_layers(model):
+        y = layer(z)
+        unit = unit_in(layer)
+        assert unit is not None
+        rounded.append(round_unit(layer, unit, _unit_inputs(layer, z, y)))
+        z = y
+    return rounded
+
+
+def round_unit(layer: keras.layers.Layer, unit: Unit, x: np.ndarray) -> RoundedUnit:
+    """Round one unit, as `round_model` does.
+
+    Args:
+        layer: the layer that holds it.
+        unit: the unit.
+        x: a sample of the unit's own inputs, `[examples, in]`.
+    """
+    favours = unit.facts().favours
+    before = _effective(unit, x)
+    wanted = {name: nearest(w, favours[name]) for name, w in before.items()}
+    unit.set_weights(
+        [
+            np.reshape(raw, weight.shape)
+            for raw, weight in zip(unit.raw_weights(wanted, x), unit.weights, strict=True)
+        ]
+    )
+    for name, w in _effective(unit, x).items():
+        if not np.allclose(w, wanted[name], rtol=0, atol=TOLERANCE):
+            raise Unreadable(f"{name} of its layer {layer.name} has no such rounded values")
+    distances = {name: float(np.abs(w - wanted[name]).max()) for name, w in before.items()}
+    return RoundedUnit(layer, unit, wanted, distances)
+
+
+def nearest(w: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
+    """Each weight's nearest value."""
+    options = np.asarray(values)
+    return options[np.abs(np.asarray(w)[..., None] - options).argmin(axis=-1)]
+
+
+def _effective(unit: Unit, x: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: keras.ops.convert_to_numpy(w) for name, w in unit.effective(x).items()}
+
+
+def _unit_inputs(layer: keras.layers.Layer, z: Any, y: Any) -> np.ndarray:
+    """What the unit of a layer sees, `[examples, in]`, where z goes in and y comes out."""
+    z, y = keras.ops.convert_to_numpy(z), keras.ops.convert_to_numpy(y)
+    if isinstance(layer, keras.layers.RNN):
+        first = np.full_like(y[:, :1], layer.cell.initial_state)
+        z = np.concatenate([z, np.concatenate([first, y[:, :-1]], axis=1)], axis=-1)
+    return z.reshape(-1, z.shape[-1])
