@@ -74,12 +74,11 @@ def _explain(arguments: argparse.Namespace) -> None:
         raise BadInput(str(error)) from error
     if passed:
         print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
-    members = [(case.name, seed) for case, seed in experiment.members]
-    chosen = _choose(members, arguments.seed, arguments.case)
+    chosen = _choose(experiment.members.names, arguments.seed, arguments.case)
     if arguments.export and len(chosen) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")
     explainer = Explainer(
-        population, experiment.task, members, experiment.task_cases, experiment.stateful_model()
+        population, experiment.task, experiment.members, experiment.stateful_model()
     )
     explanations = explainer.explain()
     kept = [explanations[i] for i in chosen]
@@ -113,40 +112,51 @@ def _choose(members: list[tuple[str, int]], seed: int | None, case: str | None) 
 
 def _groups(explanations: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
     """Each formula with the members that have it, the most frequent first."""
-    groups: dict[Any, list[Any]] = collections.defaultdict(list)
+    groups: dict[str, list[Any]] = collections.defaultdict(list)
     for explanation in explanations:
         if explanation.formula is not None:
-            groups[explanation.formula].append(explanation)
-    return sorted(groups.items(), key=lambda group: -len(group[1]))
+            groups[str(explanation.formula)].append(explanation)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [(group[0].formula, group) for group in ordered]
 
 
 def _text(explanations: Sequence[Any], metric: str) -> list[str]:
-    """Each formula with how many agree on it; then member by member what it rests on."""
-    total, several = len(explanations), len({e.case for e in explanations}) > 1
-    lines = []
+    """Each formula with how many agree on it and what it rests on, then who has none, and why."""
+    total, lines = len(explanations), []
     for formula, group in _groups(explanations):
-        lines.append(f"{len(group)} of {total} {_counted(total)}:")
+        solved = sum(e.solved for e in group)
+        lines.append(f"{len(group)} of {total} members, {solved} of them solved as trained:")
         lines += [f"    {line}" for line in formula.lines()]
-    if left := [e for e in explanations if e.formula is None]:
-        lines.append(f"{len(left)} of {total} {_counted(total)}: no formula")
+        lines += [f"  {line}" for line in _evidence(group, metric)]
     for explanation in explanations:
-        name = f"seed {explanation.seed}" + (f", {explanation.case}" if several else "")
-        told = "solved" if explanation.solved else "not solved"
         if explanation.formula is None:
-            lines.append(f"{name} ({told}): no formula: {explanation.reason}")
-        else:
-            lines.append(f"{name} ({told}): {explanation.formula}")
-        for split, (trained, rounded) in explanation.errors.items():
-            after = "not rounded" if rounded is None else f"rounded {rounded:.3g}"
-            lines.append(f"    {metric} on {split}: trained {trained:.3g}, {after}")
-        if explanation.distances:
-            told = ", ".join(f"{n} {d:.2g}" for n, d in explanation.distances.items())
-            lines.append(f"    farthest from its rounded value: {told}")
+            case = "" if explanation.case == "default" else f", {explanation.case}"
+            solved = "solved" if explanation.solved else "not solved"
+            lines.append(
+                f"seed {explanation.seed}{case} ({solved}): no formula, {explanation.reason}"
+            )
+            lines += [f"  {line}" for line in _evidence([explanation], metric)]
     return lines
 
 
-def _counted(total: int) -> str:
-    return "member" if total == 1 else "members"
+def _evidence(group: Sequence[Any], metric: str) -> list[str]:
+    """The members' errors as trained and rounded, and how far their weights were moved."""
+    lines = []
+    for split in group[0].errors:
+        trained, rounded = zip(*(e.errors[split] for e in group), strict=True)
+        after = "not rounded" if None in rounded else f"rounded {_span(rounded)}"
+        lines.append(f"{metric} on {split}: trained {_span(trained)}, {after}")
+    if group[0].distances:
+        told = ", ".join(
+            f"{name} {max(e.distances[name] for e in group):.2g}" for name in group[0].distances
+        )
+        lines.append(f"farthest from a rounded value: {told}")
+    return lines
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
 def _latex(explanations: Sequence[Any]) -> list[str]:

@@ -8,10 +8,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "nalu_seq"
 # From the top to the ground: a room imports from lower floors, and from itself.
 FLOORS = [
-    ("commands", "the commands, nothing else: `train`, `evaluate`, `report`, `merge`"),
+    ("commands", "the commands, nothing else: `train`, `evaluate`, `explain`, `report`, `merge`"),
     ("experiment", "a composed config made into a run: feasibility, session, resume, processes"),
     ("reports", "summaries, tables, published figures, plots"),
     ("listeners", "whatever listens while a run trains: progress bar, TensorBoard"),
+    ("explanation", "a trained population read as formulas: rounded, composed, checked"),
     ("evaluation", "splits to metrics, success, intervals, survival"),
     ("training", "one step and the loop: gradients, penalties, restarts, noise, optimizers"),
     ("tasks", "what is learned: one file a task; ranges, thresholds, references"),
@@ -25,7 +26,7 @@ FLOORS = [
     ("population", "many seeds of any Keras model: stacking, mapping, fit, random draws, clips"),
 ]
 ROOMS = [room for room, _ in FLOORS]
-COMMANDS = {"train", "evaluate", "report", "merge"}
+COMMANDS = {"train", "evaluate", "explain", "report", "merge"}
 GROUND = {"models": {"units"}, "units": set(), "population": set()}  # packages of their own
 
 

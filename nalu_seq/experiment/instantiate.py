@@ -25,7 +25,8 @@ SET_BY_CODE = {
     "task": ("data",),
     "encoder": ("numbers", "unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
-    "unit": ("units", "name", "dtype", "trainable"),
+    # The trainer has ramps of penalties, the units an argument for Keras' `fit`: one place to say it.
+    "unit": ("units", "name", "dtype", "trainable", "sparsity"),
     "optimizer": ("steps",),
 }
 

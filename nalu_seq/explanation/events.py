@@ -1,4 +1,4 @@
-"""What a recurrent model adds at each symbol, measured: `y0 <- y0 + 1 when the symbol is 0`."""
+"""What a recurrent model adds at each symbol, measured: `y[0] += 1 when the symbol is 0`."""
 
 import itertools
 from dataclasses import dataclass
@@ -46,20 +46,12 @@ class Events:
         return np.asarray(self.table)[_contexts(symbols, before, self.alphabet, self.memory)]
 
     def lines(self, latex: bool = False) -> list[str]:
-        """A line for each event, or one for all where output i counts symbol i."""
-        arrow, y = (r"\leftarrow", r"y_{%s}") if latex else ("<-", "y%s")
-
-        def line(output: str, step: int, when: str) -> str:
-            name = y % output
-            sign = "-" if step < 0 else "+"
-            when = rf"\text{{ when {when}}}" if latex else f" when {when}"
-            return f"{name} {arrow} {name} {sign} {abs(step)}{when}"
-
+        """A line for each event, or one for all where output a counts symbol a."""
         table = np.asarray(self.table)[: self.alphabet]
         if self.memory == 1 and np.array_equal(table, np.eye(self.alphabet)):
-            return [line("a", 1, f"the symbol is a, for a from 0 to {self.alphabet - 1}")]
+            return [_line("a", 1, f"the symbol is a, for a from 0 to {self.alphabet - 1}", latex)]
         lines = [
-            line(str(output), step, _when(context))
+            _line(str(output), step, _when(context), latex)
             for context, steps in zip(self._all_contexts(), self.table, strict=True)
             for output, step in enumerate(steps)
             if step and self.alphabet not in context
@@ -72,6 +64,14 @@ class Events:
 
     def _all_contexts(self) -> itertools.product:
         return itertools.product(range(self.alphabet + 1), repeat=self.memory)
+
+
+def _line(output: str, step: int, when: str, latex: bool) -> str:
+    sign = "-" if step < 0 else "+"
+    if latex:
+        y = rf"y_{{{output}}}"
+        return rf"{y} \leftarrow {y} {sign} {abs(step)} \text{{ when {when}}}"
+    return f"y[{output}] {sign}= {abs(step)} when {when}"
 
 
 def _when(context: tuple[int, ...]) -> str:

@@ -1,6 +1,5 @@
 """Every member of a trained population as a formula, or why it has none."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ from nalu_seq.explanation.rounding import Unreadable, readable_layers, round_mod
 from nalu_seq.models import StatefulModel
 from nalu_seq.models.heads import Accumulate
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Task
 from nalu_seq.units import Linear
 
@@ -54,8 +53,7 @@ class Explainer:
     Args:
         population: the members; `explain` leaves them with rounded weights where it could round.
         task: what they learned.
-        members: each member's case and seed.
-        task_cases: each member's case of the task.
+        members: who they are.
         stream: for a sequence task, the population's model with its states passed on.
     """
 
@@ -63,15 +61,14 @@ class Explainer:
         self,
         population: Population,
         task: Task,
-        members: Sequence[tuple[str, int]],
-        task_cases: Sequence[str],
+        members: Members,
         stream: StatefulModel | None,
     ) -> None:
         self.population = population
         self.task = task
-        self.task_cases = list(task_cases)
-        self.evaluator = Evaluator(population, task, self.task_cases, stream)
-        self.explanations = [Explanation(case, seed, solved=False) for case, seed in members]
+        self.members = members
+        self.evaluator = Evaluator(population, task, members, stream)
+        self.explanations = [Explanation(case, seed, solved=False) for case, seed in members.names]
 
     def explain(self) -> list[Explanation]:
         """Every member's formula, in the population's order."""
@@ -145,7 +142,7 @@ class Explainer:
 
     def _examples(self, split: str, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Some inputs `[M, B, (T,) in]` of a split, and its targets `[M, B, out]` at their end."""
-        task, stream = self.task, Stream(self.population.seeds, self.task_cases, split)
+        task, stream = self.task, self.members.stream(split)
         if isinstance(task, ExampleTask):
             count = min(task.splits[split].examples, EXAMPLES)
             draws = stream.at(0, task.splits[split].examples).at(0, tf.range(count))
@@ -176,7 +173,7 @@ class Explainer:
         """The same as `_errors`, of totals of events."""
         task, where = self.task, self.task.splits[split]
         assert isinstance(task, SequenceTask)
-        draws = Stream(self.population.seeds, self.task_cases, split).at(0, where.examples)
+        draws = self.members.stream(split).at(0, where.examples)
         state = task.target_state(len(self.population), where.examples)
         totals = np.full([len(self.population), where.examples, task.output_size], np.nan)
         before: list[Any] = [None] * len(self.population)
@@ -203,29 +200,25 @@ class Explainer:
         """Whether each member has solved every split that is judged."""
         solved = np.ones(len(self.explanations), bool)
         for split, values in errors.items():
-            judged = self.task.criterion.solved(values, split, self.task_cases)
+            judged = self.task.criterion.solved(values, split, self.members.task_cases)
             solved &= True if judged is None else judged
         return solved
 
     def _check(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray]) -> None:
         """Take back the formulas that the data contradict."""
-        criterion = self.task.criterion
-        judged = {s: criterion.solved(v, s, self.task_cases) for s, v in rounded.items()}
+        criterion, cases = self.task.criterion, self.members.task_cases
+        judged = {s: criterion.solved(v, s, cases) for s, v in rounded.items()}
         somewhere = next((s for s, solved in judged.items() if solved is not None), None)
         for split, solved in judged.items():
             if solved is None:
-                # Where a criterion says nothing, no worse than as trained, or right by its measure.
-                better = (
-                    rounded[split] >= trained[split]
-                    if criterion.above
-                    else (rounded[split] <= trained[split])
-                )
-                solved = better
+                # Where the criterion says nothing: no worse than as trained, or right elsewhere.
+                gain = trained[split] - rounded[split]
+                solved = (-gain if criterion.above else gain) >= 0
                 if somewhere is not None:
-                    solved = better | criterion.solved(rounded[split], somewhere, self.task_cases)
-            for explanation, bears in zip(self.explanations, solved, strict=True):
-                if explanation.formula is not None and not bears:
-                    explanation.reason = f"rounded, it does not solve {split}"
+                    solved |= criterion.solved(rounded[split], somewhere, cases)
+            for explanation, holds in zip(self.explanations, solved, strict=True):
+                if explanation.formula is not None and not holds:
+                    explanation.reason = f"rounded, it is wrong on {split}"
                     explanation.formula = None
 
     def _note(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray] | None) -> None:

@@ -367,9 +367,7 @@ def treated(callback: Any) -> keras.callbacks.Callback:
         raise ValueError(f"callbacks must be keras.callbacks.Callback, not {callback!r}")
     for parent in type(callback).__mro__:
         if parent.__module__.startswith("keras.") and parent.__name__ in REFUSED:
-            raise ValueError(
-                f"{parent.__name__} can't serve a population: {REFUSED[parent.__name__]}"
-            )
+            raise ValueError(f"{parent.__name__} can't serve a population: {REFUSED[parent.__name__]}")
     if isinstance(callback, DECIDING):
         return EachMember(callback)
     return Median(callback) if isinstance(callback, REPORTING) else callback

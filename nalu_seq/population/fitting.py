@@ -1,5 +1,6 @@
 """Keras' own `fit`, `evaluate` and `predict`, with a step that all members make together."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -189,9 +190,7 @@ class Fitting(keras.Model):
         pairs = [*population.pairs(), *self._metric_pairs, *self.optimizer_pairs]
         count = len(population.trainable_variables)
         if not count:
-            return self._mapped(
-                lambda own: self._measured(own, shared, True)[1], self._ahead(own), pairs
-            )
+            return self._mapped(lambda own: self._measured(own, shared, True)[1], self._ahead(own), pairs)
         replicas = population.strategy.num_replicas_in_sync
         if self.jit_compile and replicas == 1:
             return self._train_within(own, shared, pairs)
@@ -212,7 +211,9 @@ class Fitting(keras.Model):
         def applied(dense: Any) -> Any:
             own = dict(zip(with_gradient, dense, strict=True))
             with functional(model.optimizer):
-                model.optimizer.apply([own.get(i) for i in range(count)], model.trainable_variables)
+                model.optimizer.apply(
+                    [own.get(i) for i in range(count)], model.trainable_variables
+                )
             return tf.constant(0)
 
         self._keep(updates)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.ops.parallel_for import pfor
 
+
 _forked_late = False
 
 

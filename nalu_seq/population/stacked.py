@@ -338,9 +338,9 @@ def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable
     aggregation, synchronization = "only_first_replica", "auto"
     if variable.synchronization == "on_read":
         aggregation, synchronization = variable.aggregation, variable.synchronization
-    elif variable.aggregation == "mean" or (
-        not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
-    ):
+    elif variable.aggregation == "mean":
+        aggregation = "mean"
+    elif not variable.trainable and keras.backend.is_float_dtype(variable.dtype):
         aggregation = "mean"
     stacked = keras.Variable(
         np.stack(values),

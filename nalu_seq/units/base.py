@@ -109,13 +109,14 @@ class Unit(keras.layers.Layer):
             )
         self.units = units
 
-    def add_matrix(self, name: str, initializer: Any, constraint: Any = None) -> keras.Variable:
-        """A trainable `[in, units]` matrix, the shape of every weight of every unit here."""
+    def add_matrix(self, name: str, initializer: Any, constraint: Any = None, **kwargs: Any) -> Any:
+        """A trainable matrix `[in, units]`; arguments as for Keras' `add_weight`."""
         return self.add_weight(
             name=name,
             shape=(self.features, self.units),
             initializer=initializer,
             constraint=constraint,
+            **kwargs,
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

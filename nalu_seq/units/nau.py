@@ -10,7 +10,9 @@ from nalu_seq.units.base import Unit
 from nalu_seq.units.facts import MADSEN, SIGNED, SUM_WEIGHTS, Effective, Facts, sums
 from nalu_seq.units.weights import (
     Clip,
+    Sparsity,
     nau_uniform,
+    not_negative,
     one_of,
     out_of_bounds,
     own_initializer,
@@ -34,6 +36,8 @@ class NAU(Unit):
         w_initializer: initial `w`; by default `U(-r, r)` of `weights.nau_uniform`.
         clip: clamp the raw weights after each update; else the penalty `out_of_bounds` has to keep
             them near.
+        sparsity: what Keras' own `fit` multiplies the penalty `sparsity` with and adds to the loss;
+            it draws the weights to whole numbers. The trainer of this package has ramps instead.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
@@ -48,24 +52,32 @@ class NAU(Unit):
         (8, 2)
 
     Raises:
-        ValueError: `units` is no positive integer, `clip` is no boolean, or the input has no known
-            feature size.
+        ValueError: `units` is no positive integer, `clip` is no boolean, `sparsity` is negative,
+            or the input has no known feature size.
 
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 2.
     """
 
     def __init__(
-        self, units: int, w_initializer: Any = None, clip: bool = True, **kwargs: Any
+        self,
+        units: int,
+        w_initializer: Any = None,
+        clip: bool = True,
+        sparsity: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
         self.w_initializer = own_initializer(w_initializer)
         self.clip = one_of("NAU: clip", clip, (True, False))
+        self.sparsity = not_negative("NAU: sparsity", sparsity)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`."""
         super().build(input_shape)
         initializer = self.w_initializer or nau_uniform(self.features, self.units)
-        self.w = self.add_matrix("w", initializer, Clip(-1.0, 1.0) if self.clip else None)
+        constraint = Clip(-1.0, 1.0) if self.clip else None
+        regularizer = Sparsity(self.sparsity) if self.sparsity else None
+        self.w = self.add_matrix("w", initializer, constraint, regularizer=regularizer)
 
     def matrices(self) -> dict[str, Any]:
         """`W`, clamped."""
@@ -104,4 +116,5 @@ class NAU(Unit):
             **super().get_config(),
             "w_initializer": keras.initializers.serialize(self.w_initializer),
             "clip": self.clip,
+            "sparsity": self.sparsity,
         }

@@ -32,7 +32,7 @@ class SNMU(NMU):
         high: upper end of the noise's range, above 1, such as the paper's 5; None for
             `1 + 1 / sd(x)`, with the standard deviation over the whole input (all axes, no
             correction for the mean's degree of freedom, no gradient), which must not be constant.
-        **kwargs: `w_initializer`, `clip` as for `NMU`; `name`, `dtype`, `trainable`.
+        **kwargs: `w_initializer`, `clip`, `sparsity` as for `NMU`; `name`, `dtype`, `trainable`.
 
     Call arguments: x, and optionally `noise`, N itself, of the same shape (or one that broadcasts).
 

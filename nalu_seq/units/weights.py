@@ -107,6 +107,27 @@ class Clip(keras.constraints.Constraint):
         return {"low": self.low, "high": self.high}
 
 
+@keras.saving.register_keras_serializable("nalu_seq")
+class Sparsity(keras.regularizers.Regularizer):
+    """R_sparse of a weight, times a constant: what Keras' `fit` adds to the loss.
+
+    Args:
+        weight: the constant.
+        signed: as for `sparsity`.
+    """
+
+    def __init__(self, weight: float, signed: bool = True) -> None:
+        self.weight, self.signed = weight, signed
+
+    def __call__(self, w: Any) -> Any:
+        """The penalty, a scalar."""
+        return self.weight * sparsity(w, self.signed)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"weight": self.weight, "signed": self.signed}
+
+
 def sparsity(w: Any, signed: bool = True) -> Any:
     """R_sparse, `mean(min(|w|, |1 - |w||))`: how far weights are from -1, 0 and 1, on average.
 
@@ -172,6 +193,11 @@ def log_abs(x: Any, eps: float) -> Any:
 def log_max(x: Any, eps: float) -> Any:
     """`log(max(|x|, eps))`, in float32 at least: exact above eps, and no gradient below."""
     return ops.log(ops.maximum(ops.abs(at_least_float32(x)), eps))
+
+
+def not_negative(name: str, value: float) -> float:
+    """The value of a unit's argument, which must be 0 or a number above."""
+    return value if value == 0 and not isinstance(value, bool) else positive(name, value)
 
 
 def positive(name: str, value: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nalu_seq import units
 from nalu_seq.units.weights import nac_uniform, nau_uniform
-from tests.units.layers import PRECISE, RTOL, array
+from tests.units.layers import PRECISE, RTOL, array, with_weights
 
 EPS = 1e-7
 X = np.array([[2.0, 3.0], [-1.5, 0.5], [0.0, -4.0], [EPS, 1.0]])
@@ -307,3 +307,21 @@ def test_nalu_s_gate_is_even_at_zero_and_depends_on_the_input(g):
     np.testing.assert_allclose(outputs(zero, np.zeros((1, 3))), [[0.5]], rtol=RTOL)
     x = np.eye(3)
     np.testing.assert_allclose(outputs(zero, x)[:, 0], 1 - sigmoid(g), rtol=1e3 * RTOL)
+
+
+# Sparsity in Keras' own fit
+
+
+@pytest.mark.parametrize(("unit", "signed"), [(units.NAU, True), (units.NMU, False)])
+def test_sparsity_adds_the_penalty_to_keras_loss_and_not_to_the_trainer_s(unit, signed):
+    w = np.array([[0.25, -0.5], [0.9, 1.0]])
+    plain, sparse = with_weights(unit(2), w=w), with_weights(unit(2, sparsity=0.5), w=w)
+    assert plain.losses == []
+    (loss,) = sparse.losses
+    penalty = float(array(sparse.penalties()["sparsity"]))
+    assert float(array(loss)) == pytest.approx(0.5 * penalty)
+    assert penalty == pytest.approx(float(array(plain.penalties()["sparsity"])))  # its ramp's
+    assert penalty == pytest.approx((0.25 + 0.5 + 0.1) / 4)
+    assert type(sparse).from_config(sparse.get_config()).sparsity == 0.5
+    with pytest.raises(ValueError, match="sparsity must be a number above 0"):
+        unit(2, sparsity=-1.0)
