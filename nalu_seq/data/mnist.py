@@ -1,8 +1,8 @@
 """MNIST by TensorFlow Datasets' own builder: downloaded, or prepared from the four IDX files.
 
-TensorFlow Datasets keeps examples by the hash of their keys, which for MNIST are their places in
-the original files. Each example's id tells where it is kept, so that the original order, and with
-it the usual split into 55,000 and 5,000, is found again.
+TensorFlow Datasets stores examples in the order of hashed keys, which for MNIST are their places in
+the original files. Each example's id names its place in the store. Together they give back the
+original order, and with it the usual split into 55,000 and 5,000.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ Part = tuple[list[str], np.ndarray, np.ndarray]  # ids, pixels, labels
 
 
 def _prepared(dir: str | None, idx: Path | None) -> dict[str, Part]:
-    """What the prepared data set holds; it is prepared first where it has to be."""
+    """The prepared data set's parts; if there is none yet, it is prepared first."""
     builder = _builder(dir)
     if Path(builder.data_dir).exists():
         return _read(builder)
@@ -123,7 +123,7 @@ def _read(builder: Any) -> dict[str, Part]:
 
 
 def _unreadable(place: Path, reason: str) -> BadInput:
-    """It stays: whoever named the folder may have meant another, or keeps something else there."""
+    """The error for a folder that can't be read; it is never removed, as it may hold other data."""
     return BadInput(
         f"data=mnist: {place} can't be read ({reason[:80]}): remove it to have it made anew, "
         "or give another data.dir="
@@ -196,7 +196,7 @@ def _check_files(idx: Path, dir: str | None) -> None:
 
 @contextlib.contextmanager
 def _locked(place: Path) -> Iterator[None]:
-    """One process at a time prepares a place; the others wait and find it done."""
+    """Hold a lock, so that one process prepares a place while the others wait for it."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(place.parent / ".lock", os.O_CREAT | os.O_RDWR, 0o666)

@@ -25,7 +25,7 @@ SET_BY_CODE = {
     "task": ("data",),
     "encoder": ("numbers", "unroll", "return_state"),
     "head": ("unit", "unroll", "return_state"),
-    # The trainer has ramps of penalties, the units an argument for Keras' `fit`: one place to say it.
+    # Penalties have ramps here; the units' own argument is for Keras' `fit`.
     "unit": ("units", "name", "dtype", "trainable", "sparsity"),
     "optimizer": ("steps",),
 }

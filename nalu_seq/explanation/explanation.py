@@ -116,7 +116,7 @@ class Explainer:
     def _read_events(self, trained: dict[str, np.ndarray], reason: str) -> None:
         """Measure what the members add at each symbol."""
         head = self.population.model.layers[-1]
-        symbols, y = None, None
+        symbols = None
         if isinstance(self.task, SequenceTask) and isinstance(head, Accumulate):
             x, _ = self._examples(next(iter(self.task.splits)), steps=100)
             symbols = symbols_of(x) if head.operation == "sum" else None
@@ -163,7 +163,9 @@ class Explainer:
         errors = {}
         for split, (x, y) in examples.items():
             predicted = [
-                np.full_like(y[i], np.nan) if e.formula is None else e.formula.predict(x[i])
+                e.formula.predict(x[i])
+                if isinstance(e.formula, Formula)
+                else np.full_like(y[i], np.nan)
                 for i, e in enumerate(self.explanations)
             ]
             errors[split] = self._metric(y, np.stack(predicted))
@@ -224,9 +226,9 @@ class Explainer:
     def _note(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray] | None) -> None:
         """Write down each member's errors."""
         for i, explanation in enumerate(self.explanations):
-            was_rounded = rounded is not None and explanation.formula is not None
+            after = None if explanation.formula is None else rounded
             explanation.errors = {
-                split: (float(values[i]), float(rounded[split][i]) if was_rounded else None)
+                split: (float(values[i]), None if after is None else float(after[split][i]))
                 for split, values in trained.items()
             }
 

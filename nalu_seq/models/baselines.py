@@ -1,6 +1,6 @@
-"""Heads to compare arithmetic units with: recurrent layers, and an accumulation already solved.
+"""Heads to compare arithmetic units with: recurrent layers, and a sum or product built in.
 
-They are heads as in `nalu_seq.models.heads`; of the unit they take the size of the output alone.
+They are called as those in `nalu_seq.models.heads`, but use only the unit's size, not the unit.
 """
 
 from typing import Any
@@ -69,7 +69,7 @@ class Recurrent(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class Same(keras.layers.Layer):
-    """Stands in a unit's place and gives its input as it is.
+    """Stands in a unit's place and returns its input unchanged.
 
     Args:
         units: size of the input, which is that of the output.

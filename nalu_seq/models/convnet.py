@@ -24,7 +24,7 @@ class Convnet(keras.layers.Layer):
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, height, width, channels]`, or `[batch, time, height, width, channels]`,
-    which is one call for all frames, not one a step. Output shape: the input's with `outputs` in
+    whose frames all go through the network in one call. Output shape: the input's with `outputs` in
     the place of the last three axes.
 
     Attributes:
@@ -100,7 +100,7 @@ class Convnet(keras.layers.Layer):
 
 
 def _left(size: int | None, pools: int, net: Convnet) -> int:
-    """What the convolutions and pools leave of a picture's height or width."""
+    """A picture's height or width after all convolutions and pools."""
     if size is None:
         raise ValueError("Convnet: pictures must have a known size")
     for _ in range(pools):

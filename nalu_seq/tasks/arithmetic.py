@@ -24,19 +24,21 @@ THRESHOLDS = ("published", "exact")
 
 
 class Arithmetic(ExampleTask):
-    """`a op b` of two sums of neighbouring inputs, drawn afresh for every step.
+    """`a op b` of two sums of neighbouring inputs; every step draws new inputs.
 
         a = sum of x over the first subset,  b = sum of x over the second,
         y = a + b, a - b, a * b, a / b, a^2 or sqrt(a)
 
     A subset has `floor(subset * inputs)` inputs; the two share `floor(overlap * that)` of them.
-    They lie side by side, at an offset that each seed draws once. With `nested`, the first is all
-    inputs and the second their first half, as in the benchmark with 4 inputs.
+    They lie side by side, at an offset that each seed draws once. With `nested`, the first subset
+    is all inputs and the second their first half, as in the benchmark with 4 inputs.
 
-    Each range pair is a case. `validation` has 10,000 examples of the range that is trained on,
-    `extrapolation` of the one that is not, the same inputs for all members of a case. A member has
-    solved the extrapolation when its mse, at the step where its validation mse is lowest, is below
-    that of a solution whose every weight is off by 1e-5.
+    Example: with `nested`, `mul` and 4 inputs, `[1, 2, 1, 1]` has a = 5, b = 3, target `[15]`.
+
+    Each pair of ranges is a case. `validation` has 10,000 examples from the range of training,
+    `extrapolation` 10,000 from the other one; all members of a case are measured on the same
+    inputs. A member has solved the extrapolation when its mse, at the step where its validation mse
+    is lowest, is below that of a solution whose every weight is off by 1e-5.
 
     Args:
         operation: add, sub, mul, div, square or root.

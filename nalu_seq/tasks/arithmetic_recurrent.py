@@ -21,7 +21,7 @@ from nalu_seq.tasks.thresholds import OPERATIONS
 
 
 class ArithmeticRecurrent(SequenceTask):
-    """`a op b` of two sums over time, of which every step brings its part.
+    """`a op b` of two sums over inputs and time: every step adds to both.
 
         a_t = sum_{s <= t} of x_s over the first subset,  b_t = sum_{s <= t} of x_s over the second,
         y_t = a_t op b_t
@@ -29,6 +29,9 @@ class ArithmeticRecurrent(SequenceTask):
     The subsets are those of `Arithmetic`. Only the last step is trained. The error is relative:
     mean absolute error over mean absolute target at the last step; a member has solved a split when
     it is below 1e-3.
+
+    Example: where a sums the first input and b the second, the steps `[1, 2]`, `[2, 2]` have the
+    targets `1 * 2 = 2` and `(1 + 2) * (2 + 2) = 12` for `mul`.
 
     Args:
         operation: add, sub, mul, div, square or root.

@@ -152,7 +152,7 @@ class SequenceTask(Task):
             draws: the draws of the sequences.
             start: the first step.
             count: how many steps.
-            state: what `target_state` or the piece before gave.
+            state: the state that `target_state` or the piece before returned.
         """
 
     @abstractmethod
@@ -162,23 +162,23 @@ class SequenceTask(Task):
     train_split: Split
 
     def tally_start(self, members: int, examples: int) -> Any:
-        """What `tally` knows before the first step; nothing for a task that tallies nothing."""
+        """The tally before the first step; empty for a task that keeps none."""
         del members, examples
         return ()
 
     def tally(self, y: Any, prediction: Any, before: Any) -> Any:
-        """What a task keeps of every step of a sequence that is measured in pieces.
+        """Update what a task keeps of all steps of a sequence, which is measured in pieces.
 
         Args:
             y: targets of a piece, `[M, B, T, output_size]`.
-            prediction: what was predicted, the same.
-            before: what `tally_start` or the piece before gave.
+            prediction: the model's outputs, of the same shape.
+            before: the tally that `tally_start` or the piece before returned.
         """
         del y, prediction
         return before
 
     def tallied(self, tally: Any) -> dict[str, Any]:
-        """Metrics of each member, `[M]`, from what was kept."""
+        """Metrics of each member, `[M]`, from the tally after the last piece."""
         del tally
         return {}
 

@@ -20,10 +20,14 @@ from nalu_seq.tasks.base import (
 class Count(SequenceTask):
     """Uniform random symbols, one-hot; the target is a count at every step.
 
-    Without a pattern: how many of each symbol so far, `alphabet` numbers. With one: how often the
-    pattern has ended so far (occurrences may overlap), one number; that needs memory.
+    Without a pattern, the target is how many of each symbol there were so far, `alphabet` numbers.
+    With one, it is how often the pattern has ended so far (occurrences may overlap), one number,
+    and the model needs a memory of the symbols before.
     A member has solved a split when on its 64 fixed test sequences every count at the last step is
     right after rounding: `exact` is 1.
+
+    Example: with an alphabet of 4, the symbols `3 1 3` have the targets `[0 0 0 1]`, `[0 1 0 1]`,
+    `[0 1 0 2]`; with the pattern `[1, 3]` they have `0`, `0`, `1`.
 
     Args:
         alphabet: how many symbols.

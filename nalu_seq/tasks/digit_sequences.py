@@ -1,4 +1,4 @@
-"""Sequences of pictures of digits, of which a running total is to be told."""
+"""Sequences of pictures of digits; the target is a running total of the digits that they show."""
 
 from abc import abstractmethod
 from typing import Any, NamedTuple
@@ -29,14 +29,14 @@ class Part(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What was read of every frame so far.
+    """What a model has read in all frames so far.
 
     Attributes:
-        y: the target before, `[M, B, output_size]`.
-        prediction: what was predicted before, the same.
-        rounded: the total of what each step added, each rounded, the same.
+        y: the target at the last frame, `[M, B, output_size]`.
+        prediction: the prediction there, of the same shape.
+        rounded: the total of the changes that each frame made, each rounded first, the same.
         right: how many frames were read right, `[M]`.
-        frames: how many there were.
+        frames: how many frames there were, for each member.
     """
 
     y: Any
@@ -47,17 +47,17 @@ class Tally(NamedTuple):
 
 
 class DigitSequences(SequenceTask):
-    """Pictures of digits; the target is a running total, of which the last or every step is told.
+    """Pictures of digits; the target is a running total, given at the last step or at every step.
 
-    Nobody tells which digit a picture shows. What a model reads in it is how its output changes
-    with it; `digit_accuracy` is the share of frames whose digit that names, `rounded_mae` the error
-    of the total of these changes, each rounded first.
+    The model is never given the digit of a single picture. What it reads in a picture is how much
+    its output changes there: `digit_accuracy` is the share of pictures of which this change names
+    the right digit, `rounded_mae` the error of the total of these changes, each rounded first.
 
-    Without `replacement` sequences are pieces of one permutation of a part of the data, which a
-    member's seed draws, so that an epoch shows each picture once (but for less than a sequence);
-    the order of the sequences is drawn anew for each epoch. With it, every picture is drawn by
-    itself. Splits: `validation`, of the training length, and `length_<n>` from the test pictures,
-    each of 10,000 pictures in at most 1,000 sequences, as far as there are so many.
+    Without `replacement`, each member's seed draws one permutation of the pictures, and sequences
+    are cut from it, so that an epoch shows each picture once (a rest shorter than a sequence is
+    left out); each epoch draws a new order of the sequences. With it, every picture is drawn
+    independently. Splits: `validation`, of the training length, and `length_<n>` from the test
+    pictures, each of 10,000 pictures in at most 1,000 sequences, as far as there are so many.
 
     Args:
         data: the pictures.
@@ -125,7 +125,7 @@ class DigitSequences(SequenceTask):
 
         Args:
             labels: the digits.
-            before: what `target_state` or the piece before gave.
+            before: the state that `target_state` or the piece before returned.
         """
 
     def piece(
@@ -135,17 +135,17 @@ class DigitSequences(SequenceTask):
         if self.replacement:
             pictures = draws.integers(0, len(self.parts[split.part].labels), count, start)
         else:
-            # Sequence b takes places b, b + examples, ...: where it stands needs no length.
+            # Sequence b takes places b, b + examples, ...: so its places depend on no length.
             places = draws.examples[:, None] + split.examples * (start + tf.range(count))
             pictures = tf.gather(self._order(split.part, draws), places, axis=1)
         return self._batch(split.part, pictures, state)
 
     def train_batch(self, draws: Draws) -> Batch:
-        """Whole sequences of the training length, in an order that each epoch draws anew."""
+        """Whole sequences of the training length; each epoch draws a new order of them."""
         if self.replacement:
             return super().train_batch(draws)
         sequences, examples = self.train_split.examples, draws.examples.shape[0]
-        # Numbered on from epoch to epoch, so that a batch may begin in one and end in the next.
+        # Numbers run on from epoch to epoch, so that a batch may begin in one and end in the next.
         begin = tf.cast(draws.step, tf.int64) * draws.batch_size
         numbers = begin + tf.cast(draws.examples, tf.int64)
         chosen = draws.shuffled(numbers % sequences, sequences, numbers // sequences)  # [M, B]
@@ -174,7 +174,7 @@ class DigitSequences(SequenceTask):
         return Tally(nothing, nothing, nothing, tf.zeros([members]), tf.zeros([]))
 
     def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
-        """What each step changed, against what it should have changed."""
+        """Count the frames whose change names the right digit, and add up the rounded changes."""
         read, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
         together = tf.reduce_prod if self.product else tf.reduce_sum
         change = together(tf.round(read), axis=2)

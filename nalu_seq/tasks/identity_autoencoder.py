@@ -1,4 +1,4 @@
-"""The identity: what an MLP learns inside its range of training, and what becomes of it outside."""
+"""The identity: an MLP learns it inside its range of training, and is measured outside too."""
 
 from typing import Any
 
@@ -20,14 +20,16 @@ TOLERANCE = 0.1
 
 
 class IdentityAutoencoder(ExampleTask):
-    """A number comes in, and the same number shall come out.
+    """The target is the input itself, one number.
 
-    `validation` has 1,000 numbers from the range that is trained on; `at_<x>` is one point of a
-    grid over the range that is tested. A member has solved a split when its mae is below 0.1.
+    `validation` has 1,000 numbers from the range of training; `at_<x>` is one point of a grid over
+    the tested range. A member has solved a split when its mae is below 0.1.
+
+    Example: the input `[-3.5]` has the target `[-3.5]`.
 
     Args:
-        range: the range that is trained on, `[low, high]`.
-        tested: the range that is tested, `[low, high]`.
+        range: the range of training, `[low, high]`.
+        tested: the tested range, `[low, high]`.
         points: how many points the grid has, both ends included.
 
     Raises:

@@ -28,7 +28,7 @@ class Distribution(NamedTuple):
 
     Attributes:
         shape: normal, truncated to a range 6 standard deviations wide; uniform; or exponential.
-        train: the range, or the scale of an exponential.
+        train: the range of training and validation, or the scale of an exponential.
         test: the range or the scale of the extrapolation.
     """
 
@@ -45,7 +45,7 @@ class Distribution(NamedTuple):
 
 
 class InaluSimple(ExampleTask):
-    """`a op b` on a fixed set of examples, gone through in order, epoch by epoch.
+    """`a op b` on a fixed set of examples, which training goes through in order, epoch by epoch.
 
     With two inputs these are a and b (experiment 1); `irrelevant` ones that enter neither may stand
     behind them (experiment 2). With more inputs, each seed assigns every input to a with
@@ -53,6 +53,8 @@ class InaluSimple(ExampleTask):
     distribution is a case, each member has sets of its own: one to train on, `validation` from the
     same distribution, `extrapolation` from another range. A member has solved a split when its mse
     at the last step is below 1e-5.
+
+    Example: with `div` and 2 inputs, `[3, 2]` has the target `[1.5]`.
 
     Args:
         operation: add, sub, mul or div.

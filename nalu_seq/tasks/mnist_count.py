@@ -10,8 +10,11 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 class MnistCount(DigitSequences):
     """How many pictures of each digit there were: ten running counts.
 
-    All else is as for `DigitSequences`; the digit that a step names is the count it adds most to.
-    With `length=1` a count is the label itself: the network trained on labels, the ceiling.
+    All else is as for `DigitSequences`; a step names the digit whose count it adds most to. With
+    `length=1` the counts are the label itself, and the model is a plain classifier: the ceiling.
+
+    Example: pictures of `3 1 3` have the targets `[0 0 0 1 0 ...]`, `[0 1 0 1 0 ...]`,
+    `[0 1 0 2 0 ...]`.
 
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.2.
     """

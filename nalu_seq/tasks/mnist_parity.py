@@ -20,19 +20,21 @@ TARGETS = ("even", "digits")
 
 
 class MnistParity(ExampleTask):
-    """Pictures in which up to so many digits stand, one a cell of a square grid.
+    """Pictures of several digits, each in its own cell of a square grid; the target is a number.
 
-    How many there are, which, and where is drawn in the graph, each for itself; the digits are the
-    data set's own. `accuracy` is the share of pictures whose number rounds to the truth. A member
-    has solved a split when it is at least 0.99. Splits: `validation`, as trained, and
+    How many digits there are, which, and in which cells is drawn independently; the digits are
+    pictures of the data set. `accuracy` is the share of pictures whose number rounds to the truth.
+    A member has solved a split when it is at least 0.99. Splits: `validation`, as trained, and
     `digits_<n>`, exactly n digits in each picture, from the test part.
+
+    Example: a picture of the digits 4, 7 and 8 has the target `[2]` for "even", `[3]` for "digits".
 
     Args:
         data: the pictures of single digits.
         target: "even", how many of the digits are even, or "digits", how many there are.
         grid: cells in a row and in a column.
-        most: how many digits a training picture has at most; it has 1 at least.
-        counts: numbers of digits to be measured at.
+        most: how many digits a training picture has at most; it has at least 1.
+        counts: the numbers of digits in a picture that are measured.
 
     Raises:
         ValueError: one of these is out of its range; says which and what is valid.

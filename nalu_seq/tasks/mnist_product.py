@@ -11,8 +11,10 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 class MnistProduct(DigitSequences):
     """The running product of the digits 1 to 9 in the pictures.
 
-    All else is as for `DigitSequences`; the digit that a step names is the integer nearest to what
-    it multiplies by. A model's state has to start from 1: `head=product_cell`.
+    All else is as for `DigitSequences`; a step names the integer nearest to what it multiplies by.
+    A model's state has to start from 1: `head=product_cell`.
+
+    Example: pictures of `3 1 3` have the targets `3`, `3`, `9`.
 
     Raises:
         ValueError: as for `DigitSequences`, or the digits hold 0, which leaves nothing to learn

@@ -10,8 +10,10 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 class MnistSum(DigitSequences):
     """The running sum of the digits in the pictures.
 
-    All else is as for `DigitSequences`; the digit that a step names is the integer nearest to what
-    it adds. With `length=1` a sum is the label itself: the network trained on labels.
+    All else is as for `DigitSequences`; a step names the integer nearest to what it adds. With
+    `length=1` the sum is the label itself, and the model learns from labels.
+
+    Example: pictures of `3 1 3` have the targets `3`, `4`, `7`.
 
     Source: Trask et al. 2018 (arXiv 1808.00508), section 4.2; Madsen & Johansen 2020 (arXiv
     2001.05016), section 4.2.

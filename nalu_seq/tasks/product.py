@@ -19,14 +19,18 @@ LARGEST = 2**24  # the last float32 that knows its neighbour among the integers
 
 
 class Product(ExampleTask):
-    """A fixed set of pairs of integers `0 .. high - 1`, gone through in order; target: the product.
+    """The product of two integers from 0 to `high - 1`.
+
+    Each member has a fixed set of pairs, which training goes through in order, again and again.
 
     The loss is 0.5 times the sum of squares over the batch. `accuracy` is the share of predictions
     p with `|p - y| <= 1e-4 + 1e-4 |p|`; a member has solved a split when it is 1. Splits:
     `validation`, all `high^2` pairs, and `range_<a>_<b>`, 1,000 fixed pairs of larger integers.
 
+    Example: the input `[7, 6]` has the target `[42]`.
+
     Args:
-        pairs: how many pairs the training set holds, each member its own.
+        pairs: how many pairs the training set of each member holds.
         high: integers below this.
         extrapolate: `[a, b]`, the smallest and the largest integer of the extrapolation.
 

@@ -10,7 +10,7 @@ Interval = tuple[float, float]
 
 
 class Ranges(NamedTuple):
-    """A case: the range that is trained on, and what is tested.
+    """A case: the range of training, and the tested one.
 
     Attributes:
         train: low and high end of the inputs in training and validation.
@@ -27,7 +27,7 @@ class Ranges(NamedTuple):
 
 
 def parse_ranges(ranges: Any) -> dict[str, Ranges]:
-    """The cases that a config's list says, by name.
+    """The cases that a config lists, by name.
 
     Args:
         ranges: a list of `[[low, high], [low, high]]`, what is trained and what is tested; a third

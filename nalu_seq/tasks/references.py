@@ -21,9 +21,9 @@ def reference_thresholds(
 
         mean + t(0.99, n - 1) * sd / sqrt(n)
 
-    over the members of the reference at its last step. Those that did not learn to read are left
-    out, as Madsen & Johansen left them out by hand; they are the ones that read fewer than nine of
-    ten digits of the validation part.
+    over the members of the reference at its last step. Members that read fewer than nine of ten
+    digits of the validation part have not learned to read, and are left out; Madsen & Johansen left
+    such members out by hand.
 
     Args:
         reference: a run's directory, or a folder that kept its metrics.csv.

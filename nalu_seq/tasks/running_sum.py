@@ -24,6 +24,8 @@ class RunningSum(SequenceTask):
     The error is relative: mean absolute error over mean absolute target at the last step. A member
     has solved a split when it is below 1e-3.
 
+    Example: the numbers `0.5 -0.2 1.0` have the targets `0.5 0.3 1.3`.
+
     Args:
         length: the training length.
         lengths: the lengths to be measured at; the training length is put first if missing.

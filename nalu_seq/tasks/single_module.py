@@ -12,9 +12,11 @@ from nalu_seq.tasks.thresholds import single_module
 class SingleModule(Arithmetic):
     """`x_1 op x_2` from two inputs, or from more of which two neighbours are relevant.
 
-    Each range pair is a case, so that nine ranges and 25 seeds are one population of 225. Which
-    neighbours are relevant is drawn once by each seed. Splits and success are as for `Arithmetic`,
+    Each pair of ranges is a case, so that nine of them and 25 seeds are one population of 225. Each
+    seed draws once which two neighbours are relevant. Splits and success are as for `Arithmetic`,
     with the threshold of one module.
+
+    Example: with `sub` and 2 inputs, `[1.5, 1.2]` has the target `[0.3]`.
 
     Args:
         operation: add, sub, mul or div.

@@ -23,3 +23,5 @@ from nalu_seq.units.real_npu import RealNPU as RealNPU
 from nalu_seq.units.relu import ReLU as ReLU
 from nalu_seq.units.relu6 import ReLU6 as ReLU6
 from nalu_seq.units.snmu import SNMU as SNMU
+
+__all__ = [name for name, value in tuple(globals().items()) if isinstance(value, type)]

@@ -3,7 +3,6 @@
 import runpy
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -35,14 +34,3 @@ def test_an_example_is_short(name):
     code = (EXAMPLES / f"{name}.py").read_text().splitlines()
     data = code.index("train, _, test = digits(8).parts.values()")
     assert sum(bool(line) for line in code[data:]) <= 13
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_layer_s_example_extrapolates(seed):
-    keras.utils.set_random_seed(seed)
-    example = runpy.run_path(str(EXAMPLES / "layer.py"))
-    model = example["model"]
-    # As the example trains, but in fewer calls of larger batches: what is tested is the result.
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
-    model.fit(example["x"], example["y"], batch_size=250, epochs=3, verbose=0)
-    assert model.predict(np.array([[15, 12]]), verbose=0).item() == pytest.approx(180, rel=1e-4)
