@@ -323,5 +323,5 @@ def test_sparsity_adds_the_penalty_to_keras_loss_and_not_to_the_trainer_s(unit, 
     assert penalty == pytest.approx(float(array(plain.penalties()["sparsity"])))  # its ramp's
     assert penalty == pytest.approx((0.25 + 0.5 + 0.1) / 4)
     assert type(sparse).from_config(sparse.get_config()).sparsity == 0.5
-    with pytest.raises(ValueError, match="sparsity must be a number above 0"):
+    with pytest.raises(ValueError, match="sparsity must be positive"):
         unit(2, sparsity=-1.0)

@@ -175,7 +175,7 @@ def test_nothing_is_looked_at_outside(error, monkeypatch):
         layer(X)
         if error:
             raise error
-    monkeypatch.setattr(units.NMU, "observed", None)  # which cannot be called
+    monkeypatch.setattr(units.NMU, "weighted_input", None)  # which cannot be called
     layer(X)
     with pytest.raises(TypeError), mean_inputs():
         layer(X)
