@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """How fast a population trains, beside what it replaces and beside the arithmetic alone.
 
-    scripts/bench.py [WORKLOAD ...] [--rounds 5] [--seconds 2] [--json]
+    scripts/bench.py [WORKLOAD ...] [--rounds 5] [--seconds 2] [--only jax] [--json] [--record]
 
 Each contestant is a process, or one on each core, that waits for its turn; they take turns round by
 round, so that whatever else the machine does is shared. Wall time per member-step, medians:
@@ -10,6 +10,8 @@ round, so that whatever else the machine does is shared. Wall time per member-st
     users        one member as a Keras user trains it: one compiled call a step; one process a core
     best         one member, many steps in one compiled call, the fastest form of several; the same
     floor        the unavoidable arithmetic at the population's sizes, many repetitions in one call
+    before       the population of another checkout (--before), such as of an earlier commit
+    jax          the same population in JAX, half of the members on each core (bench_jax.py)
     keras        pictures only: the user's one member, on all cores
     frames       pictures only: the same with the convnet called a time step at a time
 
@@ -17,21 +19,31 @@ round, so that whatever else the machine does is shared. Wall time per member-st
 """
 
 import argparse
+import csv
 import json
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-CONTESTANTS = ("population", "users", "best", "floor", "keras", "frames")
-OPPONENTS = ("users", "best", "keras", "frames")
-ON_EACH_CORE = ("users", "best")
+CONTESTANTS = ("population", "before", "jax", "users", "best", "floor", "keras", "frames")
+OPPONENTS = ("before", "jax", "users", "best", "keras", "frames")
+ON_EACH_CORE = ("users", "best", "jax")
+IN_JAX = ("single_module", "arithmetic", "count")
+
+RECORD = Path(__file__).parents[1] / "results" / "speed.csv"
+# Ratios above 1 say that the population is faster; of_floor above 1 that it is slower.
+COLUMNS = (
+    "date", "commit", "cpu", "cores", "load", "workload", "members", "us_per_member_step",
+    *(f"against_{name}" for name in OPPONENTS), "of_floor", "first_step_seconds", "peak_mib",
+)  # fmt: skip
 
 MODULE = ["task=single_module", "task.ranges=[[[1,2],[2,6]]]", "seeds={members}"]
 MNIST = ["task=mnist_count", "task.lengths=[10]"]
@@ -70,23 +82,33 @@ class Contestant:
         name: which.
         workload: of what.
         data: overrides for the data, such as where MNIST is.
+        before: the checkout of the contestant of that name.
     """
 
-    def __init__(self, name: str, workload: str, data: list[str]) -> None:
+    def __init__(self, name: str, workload: str, data: list[str], before: Path | None) -> None:
         self.name = name
         cores = sorted(os.sched_getaffinity(0))
         places = [[core] for core in cores] if name in ON_EACH_CORE else [cores]
-        worker = Path(__file__).parent / "bench_worker.py"
+        checkout = before if name == "before" and before else Path(__file__).parents[1]
+        worker = checkout / "scripts" / ("bench_jax.py" if name == "jax" else "bench_worker.py")
+        form = "population" if name == "before" else name
         overrides, members = WORKLOADS[workload]
-        members = members if name in ("population", "floor") else 1
+        if name == "jax":
+            members //= len(places)
+        elif form not in ("population", "floor"):
+            members = 1
         composed = [o.replace("{members}", str(members)) for o in overrides]
         if "mnist" in workload:
             composed += data
         self._processes = [
             subprocess.Popen(
-                [sys.executable, str(worker), name, workload, str(members), *composed],
+                [sys.executable, str(worker), form, workload, str(members), *composed],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env={**os.environ, "NALU_SEQ_CORES": ",".join(map(str, place))},
+                env={
+                    **os.environ,
+                    "NALU_SEQ_CORES": ",".join(map(str, place)),
+                    "PYTHONPATH": str(checkout),
+                },
             )
             for place in places
         ]  # fmt: skip
@@ -121,13 +143,17 @@ class Contestant:
 
 
 @contextmanager
-def contestants(workload: str, data: list[str]) -> Iterator[list[Contestant]]:
-    """All that take part in a workload, one after the other made ready."""
+def contestants(
+    workload: str, data: list[str], only: Sequence[str] = (), before: Path | None = None
+) -> Iterator[list[Contestant]]:
+    """All that take part in a workload, or the population and `only` some, made ready in turn."""
     made: list[Contestant] = []
-    names = [n for n in CONTESTANTS if takes_part(n, workload)]
+    names = [n for n in CONTESTANTS if takes_part(n, workload) and (n != "before" or before)]
+    if only:
+        names = [n for n in names if n == "population" or n in only]
     try:
         for name in names:
-            made.append(Contestant(name, workload, data))
+            made.append(Contestant(name, workload, data, before))
         yield made
     finally:
         for contestant in made:
@@ -138,14 +164,25 @@ def takes_part(name: str, workload: str) -> bool:
     """Whether a contestant is in a workload: `evaluate` and Keras' examples have two."""
     if workload.startswith("scaling"):
         return name == "population"
+    if name == "before":
+        return True
+    if name == "jax":
+        return workload.startswith(IN_JAX)
     if name in ("keras", "frames"):
         return workload.startswith("mnist")
     return name in ("population", "users") or not workload.startswith(("evaluate", "keras"))
 
 
-def measure(workload: str, rounds: int, seconds: float, data: list[str]) -> dict[str, Any]:
+def measure(
+    workload: str,
+    rounds: int,
+    seconds: float,
+    data: list[str],
+    only: Sequence[str] = (),
+    before: Path | None = None,
+) -> dict[str, Any]:
     """The medians of a workload's contestants."""
-    with contestants(workload, data) as made:
+    with contestants(workload, data, only, before) as made:
         for contestant in made:
             contestant.turn(seconds / 4)  # to warm up
             contestant.rounds.clear()
@@ -191,6 +228,38 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def record(results: list[dict[str, Any]], load: float) -> None:
+    """Add a row for each workload to results/speed.csv, so that a slow-down is seen."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=RECORD.parent, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    cores = len(os.sched_getaffinity(0))
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+    begun = RECORD.exists()
+    with RECORD.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore")
+        if not begun:
+            writer.writeheader()
+        for result in results:
+            own = result["population"]
+            row = {
+                "date": time.strftime("%Y-%m-%d"),
+                "commit": commit.stdout.strip(),
+                "cpu": cpu,
+                "cores": cores,
+                "load": f"{load:.1f}",
+                "us_per_member_step": f"{1e3 * own['ms_per_member_step']:.3g}",
+                "first_step_seconds": f"{own['first_step_seconds']:.1f}",
+                "peak_mib": f"{own['peak_mib']:.0f}",
+            }
+            ratios = {k: f"{v:.3g}" for k, v in result.items() if k.startswith(("against", "of_"))}
+            writer.writerow(
+                {"workload": result["workload"], "members": result["members"], **row, **ratios}
+            )
+
+
 def plot(results: list[dict[str, Any]], path: Path) -> None:
     """Cost of a member-step and memory against the number of members."""
     import matplotlib
@@ -221,22 +290,29 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
     parser.add_argument("--data", default="digits", help="mnist_count's: digits, or mnist")
     parser.add_argument("--plot", type=Path, help="a picture of the scaling workloads")
+    parser.add_argument("--only", default="", help=f"some of {', '.join(CONTESTANTS[1:])}")
+    parser.add_argument("--before", type=Path, help="a checkout to compare with")
+    parser.add_argument("--record", action="store_true", help=f"rows for {RECORD.name}")
     parser.add_argument("--json", action="store_true", help="all that was measured")
     given = parser.parse_args()
     prefixes = tuple(g for g in given.workload or [""] if g not in WORKLOADS)
     chosen = [w for w in WORKLOADS if w in given.workload or w.startswith(prefixes)]
     if unknown := [g for g in given.workload if not any(w.startswith(g) for w in WORKLOADS)]:
         parser.error(f"no workload {', '.join(unknown)}; valid: {', '.join(WORKLOADS)}")
-    data = [f"data={given.data}"]
+    data, only = [f"data={given.data}"], [name for name in given.only.split(",") if name]
+    if unknown := [name for name in only if name not in CONTESTANTS]:
+        parser.error(f"no contestant {', '.join(unknown)}; valid: {', '.join(CONTESTANTS)}")
     results = []
     for workload in chosen:
         print(f"{workload} ...", file=sys.stderr)
-        results.append(measure(workload, given.rounds, given.seconds, data))
+        results.append(measure(workload, given.rounds, given.seconds, data, only, given.before))
         if not given.json:
             print(table(results[-1:]).splitlines()[-1] if results[1:] else table(results))
     if given.plot:
         plot([r for r in results if r["workload"].startswith("scaling")], given.plot)
     load = os.getloadavg()[0]
+    if given.record:
+        record(results, load)
     if given.json:
         print(json.dumps({"load": load, "results": results}, indent=1))
     else:

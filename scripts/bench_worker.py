@@ -3,13 +3,10 @@
 bench_worker.py CONTESTANT WORKLOAD MEMBERS [OVERRIDE ...]
 """
 
-import json
 import os
-import resource
 import runpy
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import hydra  # noqa: E402
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from bench_turns import Work, per_turn, take_turns  # noqa: E402
 
 from nalu_seq import Population  # noqa: E402
 from nalu_seq.config.options import conf_dir  # noqa: E402
-from nalu_seq.config.schema import register  # noqa: E402
+from nalu_seq.config.schema import Strategy, Train, register  # noqa: E402
+from nalu_seq.distribution.cores import threads  # noqa: E402
 from nalu_seq.evaluation.measure import Evaluator  # noqa: E402
 from nalu_seq.experiment.experiment import Experiment  # noqa: E402
 from nalu_seq.models.convnet import Convnet  # noqa: E402
@@ -32,28 +31,35 @@ from nalu_seq.population.random import Draws, Stream, threefry2x32  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(len(CORES))
 tf.config.threading.set_inter_op_parallelism_threads(len(CORES))
+tf.config.experimental.enable_op_determinism()  # as the command does
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LOSS = "sparse_categorical_crossentropy"
-Work = Callable[[int], Any]  # makes so many steps
 
 
-def compose(overrides: list[str]) -> Experiment:
-    """The experiment as the command would compose it."""
+def compose(overrides: list[str], population: bool = False) -> Experiment:
+    """The experiment as the command would compose it; a `population` with its threads and parts."""
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         choices = hydra.compose("config", overrides, return_hydra_config=True).hydra.runtime.choices
-        return Experiment(hydra.compose("config", overrides), dict(choices))
+        cfg = hydra.compose("config", overrides)
+    if population:
+        count = threads(Train(**cfg.train), Strategy(**cfg.strategy))
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+    experiment = Experiment(cfg, dict(choices))
+    if population:
+        experiment.settle()
+    return experiment
 
 
 def population(overrides: list[str]) -> Work:
-    experiment = compose(overrides)
+    experiment = compose(overrides, population=True)
     trainer = experiment.trainer(experiment.population())
 
     def work(count: int) -> None:
         trainer.run(count)
 
-    work.steps = trainer.steps_per_call  # type: ignore[attr-defined]
+    work.steps = 10  # type: ignore[attr-defined]
     return work
 
 
@@ -240,48 +246,23 @@ def example(name: str, members: int, together: bool) -> Work:
     return work
 
 
-def per_turn(work: Work, seconds: float) -> int:
-    """How many steps take about so long; whole calls of many steps."""
-    whole = getattr(work, "steps", 1)
-    steps = whole
-    while True:
-        begun = time.perf_counter()
-        work(steps)
-        took = time.perf_counter() - begun
-        if took > seconds / 4:
-            return max(whole, round(steps * seconds / took / whole) * whole)
-        steps *= 4
-
-
 def main() -> None:
     name, workload, members = sys.argv[1], sys.argv[2], int(sys.argv[3])
     overrides = sys.argv[4:]
-    begun = time.perf_counter()
-    if workload.startswith("keras_"):
-        work = example(workload.removeprefix("keras_"), members, name == "population")
-    elif workload == "evaluate":
-        work = evaluate(overrides)
-    elif name == "floor":
-        from bench_floors import floor
+    forms = {"population": population, "users": users, "best": best, "keras": users}
 
-        work = floor(workload, members, compose(overrides))
-    else:
-        forms = {"population": population, "users": users, "best": best, "keras": users}
-        work = {**forms, "frames": frames}[name](overrides)
-    whole = getattr(work, "steps", 1)
-    built = time.perf_counter() - begun
-    work(whole)
-    first = time.perf_counter() - begun
-    print(json.dumps({"build_seconds": built, "first_step_seconds": first}), flush=True)
-    steps = None
-    for line in sys.stdin:
-        steps = steps or per_turn(work, float(line))
-        begun = time.perf_counter()
-        work(steps)
-        took = time.perf_counter() - begun
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        answer = {"member_steps": steps * members, "seconds": took, "peak_mib": peak}
-        print(json.dumps(answer), flush=True)
+    def make() -> Work:
+        if workload.startswith("keras_"):
+            return example(workload.removeprefix("keras_"), members, name == "population")
+        if workload == "evaluate":
+            return evaluate(overrides)
+        if name == "floor":
+            from bench_floors import floor
+
+            return floor(workload, members, compose(overrides))
+        return {**forms, "frames": frames}[name](overrides)
+
+    take_turns(make, members)
 
 
 if __name__ == "__main__":

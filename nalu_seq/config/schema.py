@@ -76,6 +76,11 @@ class Train:
     initial_state: str = "zero"  # or random: where training sequences begin; measured ones at zero
     initial_total: list[float] | None = None  # [low, high] of random totals; the task's by itself
     initial_deviation: float = 3.0  # of an encoder's unbounded random states, such as an LSTM's c
+    # Members in so many concurrent parts; null for one a core. And the cores that one operation may
+    # take; null for all of them, or 1 where parts take them in a graph. The defaults here are what
+    # runs had that knew neither.
+    parts: int | None = 1
+    threads: int | None = None
     judge: str = "loss"  # or validation: the error that `loss_below` and `restart` look at
 
 

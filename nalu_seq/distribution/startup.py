@@ -1,17 +1,24 @@
 """Starting TensorFlow for a command: late, without its messages, and deterministic."""
 
+import contextlib
 import logging
 import os
+import sys
+from collections.abc import Iterator
 
-from nalu_seq.config.schema import Strategy
+from nalu_seq.config.schema import Strategy, Train
 from nalu_seq.errors import BadInput, silenced_stderr
 
+# What Keras and TensorFlow import only to see whether it is there: a second and a half, together.
+LOOKED_FOR = ("jax", "matplotlib", "pandas", "sklearn", "torch")
 
-def start_tensorflow(strategy: Strategy | None = None) -> None:
+
+def start_tensorflow(strategy: Strategy | None = None, train: Train | None = None) -> None:
     """Import TensorFlow and Keras, set up the devices, and ask for deterministic operations.
 
     Args:
-        strategy: the strategy of the config; by default `auto`.
+        strategy: where to train; one device by default.
+        train: how, which decides how many cores an operation may take; all of them by default.
 
     Raises:
         BadInput: the strategy needs devices or workers that are not there.
@@ -20,12 +27,34 @@ def start_tensorflow(strategy: Strategy | None = None) -> None:
     # Both would log a line for each checkpoint and for each collective.
     for chatty in ("absl", "tensorflow"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    strategy = strategy or Strategy()
     with silenced_stderr(BadInput):
-        import keras  # noqa: F401
-        import tensorflow as tf
+        with _absent(*LOOKED_FOR):
+            import keras  # noqa: F401
+            import tensorflow as tf
 
+        from nalu_seq.distribution.cores import cores, threads
         from nalu_seq.distribution.strategy import start
 
-        start(strategy or Strategy())
+        with contextlib.suppress(RuntimeError):  # this process has begun with other threads
+            tf.config.threading.set_inter_op_parallelism_threads(cores())
+            tf.config.threading.set_intra_op_parallelism_threads(
+                threads(train or Train(), strategy)
+            )
+        # In TF32, a GPU would round inputs to ten bits: exact weights would miss their thresholds.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        start(strategy)
         tf.constant(0) + 0  # makes the devices, which prints more messages
     tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _absent(*names: str) -> Iterator[None]:
+    """Let imports of some packages fail as if they were not installed, if nobody has them yet."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

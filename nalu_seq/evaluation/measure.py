@@ -93,7 +93,7 @@ class Evaluator(Measurer):
         if name not in self._traced:
             stream = self.members.stream(name)
 
-            @tf.function
+            @tf.function(autograph=False)
             def some(start: Any, count: Any) -> tuple[Any, Any]:
                 draws = stream.at(0, task.splits[name].examples)
                 batch = task.split_batch(name, draws.at(0, tf.range(start, start + count)))
@@ -139,7 +139,7 @@ class Evaluator(Measurer):
         assert isinstance(task, SequenceTask) and stream is not None
         streams = self.members.stream("")
 
-        @tf.function
+        @tf.function(autograph=False)
         def piece(
             keys: Any, start: Any, count: Any, states: Any, target_state: Any, tally: Any
         ) -> Any:

@@ -19,7 +19,7 @@ class SparsityError(Measurer):
     """
 
     def __init__(self, population: Population) -> None:
-        self._scalars = tf.function(lambda: population.scalars(_worst))
+        self._scalars = tf.function(lambda: population.scalars(_worst), autograph=False)
 
     def __call__(self) -> list[Measurement]:
         """`train/sparsity_error`."""

@@ -16,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from nalu_seq import models
 from nalu_seq.config.cases import Case, cross
 from nalu_seq.config.options import options, shipped
-from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy
+from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train
 from nalu_seq.config.values import check_values
+from nalu_seq.distribution.cores import cores, parts
 from nalu_seq.distribution.strategy import start
 from nalu_seq.errors import BadInput, first_line
 from nalu_seq.experiment.instantiate import instantiate, takes
@@ -26,7 +27,7 @@ from nalu_seq.population.stacked import check_seeds
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import SequenceTask, Task
 from nalu_seq.training.initial_states import RandomStates
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -123,13 +124,25 @@ class Experiment:
                 length=length,
             )
 
+    def settle(self) -> None:
+        """Write into the config what the machine decides: a run keeps it wherever it goes on.
+
+        In how many parts members are trained, and how many cores an operation takes, changes no
+        sample, but may change the last bits of a result.
+        """
+        train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
+        train.parts = parts(Train(**train), len(self.members), replicas)
+        train.threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
+
     def population(self) -> Population:
         """The members, with their initial values."""
-        if not any(key.startswith("unit.") for key in self.cfg.cases):
-            return Population(self.build, self.members.seeds, strategy=self.strategy)
-        builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
-        by_member = [builders[case.name] for case, _ in self.members]
-        return Population(by_member, self.members.seeds, strategy=self.strategy)
+        build: Any = self.build
+        if any(key.startswith("unit.") for key in self.cfg.cases):
+            builders = {c.name: partial(self.build, settings=c.settings) for c in self.cases}
+            build = [builders[case.name] for case, _ in self.members]
+        population = Population(build, self.members.seeds, strategy=self.strategy)
+        population.parts = self.cfg.train.parts or 1
+        return population
 
     def stateful_model(self, length: int | None = None) -> models.StatefulModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences.
@@ -155,7 +168,6 @@ class Experiment:
             return self._trainer(population)
 
     def _trainer(self, population: Population) -> Trainer:
-        train = self.cfg.train
         model, initial_states = self.trained_model()
         return Trainer(
             population,
@@ -164,15 +176,10 @@ class Experiment:
             members=self.members,
             model=model,
             initial_states=initial_states,
-            batch_size=train.batch_size,
-            clip_norm=train.clip_norm,
-            clip_value=train.clip_value,
+            train=Train(**self.cfg.train),
             penalty=self.penalties(),
-            judge=train.judge,
             restart=Restart(**self.cfg.restart) if self.cfg.restart.history else None,
             alternate=Alternate(**self.cfg.alternate) if self.cfg.alternate.period else None,
-            compiled=train.compile == "xla",
-            interval=train.eval_every,
         )
 
     def trained_model(self) -> tuple[keras.Model, RandomStates | None]:

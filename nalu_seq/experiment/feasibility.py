@@ -9,7 +9,7 @@ from nalu_seq.experiment.experiment import Experiment, one_line
 from nalu_seq.experiment.memory import PROGRAM, available, needed
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task
-from nalu_seq.training.step import UNROLLED_STEPS, unit_penalties
+from nalu_seq.training.penalties import unit_penalties
 from nalu_seq.units import Unit
 
 GIB = 2**30
@@ -103,12 +103,11 @@ def _check_memory(experiment: Experiment, model: keras.Model) -> None:
     train, members, free = experiment.cfg.train, len(experiment.members), available()
     if free is None:
         return
-    steps = UNROLLED_STEPS if train.compile == "xla" else 1
     length = experiment.task.length
     sized = experiment.build(length) if length else model
 
     def bytes_of(count: int, batch_size: int) -> int:
-        return needed(sized, count, batch_size, steps)
+        return needed(sized, count, batch_size)
 
     if (need := bytes_of(members, train.batch_size)) <= free:
         return

@@ -6,16 +6,17 @@ from typing import Any
 
 import keras
 
-# What is held at once, in float32s: of a weight its value, gradient and two moments; of what a
+# What is held at once, in float32s: of a weight its gradient, and its value and two moments both
+# in the population and in the part that trains it; of what a
 # layer gives itself, its gradient and one on the way; of an input, drawn words and the numbers, and
 # those of the batch that is trained on while they are drawn.
-WEIGHT, OUTPUT, INPUT = 4, 3, 4
+WEIGHT, OUTPUT, INPUT = 7, 3, 4
 # A cell makes about so many numbers at each step for each that it gives: gates, states, copies.
 WITHIN_A_CELL = 8
 PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 
 
-def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int:
+def needed(model: keras.Model, members: int, batch_size: int) -> int:
     """About how many bytes a population's training takes, from above.
 
     Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.54 where it says 1.68
@@ -25,12 +26,11 @@ def needed(model: keras.Model, members: int, batch_size: int, steps: int) -> int
         model: one member's, of known sizes but for the batch's.
         members: how many there are.
         batch_size: examples a step.
-        steps: how many steps' batches are drawn at once.
     """
     weights = sum(math.prod(v.shape) for v in model.variables)
     outputs = _made_by(model)
     inputs = math.prod(d or 1 for d in model.input_shape[1:])
-    numbers = WEIGHT * weights + batch_size * (OUTPUT * outputs + INPUT * steps * inputs)
+    numbers = WEIGHT * weights + batch_size * (OUTPUT * outputs + INPUT * inputs)
     return PROGRAM + 4 * members * numbers
 
 

@@ -26,7 +26,7 @@ from nalu_seq.records.checkpoints import (
 )
 from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, read_json
 from nalu_seq.records.record import Measurement, Record, read_record
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 # Where the members are in what a checkpoint holds, if not first.
 AXES = {"restart_totals": 2, "restart_counts": 1}

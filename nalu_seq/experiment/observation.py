@@ -18,7 +18,7 @@ from nalu_seq.listeners.tensorboard import TensorBoard
 from nalu_seq.population.population import Population
 from nalu_seq.records.observers import Listener, Measurement, Measurer
 from nalu_seq.records.record import Record
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
 from nalu_seq.records.files import read_json
 from nalu_seq.records.record import Record
 from nalu_seq.records.runs import RESUMABLE, WRONG
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 # Keys that may differ from the config that a run was trained with: none of them changes a step.
 FREE = (*RESUMABLE, "output", "resume")

@@ -32,7 +32,7 @@ from nalu_seq.records.folder import alone_in, start_anew
 from nalu_seq.records.record import Record, read_record
 from nalu_seq.reports.console import closing, header, results_table
 from nalu_seq.training.loop import Interrupted, Interruption, loop
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 QUIET = "NALU_SEQ_QUIET"  # set by `train --quiet`
 PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
@@ -90,6 +90,8 @@ def _train(
     workers: Workers,
 ) -> None:
     console = Console(quiet=is_quiet())
+    if not resume:
+        experiment.settle()
     _greet(console, experiment, directory)
     population, trainer, checkpoints = open_run(experiment, directory)
     session = Session(experiment, directory, population, trainer, interruption.check)
@@ -100,8 +102,8 @@ def _train(
     if resume:
         if note := restore(checkpoints, record, trainer, experiment):
             console.print(note, highlight=False)
-        replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
         (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
+    replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
     begun, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
 
     def save(step: int) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.ops.parallel_for import pfor
-
 
 _forked_late = False
 
@@ -44,7 +44,11 @@ class NotVectorised(ValueError):
 
 
 def map_members(
-    one_member: Callable[[Any], Any], stacked: Any, layers: Sequence[keras.layers.Layer], loop: bool
+    one_member: Callable[[Any], Any],
+    stacked: Any,
+    layers: Sequence[keras.layers.Layer],
+    loop: bool,
+    parts: int = 1,
 ) -> Any:
     """What a function gives for each member, stacked.
 
@@ -53,10 +57,22 @@ def map_members(
         stacked: tensors `[M, ...]`, in any structure.
         layers: what the function may call; one is named if it can't be mapped.
         loop: write the function out once for each member, in place of mapping it.
+        parts: how many mapped calls share the members; they depend on nothing of each other, so
+            that cores take one each.
 
     Raises:
         NotVectorised: without `loop`, if there is a layer that can't be mapped over members.
     """
+    if parts > 1:
+        flat = tf.nest.flatten(stacked)
+        members = int(flat[0].shape[0])
+        ends = np.linspace(0, members, min(parts, members) + 1).astype(int)
+        split = zip(*(tf.split(value, np.diff(ends)) for value in flat), strict=True)
+        made = [
+            map_members(one_member, tf.nest.pack_sequence_as(stacked, list(part)), layers, loop)
+            for part in split
+        ]
+        return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *made)
     if loop:
         members = int(tf.nest.flatten(stacked)[0].shape[0])
         # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.

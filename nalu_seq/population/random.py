@@ -31,7 +31,7 @@ def _rotate_left(x: Any, bits: int) -> Any:
     )
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def threefry2x32(key0: Any, key1: Any, counter0: Any, counter1: Any) -> tuple[Any, Any]:
     """Two words for each counter under each key, elementwise with broadcasting.
 
@@ -56,7 +56,7 @@ def threefry2x32(key0: Any, key1: Any, counter0: Any, counter1: Any) -> tuple[An
     return x0, x1
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _words(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Any:
     """The two words of `threefry2x32` side by side: `[..., 2]`."""
     first, second = threefry2x32(key0, key1, counter0, counter1)
@@ -66,7 +66,7 @@ def _words(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Any:
     return tf.bitcast(tf.bitwise.bitwise_or(tf.cast(first, tf.uint64), second), tf.uint32)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _uniform(key0: Any, key1: Any, counter0: Any, counter1: Any, low: Any, width: Any) -> Any:
     """Two numbers of U[low, low + width), from the upper 24 bits of each word: `[..., 2]`."""
     words = _words(key0, key1, counter0, counter1)

@@ -1,20 +1,18 @@
 """Many copies of one Keras model with their variables stacked along a leading member axis."""
 
-import contextlib
-import random
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 
+from nalu_seq.population.initial import BuildModel, drawing_by, initial_values, seeded
 from nalu_seq.population.mapping import check_process, map_members
 
 MOST_SEEDS = 2**20
-BuildModel = Callable[[], keras.Model]
 Pair = tuple[keras.Variable, keras.Variable]  # a model's variable, and its stack
 
 
@@ -23,9 +21,10 @@ class Stacked:
 
     Args:
         build_model: makes a fresh, built `keras.Model`, the same variables in the same order each
-            time. It is called once per distinct seed, with Keras'
-            random seed set, so that a member's initial values depend on its seed alone. Or a list
-            with one for each member, where their initial values are drawn differently.
+            time. It is called with Keras' random seed set, so that a member's initial values depend
+            on its seed alone; of many seeds for some only, as the model's initializers then make
+            the values of the others. Or a list with one for each member, where their initial
+            values are drawn differently.
         seeds: how many members (seeds 0, 1, ...), or each member's seed.
         loop: write the model out for one member after another, in place of mapping it over them:
             for layers that can't be mapped, such as convolutions. A layer of this package that
@@ -35,6 +34,8 @@ class Stacked:
     Attributes:
         seeds: each member's seed.
         strategy: where the variables are kept.
+        parts: in how many concurrent parts of a graph the members are called, 1 at first: small
+            operations can't be shared by cores.
         trainable_variables: stacked `keras.Variable`s `[M, ...]`, in the model's order.
         non_trainable_variables: the same for the others.
 
@@ -63,18 +64,22 @@ class Stacked:
         self._builders: list[BuildModel] = (
             [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
         )
-        self.model, values, draws = _initial_values(self._builders, self.seeds)
+        self.model, values, draws = initial_values(self._builders, self.seeds)
         layers = self.model._flatten_layers()
         self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
+        self.parts = 1
+        # Keras' own generator, by which a layer draws that has none: one for each member.
+        self._generator = keras.random.SeedGenerator(0)
+        own = [np.stack([value[i] for value in values]) for i in range(len(self.model.variables))]
+        self._keep(own, np.stack(draws))
+
+    def _keep(self, values: Sequence[Any], draws: Any) -> None:
+        """Make the stacks of the model's variables and of the generator's, of values `[M, ...]`."""
+        templates = self.model.variables
         with self.strategy.scope():
-            stacked = [
-                _stack(variable, [value[i] for value in values])
-                for i, variable in enumerate(self.model.variables)
-            ]
-            # Keras' own generator, by which a layer draws that has none: one for each member.
-            self._generator = keras.random.SeedGenerator(0)
+            stacked = [_stack(v, value) for v, value in zip(templates, values, strict=True)]
             self._generator_state = _stack(self._generator.state, draws)
-        position = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        position = {id(variable): i for i, variable in enumerate(templates)}
         self.variables: list[keras.Variable] = stacked
         self.trainable_variables = [
             stacked[position[id(v)]] for v in self.model.trainable_variables
@@ -182,7 +187,7 @@ class Stacked:
         """Variables of an optimizer or of metrics with new stacks, all members beginning alike."""
         with self.strategy.scope():
             return [
-                (variable, _stack(variable, [variable.value.numpy()] * len(self)))
+                (variable, _stack(variable, np.stack([variable.value.numpy()] * len(self))))
                 for variable in templates
             ]
 
@@ -212,7 +217,7 @@ class Stacked:
             values, x = args
             mapping = list(zip(templates, values, strict=True))
             with (
-                _drawing_by(self._generator),
+                drawing_by(self._generator),
                 keras.StatelessScope(mapping, collect_losses=True) as scope,
             ):
                 result = one_member(x)
@@ -222,7 +227,7 @@ class Stacked:
 
         tensors = [tf.convert_to_tensor(value) for value in values]
         layers = self.model._flatten_layers()
-        result, after = map_members(scoped, (tensors, inputs), layers, self.loop)
+        result, after = map_members(scoped, (tensors, inputs), layers, self.loop, self.parts)
         return result, [(pairs[i][1], value) for i, value in zip(updated, after, strict=True)]
 
     def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
@@ -239,7 +244,7 @@ class Stacked:
 
     def redraw(self, index: int, seed: int) -> None:
         """Give a member initial values anew, as if its seed were another."""
-        with _seeded(seed):
+        with seeded(seed):
             model = self._builders[index]()
             draws = seed_generator.global_seed_generator().state
         self.assign(self._generator_state, index, draws.value)
@@ -250,6 +255,18 @@ class Stacked:
         """Set one member's part of a stacked variable."""
         value = tf.cast(value, variable.dtype)
         variable.assign(tf.tensor_scatter_nd_update(variable.value, [[index]], value[None]))
+
+    def part(self, start: int, stop: int) -> Self:
+        """The members from `start` to `stop`, with their current values in variables of their own.
+
+        The copy shares the model with the whole, and no variable.
+        """
+        part = copy.copy(self)
+        part.parts = 1
+        part.seeds, part._builders = self.seeds[start:stop], self._builders[start:stop]
+        draws = self._generator_state.value[start:stop]
+        part._keep([v.value[start:stop] for v in self.variables], draws)
+        return part
 
     def member(self, index: int) -> keras.Model:
         """Member `index` as an ordinary Keras model with its current values."""
@@ -282,57 +299,8 @@ def check_seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in listed]
 
 
-def _initial_values(
-    builders: Sequence[BuildModel], seeds: Sequence[int]
-) -> tuple[keras.Model, list[list[np.ndarray]], list[np.ndarray]]:
-    """One model as the template, and what each member begins with.
-
-    Returns:
-        The model, the initial value of each of its variables for each member, and for each member
-        the state in which building it leaves the generator that Keras' layers share.
-    """
-    template, made = None, {}
-    members = list(zip(builders, seeds, strict=True))
-    for build_model, seed in dict.fromkeys(members):
-        with _seeded(seed):
-            model = build_model()
-            draws = seed_generator.global_seed_generator().state
-        if not model.built:
-            raise ValueError("build_model must return a built model: give it a keras.Input")
-        variables = [*model.variables, draws]
-        made[build_model, seed] = [keras.ops.convert_to_numpy(v.value) for v in variables]
-        template = template or model
-    assert template is not None
-    values = [made[member] for member in members]
-    return template, [own[:-1] for own in values], [own[-1] for own in values]
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    try:
-        with _drawing_by(None):
-            keras.utils.set_random_seed(seed)
-            yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-
-
-@contextlib.contextmanager
-def _drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
-    """Meanwhile layers that have no seed generator of their own draw by this one."""
-    name = seed_generator.GLOBAL_SEED_GENERATOR
-    before = global_state.get_global_attribute(name)
-    global_state.set_global_attribute(name, generator)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(name, before)
-
-
-def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable:
+def _stack(variable: keras.Variable, values: Any) -> keras.Variable:
+    """A variable of all members, with values `[M, ...]`, like one member's variable."""
     # Replicas make the same update; what layers note of their inputs differs between them, and
     # what metrics count is summed when it is read.
     aggregation, synchronization = "only_first_replica", "auto"
@@ -343,7 +311,7 @@ def _stack(variable: keras.Variable, values: list[np.ndarray]) -> keras.Variable
     elif not variable.trainable and keras.backend.is_float_dtype(variable.dtype):
         aggregation = "mean"
     stacked = keras.Variable(
-        np.stack(values),
+        values,
         trainable=variable.trainable,
         dtype=variable.dtype,
         name=variable.path.replace("/", "_"),

@@ -14,6 +14,8 @@ from nalu_seq.records.files import Unreadable, read_json, read_yaml
 
 RESUMABLE = (
     "train.steps",
+    "train.parts",
+    "train.threads",
     "task.reference",
     "data.dir",
     "strategy",

@@ -150,12 +150,12 @@ def _transform(unit: Any, chosen: list[Distribution], test: bool) -> Any:
 
 # Always compiled, as a number may not depend on where it stands in its batch: TensorFlow's own
 # kernels round the last few entries of an array differently.
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _normal(quantile: Any) -> Any:
     return tf.math.ndtri(quantile)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _exponential(unit: Any) -> Any:
     return -tf.math.log1p(-unit)
 

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from nalu_seq.records.observers import Measurement
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 # A call into TensorFlow can't be interrupted: calls are kept near this, so that Ctrl-C is prompt.
 CALL_SECONDS = 0.5
@@ -85,7 +85,7 @@ def loop(
         agree: the seconds of a call, as all workers shall take them: they make the same calls.
     """
     step = int(trainer.step.numpy())
-    length, pace = trainer.steps_per_call, 0.0
+    length, pace = 1, 0.0
     if not measured and (step % eval_every == 0 or step == steps):
         _measure(trainer, measure, hooks, step)
     while step < steps:
@@ -99,12 +99,11 @@ def loop(
             step += count
             progress(step)
             # The first call traces and compiles: its pace says nothing.
-            if pace or length > trainer.steps_per_call:
+            if pace or length > 1:
                 pace = count / seconds
-                length = int(pace * CALL_SECONDS) // trainer.steps_per_call
-                length = max(length, 1) * trainer.steps_per_call
+                length = max(int(pace * CALL_SECONDS), 1)
             else:
-                length = 2 * trainer.steps_per_call
+                length = 2
         _measure(trainer, measure, hooks, step)
 
 

@@ -211,6 +211,16 @@ def keras_optimizer(
         raise ValueError(f"optimizer: {name}: {error}") from error
 
 
+def of_members(
+    optimizer: keras.optimizers.Optimizer, start: int, stop: int
+) -> keras.optimizers.Optimizer:
+    """A fresh optimizer for the members from `start` to `stop` of those that one is for."""
+    config = optimizer.get_config()
+    if config.get("members"):
+        config["members"] = {name: v[start:stop] for name, v in config["members"].items()}
+    return type(optimizer).from_config(config)
+
+
 def rmsprop(
     learning_rate: float, decay: float, epsilon: float, *, steps: int
 ) -> keras.optimizers.Optimizer:

@@ -19,7 +19,7 @@ from nalu_seq.config.options import conf_dir
 from nalu_seq.config.schema import Strategy, register
 from nalu_seq.distribution.startup import start_tensorflow
 
-STEPS = 200
+STEPS, STEPS_PER_CALL = 200, 10
 SMALL = ["seeds=3", "train.batch_size=8", "train.eval_every=10"]
 CASES = {
     # Members clipped by the gradient of all their examples; a recurrent encoder.
@@ -67,13 +67,13 @@ def train(case: str, strategy: list[str]) -> dict[str, Any]:
     experiment = Experiment(*compose(*SMALL, *CASES[case], *strategy))
     trainer = experiment.trainer(experiment.population())
     losses = []
-    for _ in range(STEPS // trainer.steps_per_call):
-        trainer.run(trainer.steps_per_call)
+    for _ in range(STEPS // STEPS_PER_CALL):
+        trainer.run(STEPS_PER_CALL)
         losses.append(trainer.mean_loss())
 
     @tf.function
     def drawn() -> Any:
-        return trainer.strategy.run(trainer._draw, args=(tf.constant(7),))
+        return trainer.strategy.run(trainer._whole.draw, args=(tf.constant(7),))
 
     shares = map(trainer.strategy.experimental_local_results, tf.nest.flatten(drawn()))
     found = {"loss": np.stack(losses), "diverged_at": trainer.diverged_at.numpy()}

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.config.schema import Train
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import NAU
 
 ONE_FILE = Path(__file__).parents[2] / "examples" / "one_file.py"
@@ -31,7 +32,7 @@ def test_one_file_is_the_engine_in_small():
     members = Members.of_seeds(seeds, task.cases)
     trainer = Trainer(
         population, task, Adam(1e-3, epsilon=1e-8), members=members,
-        model=model(), batch_size=128, clip_norm=None, penalty={}, compiled=True, interval=10,
+        model=model(), train=Train(batch_size=128, compile="xla"), penalty={},
     )  # fmt: skip
     evaluator = Evaluator(population, task, members)
     for first in range(0, 200, 10):

@@ -15,7 +15,7 @@ from nalu_seq.experiment import session as sessions
 from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.population.clipping import member_norms
 from nalu_seq.records.observers import Listener, Measurement, Measurer
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 from tests.commands import in_process
 
 TINY = ["task=product", "train.compile=graph", "train.batch_size=4", "seeds=[3,8]"]

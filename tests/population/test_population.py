@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.config.schema import Train
 from nalu_seq.data.digits import digits
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
@@ -16,7 +17,7 @@ from nalu_seq.tasks.count import Count
 from nalu_seq.tasks.mnist_count import MnistCount
 from nalu_seq.tasks.product import Product
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import NALU, NAU
 
 SEEDS = [0, 3, 4]
@@ -65,11 +66,8 @@ def make_trainer(
         Adam(1e-3, epsilon=1e-8),
         members=Members.of_seeds(population.seeds),
         model=model,
-        batch_size=16,
-        clip_norm=0.5,
+        train=Train(batch_size=16, clip_norm=0.5, compile="xla" if compiled else "graph"),
         penalty={},
-        compiled=compiled,
-        interval=10,
     )
 
 
@@ -107,12 +105,12 @@ def test_200_steps_stacked_equal_200_steps_alone(task, model, compiled) -> None:
     alone = [population.member(i) for i in range(len(SEEDS))]
     trainer = make_trainer(task, model(task.length), population, compiled)
     stacked = []
-    for _ in range(0, 200, trainer.steps_per_call):
-        trainer.run(trainer.steps_per_call)
+    for _ in range(0, 200, 10):
+        trainer.run(10)
         stacked.append(trainer.mean_loss())
     for i, seed in enumerate(SEEDS):
         losses = train_alone(task, alone[i], seed, 200)
-        losses = np.mean(np.reshape(losses, [-1, trainer.steps_per_call]), axis=1)
+        losses = np.mean(np.reshape(losses, [-1, 10]), axis=1)
         np.testing.assert_allclose([s[i] for s in stacked], losses, rtol=1e-4, atol=1e-6)
         for variable, plain in zip(population.variables, alone[i].variables, strict=True):
             np.testing.assert_allclose(variable.value[i], plain.value, rtol=1e-4, atol=1e-5)

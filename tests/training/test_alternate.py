@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config.schema import Alternate, Ramp
+from nalu_seq.config.schema import Alternate, Ramp, Train
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.inalu_simple import InaluSimple
 from nalu_seq.training.optimizers import Adam, RMSProp, rmsprop
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import INALU
 
 CASE = "normal (-3, 3)"
@@ -29,13 +29,9 @@ def trainer(
     given: dict[str, Any] = {
         "members": Members.of_seeds(range(3), [CASE]),
         "model": population.model,
-        "batch_size": 16,
-        "clip_norm": None,
-        "clip_value": 0.1,
+        "train": Train(batch_size=16, clip_value=0.1, compile="xla" if compiled else "graph"),
         "penalty": {},
         "alternate": Alternate(period=10, gates=2),
-        "compiled": compiled,
-        "interval": 10,
     }
     task = InaluSimple("mul", examples=160)
     return Trainer(population, task, optimizer or RMSProp(0.01), **{**given, **changes})
@@ -73,7 +69,7 @@ def test_weights_have_eight_steps_and_gates_two(
     moved = []
     for _ in range(10):
         before = values(trained)
-        trained._single(tf.constant(1))
+        trained.run(1)
         after = values(trained)
         moved.append({name for name in before if np.any(before[name] != after[name])})
     gates = {"g"}
@@ -106,7 +102,7 @@ def test_the_penalty_is_an_update_of_its_own_where_it_applies() -> None:
     free, bound = trainer(), trainer(penalty={"inalu": Ramp(weight=1.0, loss_below=1e9)})
     none = trainer(penalty={"inalu": Ramp(weight=1.0, loss_below=-1.0)})
     for trained in (free, bound, none):
-        trained._single(tf.constant(1))
+        trained.run(1)
     free_g, bound_g, none_g = (values(t)["g"] for t in (free, bound, none))
     np.testing.assert_array_equal(free_g, none_g)
     # A first step from mean squares of 1, of a gradient of 1 / 20 toward larger magnitudes.
@@ -124,13 +120,9 @@ def test_members_do_not_depend_on_company() -> None:
         RMSProp(0.01),
         members=Members.of_seeds([1], [CASE]),
         model=build_model(),
-        batch_size=16,
-        clip_norm=None,
-        clip_value=0.1,
+        train=Train(batch_size=16, clip_value=0.1),
         penalty=penalty,
         alternate=Alternate(period=10, gates=2),
-        compiled=False,
-        interval=10,
     )
     alone.run(30)
     for name, value in values(alone).items():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nalu_seq.config.schema import Train
 from nalu_seq.models import build_stateful, encoders, heads
 from nalu_seq.models.build import StatefulModel
 from nalu_seq.population.population import Population
@@ -16,7 +17,7 @@ from nalu_seq.tasks.base import Batch
 from nalu_seq.tasks.count import Count
 from nalu_seq.training.initial_states import RandomStates, standard_normal
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import NAU
 
 MEMBERS, EXAMPLES, LENGTH = 2, 8, 3
@@ -120,11 +121,8 @@ def test_the_step_trains_each_member_from_the_states_drawn_for_it() -> None:
         members=Members.of_seeds(range(MEMBERS)),
         model=model(),
         initial_states=begun,
-        batch_size=EXAMPLES,
-        clip_norm=None,
+        train=Train(batch_size=EXAMPLES),
         penalty={},
-        compiled=False,
-        interval=1,
     )
     trainer.run(1)
     batch = begun.begin(TASK.train_batch(draws()), draws())

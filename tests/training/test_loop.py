@@ -23,8 +23,8 @@ class Counter:
 class FakeTrainer:
     """Counts steps where a trainer would make them."""
 
-    def __init__(self, step: int = 0, steps_per_call: int = 1) -> None:
-        self.step, self.steps_per_call = Counter(step), steps_per_call
+    def __init__(self, step: int = 0) -> None:
+        self.step = Counter(step)
         self.calls: list[int] = []
 
     def run(self, steps: int) -> None:
@@ -75,13 +75,6 @@ def test_a_step_of_the_grid_that_was_not_measured_is_measured_first(step: int, f
     heard = run(FakeTrainer(step))
     assert heard[0][0] == first
     assert ("train" in heard[0][1]) == (first > 0)
-
-
-def test_compiled_calls_are_never_split() -> None:
-    trainer = FakeTrainer(steps_per_call=5)
-    run(trainer, steps=40, eval_every=20)
-    assert sum(trainer.calls) == 40
-    assert all(count % 5 == 0 for count in trainer.calls)
 
 
 def stop() -> Any:

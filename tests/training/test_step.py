@@ -10,14 +10,15 @@ import pytest
 import tensorflow as tf
 
 from nalu_seq.config.options import options, shipped
-from nalu_seq.config.schema import Ramp
+from nalu_seq.config.schema import Ramp, Train
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.step import Trainer, ramp_weight, unit_penalties
+from nalu_seq.training.penalties import ramp_weight, unit_penalties
+from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import INALU, NALU, NAU, NMU
 
 
@@ -26,7 +27,7 @@ def nmu_model() -> keras.Model:
 
 
 def make_trainer(
-    population: Population, penalty: dict[str, Ramp], compiled: bool = False, interval: int = 12
+    population: Population, penalty: dict[str, Ramp], compiled: bool = False
 ) -> Trainer:
     return Trainer(
         population,
@@ -34,11 +35,8 @@ def make_trainer(
         Adam(1e-3),
         members=Members.of_seeds(population.seeds),
         model=nmu_model(),
-        batch_size=4,
-        clip_norm=None,
+        train=Train(batch_size=4, compile="xla" if compiled else "graph"),
         penalty=penalty,
-        compiled=compiled,
-        interval=interval,
     )
 
 
@@ -101,18 +99,10 @@ def test_penalties_are_summed_over_units() -> None:
     assert float(unit_penalties(model)["sparsity"]) == pytest.approx(expected)
 
 
-def test_compiled_calls_divide_the_interval() -> None:
-    population = Population(nmu_model, 2)
-    assert make_trainer(population, {}, compiled=True, interval=500).steps_per_call == 10
-    assert make_trainer(population, {}, compiled=True, interval=14).steps_per_call == 7
-    assert make_trainer(population, {}, compiled=True, interval=13).steps_per_call == 1
-    assert make_trainer(population, {}, compiled=False, interval=500).steps_per_call == 1
-
-
 @pytest.mark.parametrize("compiled", [False, True])
 def test_it_makes_every_step_it_is_asked_for(compiled: bool) -> None:
     whole, parts = Population(nmu_model, 2), Population(nmu_model, 2)
-    trainers = [make_trainer(p, {}, compiled, interval=3) for p in (whole, parts)]
+    trainers = [make_trainer(p, {}, compiled) for p in (whole, parts)]
     trainers[0].run(25)
     for steps in (9, 12, 4):
         trainers[1].run(steps)
@@ -135,6 +125,7 @@ def single_trainer(
     penalty: dict[str, Ramp],
     compiled: bool,
     judge: str = "loss",
+    parts: int = 1,
     seeds: Sequence[int] = (0, 0, 0),
 ) -> Trainer:
     def model() -> keras.Model:
@@ -149,13 +140,14 @@ def single_trainer(
         Adam(1e-3),
         members=Members.of_seeds(seeds, ["U[1,2]"]),
         model=model(),
-        batch_size=16,
-        clip_norm=None,
-        clip_value=100.0,
+        train=Train(
+            batch_size=16,
+            clip_value=100.0,
+            judge=judge,
+            compile="xla" if compiled else "graph",
+            parts=parts,
+        ),
         penalty=penalty,
-        judge=judge,
-        compiled=compiled,
-        interval=1,
     )
 
 

@@ -1,0 +1,199 @@
+"""The initial values of many seeds of one model, without a Keras model for each of them.
+
+Keras draws the seed of every initializer from Python's generator as it builds a model, and every
+initial value from that seed. So the initializers of one built model, given the seeds that another
+random seed would have drawn, make the values that building the model again would make. They do so
+for all seeds in one loop of a graph. It is checked: the last seed's model is built too, and if its
+values differ in one bit, as they do where a model draws in a way of its own, all models are built.
+"""
+
+import contextlib
+import copy
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random import seed_generator
+
+BuildModel = Callable[[], keras.Model]
+MOST_DRAWS = 4096  # seeds of initializers that one model may draw
+FEW = 3  # seeds that are no slower to build
+# What an initializer that can't be written into a graph, with a tensor for its seed, may raise.
+NOT_TRACED = (AttributeError, NotImplementedError, TypeError, ValueError, tf.errors.OpError)
+Values = list[np.ndarray]
+
+
+def initial_values(
+    builders: Sequence[BuildModel], seeds: Sequence[int]
+) -> tuple[keras.Model, list[Values], Values]:
+    """One model as the template, and what each member begins with.
+
+    Args:
+        builders: what makes each member's model.
+        seeds: each member's seed.
+
+    Returns:
+        The model, the initial value of each of its variables for each member, and for each member
+        the state in which building it leaves the generator that Keras' layers share.
+
+    Raises:
+        ValueError: a model is not built.
+    """
+    template: keras.Model | None = None
+    values: dict[tuple[BuildModel, int], Values] = {}
+    for build in dict.fromkeys(builders):
+        own = list(dict.fromkeys(s for b, s in zip(builders, seeds, strict=True) if b is build))
+        model, drawn = _values_of(build, own)
+        values |= {(build, seed): value for seed, value in zip(own, drawn, strict=True)}
+        template = template or model
+    assert template is not None
+    begun = [values[member] for member in zip(builders, seeds, strict=True)]
+    return template, [own[:-1] for own in begun], [own[-1] for own in begun]
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        with drawing_by(None):
+            keras.utils.set_random_seed(seed)
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+@contextlib.contextmanager
+def drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
+    """Meanwhile layers that have no seed generator of their own draw by this one."""
+    name = seed_generator.GLOBAL_SEED_GENERATOR
+    before = global_state.get_global_attribute(name)
+    global_state.set_global_attribute(name, generator)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(name, before)
+
+
+def _values_of(build: BuildModel, seeds: Sequence[int]) -> tuple[keras.Model, list[Values]]:
+    """A model of the first seed, and the values of each seed, the shared generator's last."""
+    with _noted_initializers() as noted:
+        model, variables = _built(build, seeds[0])
+    first = _read(variables)
+    if len(seeds) > FEW:
+        last = _read(_built(build, seeds[-1])[1])
+        with contextlib.suppress(*NOT_TRACED):
+            drawn = _drawn(variables, noted, seeds)
+            if _equal(drawn[0], first) and _equal(drawn[-1], last):
+                return model, drawn
+    return model, [first, *(_read(_built(build, seed)[1]) for seed in seeds[1:])]
+
+
+def _drawn(
+    variables: Sequence[keras.Variable], noted: dict[int, Any], seeds: Sequence[int]
+) -> list[Values]:
+    """The values of all seeds by the initializers of one model's variables."""
+    places = {number: place for place, number in enumerate(_keras_draws(seeds[0], MOST_DRAWS))}
+    makers = [_maker(variable, noted, places) for variable in variables]
+    used = 1 + max((place for _, place in makers if place is not None), default=0)
+    numbers = np.asarray([_keras_draws(seed, used) for seed in seeds], np.uint32)  # [S, draws]
+    dtypes = [variable.value.dtype for variable in variables]
+
+    def one_seed(numbers: Any) -> list[Any]:
+        return [make(None if place is None else numbers[place]) for make, place in makers]
+
+    @tf.function(autograph=False)
+    def all_seeds(numbers: Any) -> list[Any]:
+        return tf.map_fn(one_seed, numbers, fn_output_signature=dtypes)
+
+    stacked = [value.numpy() for value in all_seeds(tf.constant(numbers))]
+    return [[value[i] for value in stacked] for i in range(len(seeds))]
+
+
+def _maker(
+    variable: keras.Variable, noted: dict[int, Any], places: dict[int, int]
+) -> tuple[Callable[[Any], Any], int | None]:
+    """What makes a variable's value of a drawn number, and the number's place among the draws."""
+    value = variable.value
+    if id(variable) not in noted:  # a generator's state, which is its seed; or drawn otherwise
+        numbers = np.ravel(value.numpy())
+        place = places.get(int(numbers[0])) if numbers.dtype == np.uint32 else None
+        if place is None:
+            return (lambda _: tf.identity(value)), None
+        return (lambda number: tf.stack([number, tf.constant(0, tf.uint32)])), place
+    initializer = noted[id(variable)]
+    if initializer is None:
+        raise ValueError(f"{variable.path}: the layer names no initializer")
+    seed = getattr(initializer, "seed", None)
+    place = places.get(seed) if isinstance(seed, int) else None
+
+    def make(number: Any) -> Any:
+        of_seed = initializer
+        if place is not None:
+            of_seed = copy.copy(initializer)
+            of_seed.seed = _Seed(number)
+        made = keras.ops.convert_to_tensor(of_seed(variable.shape, dtype=variable.dtype))
+        return tf.ensure_shape(tf.cast(made, value.dtype), value.shape)
+
+    return make, place
+
+
+class _Seed(keras.random.SeedGenerator):
+    """A seed that is a tensor, where Keras takes an integer or a generator."""
+
+    def __init__(self, number: Any) -> None:
+        self._number = number
+
+    def next(self, ordered: bool = True) -> Any:
+        """The seed, the same each time, as that of an integer is."""
+        del ordered
+        return tf.stack([self._number, tf.constant(0, tf.uint32)])
+
+
+@contextlib.contextmanager
+def _noted_initializers() -> Iterator[dict[int, Any]]:
+    """The initializer of each variable that layers add meanwhile, by the variable's id."""
+    noted: dict[int, Any] = {}
+    add_weight = keras.layers.Layer.add_weight
+
+    def noting(self: Any, *args: Any, initializer: Any = None, **how: Any) -> Any:
+        # Resolved here as Keras would, once, so that it draws its seed at the same place.
+        initializer = keras.initializers.get(initializer)
+        variable = add_weight(self, *args, initializer=initializer, **how)
+        noted[id(variable)] = initializer
+        return variable
+
+    keras.layers.Layer.add_weight = noting
+    try:
+        yield noted
+    finally:
+        keras.layers.Layer.add_weight = add_weight
+
+
+def _keras_draws(seed: int, count: int) -> list[int]:
+    """The numbers that Keras draws first as initializers' seeds, under a random seed."""
+    generator = random.Random(seed)
+    return [generator.randint(1, int(1e9)) for _ in range(count)]
+
+
+def _built(build: BuildModel, seed: int) -> tuple[keras.Model, list[keras.Variable]]:
+    """A model of a seed, its variables and the state of the generator that layers share."""
+    with seeded(seed):
+        model = build()
+        draws = seed_generator.global_seed_generator().state
+    if not model.built:
+        raise ValueError("build_model must return a built model: give it a keras.Input")
+    return model, [*model.variables, draws]
+
+
+def _read(variables: Sequence[keras.Variable]) -> Values:
+    return [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+
+
+def _equal(values: Values, others: Values) -> bool:
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(values, others, strict=True))

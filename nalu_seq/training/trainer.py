@@ -1,0 +1,217 @@
+"""Trains a population: its steps in a loop within one program, its members in concurrent parts."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.config.schema import Alternate, Ramp, Restart, Train
+from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
+from nalu_seq.tasks.base import Task
+from nalu_seq.training.initial_states import RandomStates
+from nalu_seq.training.optimizers import of_members
+from nalu_seq.training.restarts import Restarts
+from nalu_seq.training.step import Step, ramp_of_members
+
+# Compiled steps after which restarts look at the errors, at most: looking ends a call.
+STEPS_BETWEEN_LOOKS = 10
+
+
+class Trainer:
+    """Trains a population on a task, any number of steps a call.
+
+    Members share nothing, so that they can be trained in parts, each by a program of its own that
+    runs beside the others: a small model's operations can't be shared by cores, its members can.
+    The parts' variables take the population's values when a call begins and give them back when it
+    ends.
+
+    Replicas of the population's strategy share each batch: one draws and goes through its own
+    examples, the losses and gradients are averaged over all, in one collective, and each makes the
+    same update. What one replica alone would do is what all do together, up to rounding.
+
+    Args:
+        population: the members.
+        task: what they learn.
+        optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
+        members: the seed and the case of each member.
+        model: the population's model as trained, such as one unrolled for the training length.
+        initial_states: draws the states that `model` takes beside its input; None if it takes none.
+        train: batch size, clips, how it is compiled, and in how many parts (one where replicas
+            share a batch, or where it says nothing).
+        penalty: ramps of the units' penalties, by the penalty's name.
+        restart: when members start anew; None for never.
+        alternate: whether gates and weights are updated in turn; None for all at once.
+
+    Attributes:
+        step: how many steps have been made, a variable.
+        seconds: how long they took, measurements included; kept by whoever runs the loop.
+        judged: `[M]`, the last validation error; inf before there is one.
+        restarts: what starts members anew, or None.
+        members: the seed and the case of each member.
+        diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        task: Task,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        members: Members,
+        model: keras.Model,
+        initial_states: RandomStates | None = None,
+        train: Train,
+        penalty: Mapping[str, Ramp],
+        restart: Restart | None = None,
+        alternate: Alternate | None = None,
+    ) -> None:
+        self.population, self.optimizer, self.members = population, optimizer, members
+        self.strategy = population.strategy
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, name="seconds")
+        self.restarts = None if restart is None else Restarts(restart, population)
+        self._compiled = train.compile == "xla"
+        look = _largest_divisor(train.eval_every, STEPS_BETWEEN_LOOKS) if self._compiled else 1
+        self._steps_between_looks = look
+
+        def step(population: Population, optimizer: Any, start: int, stop: int) -> Step:
+            return Step(
+                population,
+                task,
+                optimizer,
+                members=Members(members.all[start:stop]),
+                model=model,
+                initial_states=initial_states,
+                train=train,
+                penalty={n: ramp_of_members(r, start, stop) for n, r in penalty.items()},
+                alternate=alternate,
+                restarts=restart is not None,
+            )
+
+        self._whole = step(population, optimizer, 0, len(members))
+        counters = self._whole.counters
+        self.step, self.judged, self.diverged_at = (
+            counters.step,
+            counters.judged,
+            counters.diverged_at,
+        )
+        self._parts: list[Step] = []
+        count = min(train.parts or 1, len(members))
+        if count > 1 and self.strategy.num_replicas_in_sync == 1:
+            ends = np.linspace(0, len(members), count + 1).astype(int).tolist()
+            self._parts = [
+                step(population.part(*ends), of_members(optimizer, *ends), *ends)
+                for ends in itertools.pairwise(ends)
+            ]
+        self._call = tf.function(
+            self._in_parts() if self._parts else self._steps(self._whole),
+            input_signature=[tf.TensorSpec((), tf.int32)],
+            autograph=False,
+        )
+
+    def run(self, steps: int) -> None:
+        """Make `steps` steps."""
+        if not self.restarts:
+            self._call(tf.constant(steps))
+            return
+        errors = self._whole.counters.errors
+        blocks, rest = divmod(steps, self._steps_between_looks)
+        for count in [self._steps_between_looks] * blocks + [1] * rest:
+            self._call(tf.constant(count))
+            self.restarts.after(int(self.step.numpy()), errors.numpy())
+            errors.assign(tf.zeros_like(errors))
+
+    def gradients(self, step: Any) -> tuple[Any, list[Any]]:
+        """Each member's loss `[M]` on the batch of a step and its gradients, before any clip.
+
+        Nothing is trained. Penalties that are an update of their own are left out.
+        """
+        return self._whole.gradients(self._whole.draw(step))
+
+    def mean_loss(self) -> Any:
+        """Each member's mean loss since this was last called, `[M]`; NaN before any step."""
+        counters = self._whole.counters
+        mean = (counters.loss_sum / counters.loss_count).numpy()
+        counters.loss_sum.assign(tf.zeros_like(counters.loss_sum))
+        counters.loss_count.assign(0.0)
+        return mean
+
+    def trackables(self) -> dict[str, Any]:
+        """Everything that a checkpoint must hold, by name."""
+        counters = self._whole.counters
+        return {
+            "variables": [v.value for v in self.population.variables],
+            "optimizer": [v.value for v in self.optimizer.variables],
+            "step": counters.step,
+            "diverged_at": counters.diverged_at,
+            "seconds": self.seconds,
+            "loss_sum": counters.loss_sum,
+            "loss_count": counters.loss_count,
+            "judged": counters.judged,
+            **(self.restarts.trackables() if self.restarts else {}),
+        }
+
+    def _in_parts(self) -> Any:
+        """A call in which each part makes its steps while the others make theirs."""
+        programs = [self._steps(part) for part in self._parts]
+        whole, parts = self._whole.variables(), [part.variables() for part in self._parts]
+        split = [_axis(v, parts[0][i]) for i, v in enumerate(whole)]
+        sizes = [len(part.population) for part in self._parts]
+
+        def call(count: Any) -> None:
+            for variable, axis, *own in zip(whole, split, *parts, strict=True):
+                values = [variable] * len(own) if axis is None else tf.split(variable, sizes, axis)
+                for mine, value in zip(own, values, strict=True):
+                    mine.assign(value)
+            for program in programs:
+                program(count)
+            for variable, axis, *own in zip(whole, split, *parts, strict=True):
+                variable.assign(own[0] if axis is None else tf.concat(own, axis))
+
+        return call
+
+    def _steps(self, step: Step) -> Any:
+        """A program that makes `count` steps."""
+
+        def apart(count: Any) -> None:
+            def body(left: Any, number: Any, drawn: Any) -> tuple[Any, Any, Any]:
+                # The next step's examples are drawn while this one trains, for which they need
+                # nothing that is trained. Compiled, they are whole here: drawn where it is used, a
+                # number would be drawn anew for each use.
+                following = step.draw(number + 1)
+                step.make(drawn)
+                return left - 1, number + 1, following
+
+            number = tf.identity(step.counters.step)
+            tf.while_loop(lambda left, *_: left > 0, body, (count, number, step.draw(number)))
+
+        def together(count: Any) -> None:
+            def one() -> None:
+                step.make(draw(step.counters.step))
+
+            def body(left: Any) -> tuple[Any]:
+                # What a replica has drawn is its own: it is not carried from one turn to the next.
+                self.strategy.run(one)
+                return (left - 1,)
+
+            tf.while_loop(lambda left: left > 0, body, (count,))
+
+        if self.strategy.num_replicas_in_sync > 1:
+            draw = step.draw
+            if self._compiled:
+                draw = tf.function(draw, jit_compile=True, autograph=False)
+            return together
+        return tf.function(apart, jit_compile=self._compiled or None, autograph=False)
+
+
+def _axis(whole: Any, part: Any) -> int | None:
+    """The axis along which a part's variable is one of members; None if it is the same for all."""
+    sizes = enumerate(zip(whole.shape, part.shape, strict=True))
+    return next((axis for axis, (of_whole, of_part) in sizes if of_whole != of_part), None)
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(d for d in range(1, limit + 1) if number % d == 0)
