@@ -31,6 +31,9 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     for key in ("steps", "batch_size", "eval_every"):
         if train[key] < 1:
             raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
+    for key in ("parts", "threads"):
+        if train[key] is not None and train[key] < 1:
+            raise BadInput(f"train.{key} must be a positive integer or null, not {train[key]}")
     for key in ("clip_norm", "clip_value"):
         if train[key] is not None and not 0 < train[key] < math.inf:
             raise BadInput(f"train.{key} must be positive or null, not {train[key]}")

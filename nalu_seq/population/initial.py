@@ -101,7 +101,7 @@ def _drawn(
     places = {number: place for place, number in enumerate(_keras_draws(seeds[0], MOST_DRAWS))}
     makers = [_maker(variable, noted, places) for variable in variables]
     used = 1 + max((place for _, place in makers if place is not None), default=0)
-    numbers = np.asarray([_keras_draws(seed, used) for seed in seeds], np.uint32)  # [S, draws]
+    numbers = np.asarray([_keras_draws(seed, used) for seed in seeds], np.int32)  # [S, draws]
     dtypes = [variable.value.dtype for variable in variables]
 
     def one_seed(numbers: Any) -> list[Any]:
@@ -121,11 +121,12 @@ def _maker(
     """What makes a variable's value of a drawn number, and the number's place among the draws."""
     value = variable.value
     if id(variable) not in noted:  # a generator's state, which is its seed; or drawn otherwise
-        numbers = np.ravel(value.numpy())
-        place = places.get(int(numbers[0])) if numbers.dtype == np.uint32 else None
+        state = value.numpy()
+        pair = np.issubdtype(state.dtype, np.integer) and state.shape == (2,)
+        place = places.get(int(state[0])) if pair else None
         if place is None:
             return (lambda _: tf.identity(value)), None
-        return (lambda number: tf.stack([number, tf.constant(0, tf.uint32)])), place
+        return (lambda number: tf.cast(tf.stack([number, 0 * number]), value.dtype)), place
     initializer = noted[id(variable)]
     if initializer is None:
         raise ValueError(f"{variable.path}: the layer names no initializer")
@@ -152,7 +153,7 @@ class _Seed(keras.random.SeedGenerator):
     def next(self, ordered: bool = True) -> Any:
         """The seed, the same each time, as that of an integer is."""
         del ordered
-        return tf.stack([self._number, tf.constant(0, tf.uint32)])
+        return tf.stack([self._number, 0 * self._number])
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def alone(build: Callable[[], keras.Model], seed: int) -> list[np.ndarray]:
 
 
 def check(build: Callable[[], keras.Model], seeds: Sequence[int] = SEEDS) -> None:
-    _, values = initial_values([build] * len(seeds), seeds)
+    _, values, _ = initial_values([build] * len(seeds), seeds)
     for seed, own in zip(seeds, values, strict=True):
         for value, expected in zip(own, alone(build, seed), strict=True):
             np.testing.assert_array_equal(value, expected)
@@ -104,7 +104,7 @@ def test_each_builder_has_its_own_and_equal_members_share(monkeypatch: pytest.Mo
     monkeypatch.setattr(initial, "FEW", 1)
     other = of_unit("nau")
     builders = [other, convnet, convnet, other, convnet]
-    _, values = initial_values(builders, [1, 1, 2, 3, 1])
+    _, values, _ = initial_values(builders, [1, 1, 2, 3, 1])
     for made, seed, own in zip(builders, [1, 1, 2, 3, 1], values, strict=True):
         for value, expected in zip(own, alone(made, seed), strict=True):
             np.testing.assert_array_equal(value, expected)
