@@ -10,18 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import BadInput, first_line, heard, refuse
+from nalu_seq.errors import Arguments, BadInput, command, warn
 
 FORMATS = ("text", "json", "latex")
 
 
 def main() -> None:
     """The command. Exit codes: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(
+    register()
+    with command():
+        arguments = _arguments()
+        check_environment()
+        _explain(arguments)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = Arguments(
         prog="python -m nalu_seq.explain",
         description=f"{__doc__} Weights are rounded to the values that the unit's definition "
         "favours, and the rounded model is measured: where the data contradict it, there is no "
@@ -38,15 +45,7 @@ def main() -> None:
         help="write the rounded model as FILE.keras; with --seed, if there are several",
     )
     parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
-    arguments = parser.parse_args()
-    register()
-    try:
-        with heard():
-            _explain(arguments)
-    except (OmegaConfBaseException, YAMLError) as error:
-        refuse(first_line(error))
-    except BadInput as error:
-        refuse(error)
+    return parser.parse_args()
 
 
 def _explain(arguments: argparse.Namespace) -> None:
@@ -73,7 +72,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     except NoCheckpoint as error:
         raise BadInput(str(error)) from error
     if passed:
-        print(f"nalu_seq: {told(passed)}: using step {step}", file=sys.stderr)
+        warn(f"{told(passed)}: using step {step}")
     chosen = _choose(experiment.members.names, arguments.seed, arguments.case)
     if arguments.export and len(chosen) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")

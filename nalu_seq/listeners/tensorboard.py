@@ -18,7 +18,7 @@ from nalu_seq.listeners.hparams import Subject
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
 from nalu_seq.tasks.digit_sequences import DigitSequences
-from nalu_seq.training.step import Trainer
+from nalu_seq.training.trainer import Trainer
 
 BAND = {"lower": 0.25, "median": 0.5, "upper": 0.75}
 ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has is its error

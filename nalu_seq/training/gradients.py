@@ -10,7 +10,7 @@ from nalu_seq.population.population import Population
 from nalu_seq.tasks.base import Batch, Task
 from nalu_seq.training.noise import noise_from
 from nalu_seq.training.penalties import Penalties, Weight
-from nalu_seq.units.base import observing_inputs
+from nalu_seq.units.base import mean_inputs
 
 
 class Drawn(NamedTuple):
@@ -127,6 +127,6 @@ class Gradients:
         with noise_from(noise):
             if not self._penalties.look_at_inputs:
                 return model(x, training=True), self._penalties.values(model)
-            with observing_inputs() as seen:
+            with mean_inputs() as seen:
                 prediction = model(x, training=True)
         return prediction, self._penalties.values(model, seen)

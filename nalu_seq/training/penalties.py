@@ -101,7 +101,7 @@ def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dic
 
     Args:
         model: the model.
-        seen: the mean inputs of units, as `observing_inputs` gives them; penalties that depend on
+        seen: the mean inputs of units, as `mean_inputs` gives them; penalties that depend on
             the input are left out without.
     """
     total: dict[str, Any] = {}

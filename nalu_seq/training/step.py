@@ -30,6 +30,7 @@ class Counters:
         diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
         loss_sum: `[M]`, the losses since their mean was last read, added up.
         loss_count: how many steps that are.
+        last_loss: `[M]`, the loss of the newest batch; NaN before there is one.
         judged: `[M]`, the last validation error; inf before there is one.
         errors: `[3, M]`, of the errors that restarts have not seen yet: how many, their sum, the
             sum of their squares.
@@ -40,6 +41,7 @@ class Counters:
         self.diverged_at = _variable("diverged_at", tf.zeros([members], tf.int64))
         self.loss_sum = _variable("loss_sum", tf.zeros([members]))
         self.loss_count = _variable("loss_count", tf.zeros([]))
+        self.last_loss = _variable("last_loss", tf.fill([members], np.float32(np.nan)))
         self.judged = _variable("judged", tf.fill([members], np.float32(np.inf)))
         self.errors = _variable("errors", tf.zeros([3, members], tf.float64))
 
@@ -78,11 +80,8 @@ class Step:
         alternate: Alternate | None,
         restarts: bool,
     ) -> None:
-        self.population, self.optimizer, self.counters = (
-            population,
-            optimizer,
-            Counters(len(members)),
-        )
+        self.population, self.optimizer = population, optimizer
+        self.counters = Counters(len(members))
         self._task, self._train, self._alternate, self._restarts = task, train, alternate, restarts
         self._initial_states = initial_states
         self._replicas = population.strategy.num_replicas_in_sync
@@ -146,6 +145,7 @@ class Step:
         counters.diverged_at.assign(tf.where(newly, counters.step, counters.diverged_at))
         counters.loss_sum.assign_add(loss)
         counters.loss_count.assign_add(1.0)
+        counters.last_loss.assign(loss)
         if self._restarts:
             judged = loss if self._train.judge == "loss" else counters.judged
             error = tf.cast(judged, tf.float64)

@@ -49,6 +49,7 @@ class Trainer:
     Attributes:
         step: how many steps have been made, a variable.
         seconds: how long they took, measurements included; kept by whoever runs the loop.
+        last_loss: `[M]`, the loss of the newest batch; NaN before there is one.
         judged: `[M]`, the last validation error; inf before there is one.
         restarts: what starts members anew, or None.
         members: the seed and the case of each member.
@@ -93,11 +94,8 @@ class Trainer:
 
         self._whole = step(population, optimizer, 0, len(members))
         counters = self._whole.counters
-        self.step, self.judged, self.diverged_at = (
-            counters.step,
-            counters.judged,
-            counters.diverged_at,
-        )
+        self.step, self.judged = counters.step, counters.judged
+        self.diverged_at, self.last_loss = counters.diverged_at, counters.last_loss
         self._parts: list[Step] = []
         count = min(train.parts or 1, len(members))
         if count > 1 and self.strategy.num_replicas_in_sync == 1:
