@@ -82,10 +82,11 @@ def _check_imported(target: str) -> None:
     package, _, name = target.rpartition(".")
     if package != units.__name__ or hasattr(units, name):
         return
+    folder = package.replace(".", "/")
     for file in Path(units.__path__[0]).glob("*.py"):
         if f"class {name}(" in file.read_text(encoding="utf-8"):
             line = f"from {package}.{file.stem} import {name} as {name}"
-            raise BadInput(f"unit: {target} is not imported: add to {package}/__init__.py: {line}")
+            raise BadInput(f"unit: {target} is not imported: add to {folder}/__init__.py: {line}")
 
 
 def _arguments(target: Any) -> list[str]:
