@@ -20,6 +20,8 @@ REASONS = (
     r"[a-z_]+( and [a-z_]+)? needs? steps in time, which this task has not: use encoder=none and "
     r"head=readout or head=dense",
     r"[a-z_]+ gives no features of a [0-9x ]+ picture: use encoder=convnet",
+    r"encoder=routed hands numbers on, and this task has none: use encoder=lstm",
+    r"Routed: all [0-9]+ inputs are numbers, and reads=symbols leaves none to read: say reads=all",
 )
 
 
