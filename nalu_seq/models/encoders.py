@@ -168,7 +168,9 @@ def routed(
             f"encoder.recurrent must be one of {', '.join(RECURRENT)}, not {recurrent!r}"
         )
     if numbers < 1:
-        raise ValueError("encoder=routed hands numbers on, and this task has none: use encoder=lstm")
+        raise ValueError(
+            "encoder=routed hands numbers on, and this task has none: use encoder=lstm"
+        )
     layer = RECURRENT[recurrent](units, unroll=unroll, return_state=True)
     outputs = _positive(outputs, "outputs")
     # In float32 whatever the recurrent layer's precision is: numbers shall not be rounded.
