@@ -92,8 +92,10 @@ def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
     kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
     if not kept:
         return {}
+    from nalu_seq.config.environment import check_environment
     from nalu_seq.distribution.startup import start_tensorflow
 
+    check_environment()
     start_tensorflow()
     from nalu_seq.experiment.learned import learned
 

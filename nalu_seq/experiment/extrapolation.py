@@ -1,5 +1,9 @@
 """How far a trained population extrapolates: its splits, and its error along the longest one."""
 
+import datetime
+import time
+
+from nalu_seq.errors import warn
 from nalu_seq.evaluation.extrapolation import Extrapolation, member_drift
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import Outcome
@@ -8,11 +12,15 @@ from nalu_seq.population.population import Population
 from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import SequenceTask
 
+PATIENCE, EVERY = 60.0, 30.0  # seconds: from when on there is something to say, and how often
+
 
 def extrapolate(experiment: Experiment, population: Population, step: int) -> Extrapolation:
     """Measure a population on every split of its task."""
     members = experiment.members
-    evaluator = Evaluator(population, experiment.task, members, experiment.stateful_model())
+    evaluator = Evaluator(
+        population, experiment.task, members, experiment.stateful_model(), _Pace(experiment)
+    )
     rows, courses = [], {}
     for split in experiment.task.splits:
         metrics, courses[split] = evaluator.measure(split)
@@ -39,3 +47,33 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
     counts = isinstance(experiment.task, SequenceTask) and experiment.task.counts
     drift = [] if course is None else member_drift(members.names, longest, course, counts)
     return Extrapolation(summary, drift, course, experiment.task.length, counts)
+
+
+class _Pace:
+    """Between the pieces of a long measurement: says how long it takes, and how far it is.
+
+    Called before the results of a piece are kept; silent where all takes less than `PATIENCE`.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        task, members = experiment.task, len(experiment.members)
+        self.pieces, self.done, self.said = 0, -1, 0.0
+        if isinstance(task, SequenceTask):
+            for split in task.splits.values():
+                size = max(1, task.piece_steps // (members * split.examples))
+                self.pieces += -(-split.length // size)
+        self.begun = time.monotonic()
+
+    def __call__(self) -> None:
+        self.done += 1
+        if self.done < 1:  # the first piece traces, which says nothing of the pace
+            self.begun = time.monotonic()
+            return
+        passed = time.monotonic() - self.begun
+        left = passed / self.done * (self.pieces - self.done)
+        if passed + left > PATIENCE and time.monotonic() - self.said > EVERY:
+            self.said = time.monotonic()
+            warn(
+                f"measured {self.done} of {self.pieces} pieces, about "
+                f"{datetime.timedelta(seconds=round(left))} more; Ctrl-C ends it"
+            )

@@ -147,3 +147,26 @@ def test_what_is_no_plain_file_is_damage(tmp_path: Path) -> None:
     (tmp_path / "20" / "folder").mkdir()
     with pytest.raises(NoCheckpoint, match="checkpoint 20 is damaged, checkpoint 30 is damaged"):
         checkpoints.restore()
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a*?", "a\\b", "{a,b}", "a b", "é", "${x}"])
+def test_it_is_read_from_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    variable, checkpoints = saved(tmp_path / name / "checkpoints", 10)
+    variable.assign([0.0, 0.0])
+    assert checkpoints.restore() == (10, {})
+    assert variable.numpy().tolist() == [10.0, 10.5]
+
+
+def test_one_of_more_or_of_other_variables_does_not_fit(tmp_path: Path) -> None:
+    saved(tmp_path / "checkpoints", 10)
+    one, two, other = tf.Variable([0.0, 0.0]), tf.Variable(0.0), tf.Variable([0, 0])
+    for variables in ([], [one, two], [other], [tf.Variable([[0.0, 0.0]])], [two]):
+        with pytest.raises(NoCheckpoint, match="does not fit the run's config"):
+            Checkpoints(tmp_path / "checkpoints", {"variables": variables}).restore()
+
+
+def test_larger_files_than_what_is_trained_are_not_read(tmp_path: Path) -> None:
+    _, checkpoints = saved(tmp_path / "checkpoints", 10, 20)
+    with (tmp_path / "checkpoints" / "20" / "state.data-00000-of-00001").open("r+b") as file:
+        file.truncate(200 * 2**30)
+    assert checkpoints.restore() == (10, {20: "is damaged"})

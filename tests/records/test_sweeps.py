@@ -8,7 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from nalu_seq.errors import BadInput
-from nalu_seq.records.sweeps import quoted, read_sweep
+from nalu_seq.records.files import Unreadable
+from nalu_seq.records.sweeps import quoted, read_jobs, read_sweep
 
 
 def sweep(directory: Path, hydra: tuple[str, ...] = (), task: tuple[str, ...] = ()) -> Path:
@@ -114,3 +115,26 @@ def test_another_file_is_none_of_a_sweep(content: str, tmp_path: Path) -> None:
 def test_a_quoted_text_stands_for_itself(text: str) -> None:
     value = OverridesParser.create().parse_override(f"k={quoted(text)}").value()
     assert OmegaConf.create({"k": value}).k == text
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "null", '{"0": "unit', '{"0": 3}', "{" * 9999])
+def test_a_list_of_jobs_that_is_cut_is_made_again_from_the_jobs(content, tmp_path: Path) -> None:
+    jobs = {"0": ["unit=nau"], "1": ["unit=nmu", "seeds=[1,2]"]}
+    for job, overrides in jobs.items():
+        (tmp_path / job / ".hydra").mkdir(parents=True)
+        OmegaConf.save(overrides, tmp_path / job / ".hydra" / "overrides.yaml")
+    if content is None:
+        (tmp_path / "sweep.json").symlink_to("/etc/passwd")
+    else:
+        (tmp_path / "sweep.json").write_text(content)
+    assert read_jobs(tmp_path) == jobs
+
+
+def test_a_job_that_leads_out_of_the_sweep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    for job in ("../run", "/etc", "link"):
+        (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({job: []}))
+        if job == "link":
+            (tmp_path / "sweep" / job).symlink_to(tmp_path)
+        with pytest.raises(Unreadable, match="has a job outside its folder"):
+            read_jobs(tmp_path / "sweep")
