@@ -206,6 +206,26 @@ def test_a_killed_process_loses_no_others_members(
     assert json.loads((directory / "summary.json").read_text())["steps"] == 110
 
 
+@pytest.mark.slow
+def test_a_part_that_is_damaged_is_trained_on(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    command = [sys.executable, "-m", "nalu_seq.train"]
+    given = [*SMALL, f"hydra.run.dir={directory}", "strategy=members", "strategy.processes=2"]
+    subprocess.run([*command, *given], check=True)
+    whole = (directory / "metrics.csv").read_bytes()
+    data = directory / "parts" / "0-of-2" / "checkpoints" / "30" / "state.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    refused = subprocess.run(
+        [sys.executable, "-m", "nalu_seq.merge", tmp_path / "x", *directory.glob("parts/*")],
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2 and "0-of-2: checkpoint 30 is damaged" in refused.stderr
+    subprocess.run([*command, f"resume={directory}"], check=True)
+    assert (directory / "metrics.csv").read_bytes() == whole
+    assert not list(directory.glob("*.partial")) and not (directory / ".merging").exists()
+
+
 def children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in found.split()]
