@@ -33,7 +33,13 @@ from tests.sstable import read_table, write_table
 ROOT = Path(__file__).parent.parent
 SECONDS = 20  # more is a hang
 FORMATS = ("text", "md", "tex", "csv", "html")
-LIVE = {"tex": "\\input{", "md": "<script", "html": "<script>alert(1)", "csv": "\n=cmd", "text": "\x1b"}
+LIVE = {
+    "tex": "\\input{",
+    "md": "<script",
+    "html": "<script>alert(1)",
+    "csv": "\n=cmd",
+    "text": "\x1b",
+}
 ODD = [
     None, True, -1, 0, 2**63, 10**400, 1e308, -0.5, "", "x" * 5000, "\x1b]0;x\x07", "a\nb", "~^",
     "\\input{/etc/passwd}", "<script>alert(1)</script>", "a|b", "](javascript:x)", "@SUM(A1)",
