@@ -11,6 +11,14 @@ from typing import Any
 import keras
 from keras import ops
 
+HALF = ("float16", "bfloat16")
+
+
+def _in_float32(layer: keras.layers.Layer) -> None:
+    """Let a layer compute in float32 under mixed precision: 16 bits can't count beyond 256."""
+    if layer.compute_dtype in HALF:
+        layer.dtype_policy = "float32"
+
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class UnitCell(keras.layers.Layer):
@@ -18,6 +26,10 @@ class UnitCell(keras.layers.Layer):
 
         y_t = unit(concat(x_t, y_{t-1})),    y_0 = initial_state
         with snap:  y_t = y_{t-1} + nearest multiple of snap to unit(concat(x_t, y_{t-1})) - y_{t-1}
+
+    The cell and its unit compute in float32 under Keras' mixed precision: what is added up or
+    multiplied from step to step outgrows 16 bits. A stateful `keras.layers.RNN` begins with y_0,
+    but its `reset_state()` sets zeros, whatever the cell says.
 
     Args:
         unit: the unit, a layer `[batch, in + units] -> [batch, units]` with a `units` attribute.
@@ -52,6 +64,8 @@ class UnitCell(keras.layers.Layer):
         self.unit = unit
         self.initial_state = initial_state
         self.snap = check_snap(snap)
+        for layer in self._flatten_layers():
+            _in_float32(layer)
         self.state_size = self.output_size = unit.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -84,7 +98,8 @@ class UnitCell(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "UnitCell":
         """The inverse of `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config.pop("unit")), **config)
+        unit = keras.saving.deserialize_keras_object(config["unit"])
+        return cls(**{**config, "unit": unit})
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -95,7 +110,9 @@ class Accumulate(keras.layers.Layer):
         product:  y_t = y_0 * prod_{s <= t} unit(x_s),    y_0 = 1
 
     The accumulation is built in, not learned: what is learned is the event at each step. With
-    `snap`, what the unit gives is rounded before it is accumulated.
+    `snap`, what the unit gives is rounded before it is accumulated. A masked step adds 0, or
+    multiplies by 1. Sums and products are kept in float32 under Keras' mixed precision, whatever
+    the unit computes in.
 
     Args:
         unit: the unit, a layer `[batch, time, in] -> [batch, time, units]`.
@@ -103,9 +120,12 @@ class Accumulate(keras.layers.Layer):
         return_state: also return the last y, so that a long sequence can be fed in pieces.
         snap: round what the unit gives to multiples of it, such as 1 where events are counted, so
             that small errors do not add up; see `snapped`. None for no rounding.
+        go_backwards: begin with the last step, and give the steps in that order, as Keras'
+            recurrent layers do: `keras.layers.Bidirectional` needs it.
         **kwargs: `name`, `dtype`, `trainable`.
 
-    Call arguments: x `[batch, time, in]`; initial_state, `[batch, units]` or a list of it.
+    Call arguments: x `[batch, time, in]`; initial_state, `[batch, units]` or a list or tuple of it;
+    mask `[batch, time]`, False where a step is padding.
 
     Example:
         >>> layer = Accumulate(nalu_seq.units.NAU(3))
@@ -122,27 +142,37 @@ class Accumulate(keras.layers.Layer):
         operation: str = "sum",
         return_state: bool = False,
         snap: float | None = None,
+        go_backwards: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        _in_float32(self)
         if operation not in ("sum", "product"):
             raise ValueError(f"Accumulate: operation must be sum or product, not {operation!r}")
         self.unit = unit
         self.operation = operation
         self.return_state = return_state
         self.snap = check_snap(snap)
+        self.go_backwards = go_backwards
+        # As `keras.layers.Bidirectional` asks of its layers.
+        self.return_sequences, self.stateful, self.supports_masking = True, False, True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the unit for one step's features."""
         if not self.unit.built:
             self.unit.build(input_shape)
 
-    def call(self, x: Any, initial_state: Any = None) -> Any:
+    def call(self, x: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """`[batch, time, in] -> [batch, time, units]`, and `[batch, units]` with `return_state`."""
-        steps = self.unit(x)
+        steps = ops.cast(self.unit(x), self.compute_dtype)
         if self.snap is not None:
             steps = snapped(steps, self.snap)
-        if isinstance(initial_state, list):
+        if mask is not None:
+            neutral = 0.0 if self.operation == "sum" else 1.0
+            steps = ops.where(ops.expand_dims(mask, -1), steps, neutral)
+        if self.go_backwards:
+            steps = ops.flip(steps, axis=1)
+        if isinstance(initial_state, list | tuple):
             (initial_state,) = initial_state
         if self.operation == "sum":
             y = ops.cumsum(steps, axis=1)
@@ -151,6 +181,13 @@ class Accumulate(keras.layers.Layer):
             y = ops.cumprod(steps, axis=1)
             y = y if initial_state is None else y * ops.expand_dims(initial_state, 1)
         return [y, y[:, -1]] if self.return_state else y
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The steps' own mask; a state has none."""
+        del inputs
+        if isinstance(previous_mask, list | tuple):
+            previous_mask = previous_mask[0]
+        return [previous_mask, None] if self.return_state else previous_mask
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """`[y_0]`."""
@@ -165,12 +202,14 @@ class Accumulate(keras.layers.Layer):
             "operation": self.operation,
             "return_state": self.return_state,
             "snap": self.snap,
+            "go_backwards": self.go_backwards,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Accumulate":
         """The inverse of `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config.pop("unit")), **config)
+        unit = keras.saving.deserialize_keras_object(config["unit"])
+        return cls(**{**config, "unit": unit})
 
 
 def snapped(x: Any, grid: float) -> Any:

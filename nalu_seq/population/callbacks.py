@@ -1,10 +1,12 @@
 """Who sees what while a population fits.
 
-| callback | `model` | logs |
-|---|---|---|
-| your own, `LambdaCallback` | the population | `[M]` |
-| Keras' that decide: `EarlyStopping`, `ReduceLROnPlateau`, `LearningRateScheduler`, `ModelCheckpoint`, `TerminateOnNaN`; any in `EachMember` | one member; a copy of the callback for each | numbers |
-| Keras' that report: `CSVLogger`, `RemoteMonitor`, `TensorBoard` | the population | the median of the members that have one |
+Your own callbacks and a `LambdaCallback` see the population as `model`, and logs `[M]`.
+
+Keras' own that decide (`EarlyStopping`, `ReduceLROnPlateau`, `LearningRateScheduler`,
+`ModelCheckpoint`, `TerminateOnNaN`) act as `fit` of each seed would have them act: a copy for each
+member sees that member as `model`, and its logs as numbers. `EachMember` makes it so for any other.
+
+Keras' own that report (`CSVLogger`, `RemoteMonitor`) get the median of the members that have one.
 
 Others of Keras' are refused by name.
 """
@@ -36,10 +38,10 @@ REPORTING = (
 REFUSED = {
     "BackupAndRestore": "save population.variables and population.optimizer.variables yourself",
     "OrbaxCheckpoint": "use ModelCheckpoint, which saves each member",
-    "SwapEMAWeights": "use an optimizer with ema_overwrite_frequency, or none: fit ends with averages",
+    "SwapEMAWeights": "fit ends with the averages; or give the optimizer ema_overwrite_frequency",
     "ProgbarLogger": "use verbose=1, a line an epoch",
     "CallbackList": "give the callbacks in a list",
-    "TensorBoard": "write the medians of history.history, or give each member EachMember(CSVLogger)",
+    "TensorBoard": "write what history.history has, [epochs, M], by tf.summary",
 }
 
 
@@ -48,7 +50,7 @@ class EachMember(keras.callbacks.Callback):
 
     A copy of the callback sees one member's logs as numbers, and as `model` that member: it can
     stop it (it is then frozen while the others go on), set its learning rate, take and set its
-    weights, and save it: to the path with the member's number, `best.keras` to `best_member3.keras`.
+    weights, and save it: to the path with the member's number, `own.keras` to `own_member3.keras`.
     `EarlyStopping` and others that decide are treated so without being asked.
 
     Args:
@@ -367,7 +369,9 @@ def treated(callback: Any) -> keras.callbacks.Callback:
         raise ValueError(f"callbacks must be keras.callbacks.Callback, not {callback!r}")
     for parent in type(callback).__mro__:
         if parent.__module__.startswith("keras.") and parent.__name__ in REFUSED:
-            raise ValueError(f"{parent.__name__} can't serve a population: {REFUSED[parent.__name__]}")
+            raise ValueError(
+                f"{parent.__name__} can't serve a population: {REFUSED[parent.__name__]}"
+            )
     if isinstance(callback, DECIDING):
         return EachMember(callback)
     return Median(callback) if isinstance(callback, REPORTING) else callback

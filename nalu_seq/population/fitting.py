@@ -1,6 +1,5 @@
 """Keras' own `fit`, `evaluate` and `predict`, with a step that all members make together."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,7 +49,6 @@ class Fitting(keras.Model):
             **how: what concerns the calls: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         model, population = self.population.model, self.population
-        refuse_own_steps(model)
         optimizer = keras.optimizers.get(arguments["optimizer"])
         if any(part.built for part in members_of(optimizer)):
             raise ValueError(
@@ -66,6 +64,7 @@ class Fitting(keras.Model):
 
     def begin(self, steps_per_execution: int) -> None:
         """Get ready for `fit`: no member has stopped, and a call makes so many steps."""
+        refuse_own_steps(self.population.model)
         self.history = None
         self.active.assign(tf.ones_like(self.active))
         if steps_per_execution != self.steps_per_execution:
@@ -152,7 +151,7 @@ class Fitting(keras.Model):
         return order
 
     def _on(self, data: Any, step: Callable[[Any, Any], Any]) -> Any:
-        """A step on a batch: on all members' (`step((), data)`) or each one's (`step(data, None)`)."""
+        """A step on a batch of all members, `step((), data)`, or of each, `step(data, None)`."""
         if isinstance(data, OwnBatch):
             return step(tf.nest.map_structure(_members_first, data.data), None)
         if not isinstance(data, Batch):
@@ -190,7 +189,9 @@ class Fitting(keras.Model):
         pairs = [*population.pairs(), *self._metric_pairs, *self.optimizer_pairs]
         count = len(population.trainable_variables)
         if not count:
-            return self._mapped(lambda own: self._measured(own, shared, True)[1], self._ahead(own), pairs)
+            return self._mapped(
+                lambda own: self._measured(own, shared, True)[1], self._ahead(own), pairs
+            )
         replicas = population.strategy.num_replicas_in_sync
         if self.jit_compile and replicas == 1:
             return self._train_within(own, shared, pairs)
@@ -211,9 +212,7 @@ class Fitting(keras.Model):
         def applied(dense: Any) -> Any:
             own = dict(zip(with_gradient, dense, strict=True))
             with functional(model.optimizer):
-                model.optimizer.apply(
-                    [own.get(i) for i in range(count)], model.trainable_variables
-                )
+                model.optimizer.apply([own.get(i) for i in range(count)], model.trainable_variables)
             return tf.constant(0)
 
         self._keep(updates)

@@ -43,6 +43,20 @@ class NotVectorised(ValueError):
     """A layer has no form that is mapped over members."""
 
 
+# Draws of TensorFlow's own generators: no member has a seed of its own there.
+_STATEFUL_DRAWS = {
+    "RandomUniform",
+    "RandomUniformInt",
+    "RandomStandardNormal",
+    "TruncatedNormal",
+    "ParameterizedTruncatedNormal",
+    "RandomGamma",
+    "RandomPoissonV2",
+    "RandomShuffle",
+    "Multinomial",
+}
+
+
 def map_members(
     one_member: Callable[[Any], Any],
     stacked: Any,
@@ -61,6 +75,7 @@ def map_members(
             that cores take one each.
 
     Raises:
+        ValueError: if it draws by TensorFlow's own generators.
         NotVectorised: without `loop`, if there is a layer that can't be mapped over members.
     """
     if parts > 1:
@@ -73,15 +88,28 @@ def map_members(
             for part in split
         ]
         return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *made)
+
+    def drawing_checked(inputs: Any) -> Any:
+        graph = tf.compat.v1.get_default_graph() if not tf.executing_eagerly() else None
+        before = len(graph.get_operations()) if graph else 0
+        result = one_member(inputs)
+        for operation in graph.get_operations()[before:] if graph else ():
+            if operation.type in _STATEFUL_DRAWS:
+                raise ValueError(
+                    f"{_within(operation.name, layers)} draws by TensorFlow's own generator, which "
+                    "gives no member a seed of its own: draw by keras.random"
+                )
+        return result
+
     if loop:
         members = int(tf.nest.flatten(stacked)[0].shape[0])
         # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.
         flat = zip(*(tf.unstack(value, members) for value in tf.nest.flatten(stacked)), strict=True)
-        made = [one_member(tf.nest.pack_sequence_as(stacked, list(one))) for one in flat]
+        made = [drawing_checked(tf.nest.pack_sequence_as(stacked, list(one))) for one in flat]
         return tf.nest.map_structure(lambda *parts: tf.stack(parts), *made)
     with _conversion_errors() as told:
         try:
-            return tf.vectorized_map(one_member, stacked, fallback_to_while_loop=False)
+            return tf.vectorized_map(drawing_checked, stacked, fallback_to_while_loop=False)
         except ValueError as error:
             text = "\n".join([*told, str(error)])
             if not told and "No pfor vectorization" not in text:
@@ -92,16 +120,20 @@ def map_members(
 def _explained(text: str, layers: Sequence[keras.layers.Layer]) -> str:
     """One line from what TensorFlow tells of an operation that it can't convert."""
     scopes, op = (re.search(rf'{key}: "([^"]+)"', text) for key in ("name", "op"))
-    within = [re.sub(r"_\d+$", "", s) for s in (scopes[1] if scopes else "").split("/")]
+    return (
+        f"{_within(scopes[1] if scopes else '', layers)} does not vectorise over members "
+        f"({op[1] if op else 'an operation'} has no mapped form): Population(..., loop=True) "
+        "writes it out for one member after another"
+    )
+
+
+def _within(scopes: str, layers: Sequence[keras.layers.Layer]) -> str:
+    """The innermost layer in an operation's name; a model's name may hold a layer's too."""
+    within = [re.sub(r"_\d+$", "", scope) for scope in scopes.split("/")]
     named = [layer for layer in layers if re.sub(r"_\d+$", "", layer.name) in within]
-    # The innermost scope that is a layer's; a model's name may hold it too.
     place = {layer.name: within.index(re.sub(r"_\d+$", "", layer.name)) for layer in named}
     culprit = max(named, key=lambda layer: place[layer.name], default=None)
-    who = "the model" if culprit is None else f"{culprit.name} ({type(culprit).__name__})"
-    return (
-        f"{who} does not vectorise over members ({op[1] if op else 'an operation'} has no mapped "
-        "form): Population(..., loop=True) writes it out for one member after another"
-    )
+    return "the model" if culprit is None else f"{culprit.name} ({type(culprit).__name__})"
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from nalu_seq.population.callbacks import (
     listeners,
     per_member,
 )
-from nalu_seq.population.fitting import Fitting
+from nalu_seq.population.fitting import Fitting, refuse_own_steps
 from nalu_seq.population.mapping import check_process
 from nalu_seq.population.rows import Rows, are_arrays
 from nalu_seq.population.stacked import BuildModel, Stacked
@@ -167,7 +167,7 @@ class Population(Stacked):
         _check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
         _check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
         _check_count("epochs", epochs)
-        fitting, members = self._fitting, len(self)
+        fitting = self._fitting
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
@@ -222,6 +222,7 @@ class Population(Stacked):
         del verbose
         check_process()
         self._check_compiled()
+        refuse_own_steps(self.model)
         _check_sizes(batch_size=batch_size, steps=steps)
         if isinstance(x, Rows):
             x, batch_size = self._fitting.own_data(x, batch_size or BATCH_SIZE, False), None
@@ -269,7 +270,7 @@ class Population(Stacked):
 
     @property
     def optimizer(self) -> Optimizers:
-        """All members' optimizers: `learning_rate` is `[M]`, and can be set to a number or `[M]`."""
+        """All members' optimizers: `learning_rate` is `[M]`; set it to a number or to `[M]`."""
         self._check_compiled()
         return Optimizers(self._fitting)
 

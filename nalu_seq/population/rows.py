@@ -105,7 +105,7 @@ class Rows:
             own = np.take_along_axis(rows, np.asarray(orders()), axis=1)
             for start in range(0, own.shape[1], batch_size):
                 picked = own[:, start : start + batch_size].T
-                yield tf.nest.flatten(keras.tree.map_structure(lambda a: tf.gather(a, picked), self.data))
+                yield tuple(tf.gather(part, picked) for part in tf.nest.flatten(self.data))
 
         flat = [t for t in tf.nest.flatten(self.data) if t is not None]
         specs = [tf.TensorSpec([None, members, *t.shape[1:]], t.dtype) for t in flat]

@@ -304,11 +304,10 @@ def _stack(variable: keras.Variable, values: Any) -> keras.Variable:
     # Replicas make the same update; what layers note of their inputs differs between them, and
     # what metrics count is summed when it is read.
     aggregation, synchronization = "only_first_replica", "auto"
+    noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
     if variable.synchronization == "on_read":
         aggregation, synchronization = variable.aggregation, variable.synchronization
-    elif variable.aggregation == "mean":
-        aggregation = "mean"
-    elif not variable.trainable and keras.backend.is_float_dtype(variable.dtype):
+    elif noted or variable.aggregation == "mean":
         aggregation = "mean"
     stacked = keras.Variable(
         values,

@@ -108,6 +108,7 @@ class Unit(keras.layers.Layer):
                 f"{type(self).__name__}: units must be a positive integer, not {units!r}"
             )
         self.units = units
+        self.supports_masking = True  # a step's output is its own input's: masks pass through
 
     def add_matrix(self, name: str, initializer: Any, constraint: Any = None, **kwargs: Any) -> Any:
         """A trainable matrix `[in, units]`; arguments as for Keras' `add_weight`."""

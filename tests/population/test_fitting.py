@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from nalu_seq import Population
+from nalu_seq.population.callbacks import BestMember, EachMember
 from nalu_seq.population.mapping import NotVectorised
+from nalu_seq.population.rows import Rows
 
 SEEDS = [0, 3]
 RANDOM = np.random.default_rng(0)
@@ -47,6 +49,7 @@ def fit_alone(model: keras.Model, x, y, how, epochs, optimizer) -> tuple[dict, l
 
 
 CLIPPED = keras.optimizers.SGD(0.1, 0.9, global_clipnorm=0.3)
+CLIPPED_EACH = keras.optimizers.Adam(clipnorm=0.1)
 
 
 @pytest.mark.parametrize(
@@ -54,14 +57,15 @@ CLIPPED = keras.optimizers.SGD(0.1, 0.9, global_clipnorm=0.3)
     [
         pytest.param(mlp, X, LABELS, CLASSES, False, CLIPPED, id="mlp"),
         pytest.param(mlp, X, LABELS, CLASSES, True, "adam", id="compiled", marks=pytest.mark.slow),
-        pytest.param(lstm, STEPS, SUMS, REGRESSION, False, keras.optimizers.Adam(clipnorm=0.1)),
+        pytest.param(lstm, STEPS, SUMS, REGRESSION, False, CLIPPED_EACH, id="lstm"),
         pytest.param(lstm, STEPS, SUMS, HUBER, False, "rmsprop", marks=pytest.mark.slow),
     ],
 )
 def test_it_is_fit_one_by_one(build, x, y, how, jit_compile, optimizer):
     population = Population(build, SEEDS)
     model = population.member(1)
-    population.compile(optimizer, jit_compile=jit_compile, **how)
+    config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+    population.compile(keras.optimizers.deserialize(config), jit_compile=jit_compile, **how)
     history = population.fit(
         x, y, batch_size=16, epochs=3, shuffle=False, verbose=0, validation_data=(x, y)
     )
@@ -97,13 +101,13 @@ def test_each_member_shuffles_by_its_own_seed():
     assert not np.allclose(losses[0], losses[2], rtol=1e-4)
 
 
-def test_every_example_is_used_once_an_epoch():
+def test_every_example_is_used_once_a_pass():
     population = Population(linear, 2)
     population.compile("sgd", "mse")
-    for epoch in range(2):
-        population._fitting._epoch = epoch
-        order = population._fitting._order(50, shuffle=True).numpy()
+    orders = [population._fitting.next_order(50).numpy() for _ in range(2)]
+    for order in orders:
         np.testing.assert_array_equal(np.sort(order), [range(50)] * 2)
+    assert (orders[0] != orders[1]).any()
 
 
 def test_a_callback_sees_the_population_and_can_stop_it():
@@ -128,18 +132,51 @@ def test_a_line_an_epoch(capsys):
     assert "mae" in lines[0]
 
 
+class OwnStep(keras.Model):
+    def train_step(self, data):
+        raise AssertionError("never called")
+
+
+def own_step() -> keras.Model:
+    inputs = keras.Input((6,))
+    return OwnStep(inputs, keras.layers.Dense(1)(inputs))
+
+
+def compiled(build=linear) -> Population:
+    population = Population(build, 2)
+    population.compile("sgd", "mse")
+    return population
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda p: p.fit(X, X), "compile"),
-        (lambda p: p.compile("adafactor"), "Adafactor looks at a variable as a whole"),
-        (lambda p: (p.compile(), p.fit(X, X[:3])), "they have 70 and 3"),
-        (lambda p: (p.compile(), p.fit(iter([X]), X)), "arrays or tensors"),
+        (lambda: Population(linear, 2).fit(X, X), "compile"),
+        (lambda: compiled().fit(X, X[:3]), "70"),
+        (lambda: compiled().fit(X[:0], X[:0, :1]), "examples"),
+        (lambda: compiled(own_step).fit(X, X[:, :1]), "OwnStep has its own train_step"),
+        (lambda: compiled().fit(X, X[:, :1], batch_size=0), "batch_size.*from 1, not 0"),
+        (lambda: compiled().fit(X, X[:, :1], batch_size=-1), "batch_size.*from 1, not -1"),
+        (lambda: compiled().fit(X, X[:, :1], batch_size=1.5), "batch_size.*from 1, not 1.5"),
+        (lambda: compiled().fit(X, X[:, :1], epochs=0), "epochs.*from 1, not 0"),
+        (lambda: compiled().fit(X, X[:, :1], steps_per_epoch=0), "steps_per_epoch.*from 1"),
+        (lambda: compiled().evaluate(X, X[:, :1], batch_size=0), "batch_size.*from 1"),
+        (lambda: compiled().predict(X, batch_size=True), "batch_size.*from 1"),
+        (lambda: compiled().compile("sgd", "mse", steps_per_execution=0), "steps_per_execution"),
+        (lambda: compiled().compile("sgd", "mse", steps_per_execution=-1), "steps_per_execution"),
+        (lambda: compiled().fit(X, X[:, :1], callbacks=[3]), "callbacks must be"),
+        (
+            lambda: compiled().fit(X, X[:, :1], callbacks=[keras.callbacks.BackupAndRestore("b")]),
+            "BackupAndRestore can't serve a population",
+        ),
+        (lambda: compiled().fit(Rows([[0, 70]] * 2, X, X)), "rows must be from 0 to 69"),
+        (lambda: compiled().fit(Rows([[0]] * 3, X, X[:, :1])), "of 3 members"),
+        (lambda: compiled().fit(Rows([[0], [1, 2]], X, X)), "as many for each member"),
     ],
 )
-def test_what_can_not_be_fitted_is_refused(wrong, says):
+def test_what_can_not_be_fitted_is_refused_before_anything_is_traced(wrong, says):
     with pytest.raises(ValueError, match=says):
-        wrong(Population(linear, 2))
+        wrong()
 
 
 def convnet() -> keras.Model:
@@ -169,10 +206,89 @@ def test_a_layer_that_does_not_vectorise_is_named_unless_the_loop_is_asked_for(c
     np.testing.assert_allclose(history.history["loss"][:, 1], own.history["loss"], rtol=1e-4)
 
 
-def test_dropout_is_refused():
-    def build():
-        layers = [keras.Input((6,)), keras.layers.Dropout(0.5, name="half"), keras.layers.Dense(1)]
-        return keras.Sequential(layers)
+def test_an_optimizer_in_use_is_refused():
+    optimizer = keras.optimizers.SGD(0.1)
+    Population(linear, 2).compile(optimizer, "mse")
+    with pytest.raises(ValueError, match="SGD has been built"):
+        Population(linear, 2).compile(optimizer, "mse")
 
-    with pytest.raises(ValueError, match="half draws random numbers"):
-        Population(build, 2)
+
+def test_each_member_learns_at_its_own_rate():
+    population = Population(linear, [3, 3, 3])
+    population.compile(keras.optimizers.SGD(0.1), "mse")
+    population.optimizer.learning_rate = [0.0, 0.1, 0.2]
+    np.testing.assert_allclose(population.optimizer.learning_rate, [0.0, 0.1, 0.2])
+    history = population.fit(X, X[:, :1], epochs=2, shuffle=False, verbose=0).history
+    alone = linear()
+    alone.set_weights([v[1].numpy() for v in (Population(linear, [3] * 3).variables)])
+    alone.compile(keras.optimizers.SGD(0.1), "mse")
+    own = alone.fit(X, X[:, :1], epochs=2, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(history["loss"][:, 1], own["loss"], rtol=1e-4)
+    assert history["loss"][0, 0] == pytest.approx(history["loss"][1, 0])
+    assert len(set(history["loss"][1].tolist())) == 3
+
+
+def test_members_see_their_own_rows():
+    rows = [range(0, 40), range(30, 70)]
+    population = Population(linear, SEEDS)
+    population.compile("sgd", "mse")
+    train = Rows(rows, X, X[:, :1])
+    held_out = Rows([range(40, 70), range(0, 30)], X, X[:, :1])
+    history = population.fit(
+        train, batch_size=16, epochs=2, shuffle=False, verbose=0, validation_data=held_out
+    ).history
+    for index, (seed, own) in enumerate(zip(SEEDS, rows, strict=True)):
+        keras.utils.set_random_seed(seed)
+        alone = linear()
+        alone.compile("sgd", "mse")
+        rest = np.setdiff1d(np.arange(70), own)
+        logs = alone.fit(
+            X[own],
+            X[own, :1],
+            batch_size=16,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            validation_data=(X[rest], X[rest, :1]),
+        ).history
+        for name, values in logs.items():
+            np.testing.assert_allclose(history[name][:, index], values, rtol=1e-4)
+
+
+def test_members_stop_and_are_saved_by_themselves(tmp_path):
+    stopping = EachMember(keras.callbacks.EarlyStopping("loss", min_delta=0.02, patience=0))
+    best = BestMember(tmp_path / "best.keras", "loss")
+    each = keras.callbacks.ModelCheckpoint(tmp_path / "own.keras", "loss", save_best_only=True)
+    population = Population(linear, [3, 4, 5])
+    population.compile(keras.optimizers.SGD(0.05), "mse")
+    history = population.fit(
+        X, X[:, :1], epochs=30, shuffle=False, verbose=0, callbacks=[stopping, best, each]
+    ).history["loss"]
+    stopped = [own.stopped_epoch for own in stopping.copies]
+    assert len(set(stopped)) > 1 and len(history) == max(stopped) + 1
+    for index, epoch in enumerate(stopped):
+        assert np.isfinite(history[: epoch + 1, index]).all()
+        assert np.isnan(history[epoch + 1 :, index]).all()
+    saved = keras.models.load_model(tmp_path / "best.keras")
+    assert best.best == np.nanmin(history)
+    for index in range(3):
+        own = keras.models.load_model(tmp_path / f"own_member{index}.keras")
+        np.testing.assert_array_equal(own.predict(X, verbose=0), population.predict(X)[index])
+    np.testing.assert_array_equal(saved.predict(X, verbose=0), population.predict(X)[best.member])
+
+
+def test_what_reports_gets_the_median(tmp_path):
+    population = compiled()
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    history = population.fit(X, X[:, :1], epochs=2, verbose=0, callbacks=[log]).history
+    rows = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    np.testing.assert_allclose(rows["loss"], np.median(history["loss"], axis=1), rtol=1e-5)
+
+
+def test_batch_hooks_see_each_step():
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"].shape))
+    )
+    compiled().fit(X, X[:, :1], verbose=0, callbacks=look)
+    assert seen == [(0, (2,)), (1, (2,)), (2, (2,))]

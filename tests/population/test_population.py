@@ -172,17 +172,44 @@ def test_a_layer_that_does_not_vectorise_is_named() -> None:
         Population(model, 2)(tf.zeros([2, 1, 6, 6, 1]))
 
 
+class OwnNoise(keras.layers.Layer):
+    """Draws by the generator that Keras' layers share."""
+
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x))
+
+
 @pytest.mark.parametrize(
     "layer",
     [
-        lambda: keras.layers.Dropout(0.5, name="noisy"),
-        lambda: keras.layers.GaussianNoise(0.5, name="noisy"),
-        lambda: keras.layers.LSTM(3, recurrent_dropout=0.1, name="noisy"),
+        lambda: keras.layers.Dropout(0.5),
+        lambda: keras.layers.GaussianNoise(0.5),
+        lambda: keras.layers.LSTM(3, recurrent_dropout=0.5),
+        OwnNoise,
     ],
+    ids=["dropout", "noise", "recurrent", "own"],
 )
-def test_a_layer_that_draws_random_numbers_is_refused(layer) -> None:
-    with pytest.raises(ValueError, match="draws random numbers"):
-        Population(lambda: keras.Sequential([keras.Input((4, 3)), layer()]), 2)
+def test_members_draw_what_their_seeds_would_alone(layer) -> None:
+    def model() -> keras.Model:
+        return keras.Sequential([keras.Input((4, 3)), layer()])
+
+    population = Population(model, [3, 4])
+    x = np.ones([2, 5, 4, 3], np.float32)
+    draws = [population(x, training=True).numpy() for _ in range(2)]
+    for index, seed in enumerate([3, 4]):
+        keras.utils.set_random_seed(seed)
+        alone = model()
+        for draw in draws:
+            np.testing.assert_allclose(alone(x[index], training=True), draw[index], rtol=1e-5)
+
+
+def test_tensorflows_own_draws_are_refused() -> None:
+    def model() -> keras.Model:
+        noisy = keras.layers.Lambda(lambda x: x + tf.random.normal(tf.shape(x)), name="noisy")
+        return keras.Sequential([keras.Input((3,)), noisy])
+
+    with pytest.raises(ValueError, match=r"noisy.*keras.random"):
+        Population(model, 2)(np.ones([2, 5, 3], np.float32), training=True)
 
 
 def test_batch_normalisation_keeps_each_members_own_statistics() -> None:
@@ -217,7 +244,14 @@ def test_a_diverged_member_is_recorded_and_harms_no_other() -> None:
         np.testing.assert_array_equal(a.value[2], b.value[2])
 
 
-@pytest.mark.parametrize("seeds", [0, -1, [], "ten", [1, "2"], [1.5], True, [-1], [2**32], None])
+@pytest.mark.parametrize(
+    "seeds", [0, -1, [], "ten", [1, "2"], [1.5], True, [-1], [2**32], None, np.ones(2)]
+)
 def test_seeds_that_are_none_are_refused(seeds: object) -> None:
     with pytest.raises(ValueError, match="seed"):
         check_seeds(seeds)
+
+
+@pytest.mark.parametrize("seeds", [3, np.int64(3), range(3), np.arange(3), [0, np.int32(1), 2]])
+def test_seeds_are_whole_numbers_of_any_kind(seeds: object) -> None:
+    assert check_seeds(seeds) == [0, 1, 2]

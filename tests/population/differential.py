@@ -1,0 +1,100 @@
+"""Keras' `fit` of each seed beside a population of them: equal, or refused by name beforehand."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from nalu_seq import Population
+from nalu_seq.population.mapping import NotVectorised
+
+SEEDS = [3, 4]
+RTOL, ATOL = 1e-4, 1e-6
+
+
+class Outcome(NamedTuple):
+    """What became of a comparison.
+
+    Attributes:
+        kind: "works", "loop" (works with loop=True), "refused", "keras" (Keras' own fit fails), or
+            "different".
+        why: what the population or Keras says, or where they differ.
+    """
+
+    kind: str
+    why: str = ""
+
+
+def compare(
+    build: Callable[[], keras.Model],
+    data: Callable[[], dict[str, Any]],
+    how: Callable[[], dict[str, Any]],
+    loop: bool = False,
+) -> Outcome:
+    """Three steps (or what the data give) of each, from the same seeds.
+
+    Args:
+        build: makes the model.
+        data: makes `fit`'s arguments anew, so that a generator can be used twice.
+        how: makes `compile`'s arguments anew.
+        loop: the population's.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            alone = [_alone(build, data(), how(), seed) for seed in SEEDS]
+        except Exception as error:  # whatever a layer raises that is not meant for `fit`
+            return Outcome("keras", _line(error))
+        population = None
+        try:
+            population = Population(build, SEEDS, loop=loop)
+            begin = [variable.numpy() for variable in population.variables]
+            population.compile(**how())
+            history = population.fit(verbose=0, shuffle=False, **data()).history
+        except ValueError as error:
+            if population and not all(
+                np.array_equal(v.numpy(), b)
+                for v, b in zip(population.variables, begin, strict=True)
+            ):
+                return Outcome("different", f"refused after it had trained: {_line(error)}")
+            if isinstance(error, NotVectorised) and not loop:
+                looped = compare(build, data, how, loop=True)
+                return Outcome("loop") if looped.kind == "works" else looped
+            return Outcome("refused", _line(error))
+    return _difference(population, history, alone)
+
+
+def _alone(build: Any, data: dict[str, Any], how: dict[str, Any], seed: int) -> tuple[Any, Any]:
+    keras.utils.set_random_seed(seed)
+    model = build()
+    model.compile(run_eagerly=True, **how)
+    history = model.fit(verbose=0, shuffle=False, **data).history
+    return history, [variable.numpy() for variable in model.variables]
+
+
+def _difference(population: Population, history: dict[str, Any], alone: list[Any]) -> Outcome:
+    for index, (logs, variables) in enumerate(alone):
+        if set(logs) != set(history):
+            return Outcome("different", f"{sorted(history)} logged, not {sorted(logs)}")
+        for name, values in logs.items():
+            if not _close(history[name][: len(values), index], values):
+                found = history[name][:, index]
+                return Outcome("different", f"{name}: {found}, Keras {values}, member {index}")
+        for stack, value in zip(population.variables, variables, strict=True):
+            if not _close(stack.value[index], value):
+                gap = np.abs(np.asarray(stack.value[index], float) - value).max()
+                return Outcome("different", f"{stack.path}: by {gap:.3g}, member {index}")
+    return Outcome("works")
+
+
+def _close(found: Any, expected: Any) -> bool:
+    return np.allclose(
+        np.asarray(found, float), np.asarray(expected, float), RTOL, ATOL, equal_nan=True
+    )
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:160] if text else type(error).__name__
