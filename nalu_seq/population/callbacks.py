@@ -294,17 +294,28 @@ class Listeners(keras.callbacks.CallbackList):
 
     Attributes:
         steps_per_execution: 1 if one of them looks at each step, else 10.
+        steps_a_call: how many steps what Keras' `fit` takes for one step makes.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], population: Any) -> None:
         looks = any(_overrides(_innermost(c), hook) for c in callbacks for hook in BATCH_HOOKS)
         self.steps_per_execution = 1 if looks else STEPS_PER_EXECUTION
+        self.steps_a_call = 1
         super().__init__([Ear(c, len(population)) for c in callbacks], model=population)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note who has stopped before this epoch."""
         self.model._fitting.note_gone()
         super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Count steps, not calls."""
+        super().on_train_batch_begin(batch * self.steps_a_call, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count steps, not calls; read the metrics if somebody looks."""
+        logs = {} if self._async_train else self.model._fitting._get_metrics_result_or_logs(logs)
+        super().on_train_batch_end((batch + 1) * self.steps_a_call - 1, logs)
 
 
 class Ear(keras.callbacks.Callback):

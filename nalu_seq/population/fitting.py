@@ -8,12 +8,19 @@ import numpy as np
 import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
-from nalu_seq.population.optimizing import functional, members_of
+from nalu_seq.population.optimizing import (
+    check_begins,
+    check_optimizer,
+    functional,
+    members_of,
+    variables_of,
+)
 from nalu_seq.population.random import Stream
 from nalu_seq.population.rows import Batch, OwnBatch, Rows
 from nalu_seq.population.stacked import Pair, Stacked
 
 # What a model may not have of its own, as it is the population's that runs.
+UNREAD = "unread"  # in the place of logs, where a call of many steps has read no metrics
 OURS = ("train_step", "test_step", "predict_step", "fit", "evaluate", "predict", "compile")
 
 
@@ -32,11 +39,13 @@ class Fitting(keras.Model):
         super().__init__()
         self.population = population
         self.built = True
+        self.steps_per_execution: int = 1
         self.active = _variable(tf.ones([len(population)], tf.bool))
         self.gone = np.zeros(len(population), bool)  # who had stopped when the epoch began
         self.may_freeze = False
-        self._metric_pairs: Sequence[Pair] | None = None
-        self.optimizer_pairs: Sequence[Pair] = ()
+        self._counted: set[int] = set()  # metrics' variables, where replicas count apart
+        self._metric_pairs: list[Pair] = []
+        self.optimizer_pairs: list[Pair] = []
         # How many passes over shuffled rows have begun, and the order of the present one, `[M, n]`.
         self._passes = _variable(tf.constant(0))
         self._order = _variable(tf.zeros([len(population), 0], tf.int32), [len(population), None])
@@ -50,26 +59,27 @@ class Fitting(keras.Model):
         """
         model, population = self.population.model, self.population
         optimizer = keras.optimizers.get(arguments["optimizer"])
-        if any(part.built for part in members_of(optimizer)):
-            raise ValueError(
-                f"optimizer: this {type(optimizer).__name__} has been built for other variables: "
-                "give a fresh one"
-            )
+        check_optimizer(optimizer)
         model.compile(**{**arguments, "optimizer": optimizer})
-        with functional(model.optimizer):
+        with functional():
             model.optimizer.build(model.trainable_variables)
-        self.optimizer_pairs = population.stacks_of(model.optimizer.variables)
-        self._metric_pairs = None
+        kept = variables_of(model.optimizer, model.trainable_variables)
+        check_begins(kept)
+        self.optimizer_pairs = population.stacks_of(kept)
+        self._metric_pairs = []
         super().compile(optimizer=None, loss=None, metrics=None, **how)
 
     def begin(self, steps_per_execution: int) -> None:
-        """Get ready for `fit`: no member has stopped, and a call makes so many steps."""
+        """Get ready for `fit` or `evaluate`: a call of Keras' loop makes so many steps."""
         refuse_own_steps(self.population.model)
-        self.history = None
-        self.active.assign(tf.ones_like(self.active))
         if steps_per_execution != self.steps_per_execution:
             self.steps_per_execution = steps_per_execution
             self.train_function = self.test_function = None  # traced with it
+
+    def begin_training(self) -> None:
+        """No member has stopped."""
+        self.history = None
+        self.active.assign(tf.ones_like(self.active))
 
     def freeze(self, index: int, frozen: bool) -> None:
         """Leave a member as it is in the steps to come, or let it train again."""
@@ -83,15 +93,6 @@ class Fitting(keras.Model):
     def note_gone(self) -> None:
         """An epoch begins: note who has stopped before."""
         self.gone = ~self.active.numpy()
-
-    @property
-    def stop_training(self) -> bool:
-        """The population's, which is what callbacks set."""
-        return self.population.stop_training
-
-    @stop_training.setter
-    def stop_training(self, stop: bool) -> None:
-        self.population.stop_training = stop
 
     # What Keras' `fit`, `evaluate` and `predict` call.
 
@@ -121,7 +122,7 @@ class Fitting(keras.Model):
         model = self.population.model
 
         def one_member(_: Any) -> Any:
-            with functional(model.optimizer):
+            with functional():
                 model.optimizer.finalize_variable_values(model.trainable_variables)
             return tf.constant(0)
 
@@ -132,11 +133,11 @@ class Fitting(keras.Model):
 
     # How the members' own data come about.
 
-    def own_data(self, rows: Rows, batch_size: int, shuffle: bool) -> tf.data.Dataset:
-        """A data set for Keras' `fit` or `evaluate` from rows in memory."""
+    def own_data(self, rows: Rows, batch_size: int, shuffle: bool, steps: int) -> tf.data.Dataset:
+        """A data set for Keras' `fit` or `evaluate` from rows in memory, of calls of many steps."""
         members = len(self.population)
         if self.population.strategy.num_replicas_in_sync == 1:
-            return rows.dataset(batch_size, shuffle, members)
+            return rows.dataset(batch_size, shuffle, members, steps)
         count = rows.rows.shape[-1]
         in_order = np.tile(np.arange(count), [members, 1])
         orders = (lambda: self.next_order(count)) if shuffle else (lambda: in_order)
@@ -164,22 +165,45 @@ class Fitting(keras.Model):
                 lambda: self._order.value(),
             )
 
-        def of(size: int) -> Any:
-            if data.order:
-                picked = tf.slice(self._order, [0, data.start], [len(self.population), size])
-                own = data.rows.shape.rank == 2
-                picked = tf.gather(data.rows, picked, axis=-1, batch_dims=1 if own else 0)
-            else:
-                begin = [0] * (data.rows.shape.rank - 1) + [data.start]
-                picked = tf.slice(data.rows, begin, [*data.rows.shape[:-1], size])
-            examples = tf.nest.map_structure(lambda a: tf.gather(a, picked), data.data)
-            return step(examples, None) if picked.shape.rank == 2 else step((), examples)
+        def on(start: Any, size: int) -> Any:
+            own, shared = self._picked(data, start, size)
+            return step(own, shared)
 
         # Shapes that are known make a faster step, so that a last batch is one of its own.
         rest = count % size
-        if rest == 0:
-            return of(size)
-        return tf.cond(data.start + size <= count, lambda: of(size), lambda: of(rest))
+        if not data.steps:
+            if rest == 0:
+                return on(data.start, size)
+            return tf.cond(data.rest, lambda: on(data.start, rest), lambda: on(data.start, size))
+
+        def one(i: Any) -> Any:
+            on(data.start + i * size, size)
+            return i + 1
+
+        steps = data.steps[0]
+        tf.while_loop(lambda i: i < steps, one, [tf.constant(0)], parallel_iterations=1)
+        if rest:
+            last = data.start + steps * size
+            tf.cond(data.rest, lambda: (on(last, rest), True)[1], lambda: False)
+        return {UNREAD: steps}  # what metrics have counted is read when somebody asks
+
+    def _picked(self, data: Batch, start: Any, size: int) -> tuple[Any, Any]:
+        """The examples from a place on: each member's own `[M, B, ...]`, or what all share."""
+        own = data.rows.shape.rank == 2
+        if data.order:
+            picked = tf.slice(self._order, [0, start], [len(self.population), size])
+            picked = tf.gather(data.rows, picked, axis=-1, batch_dims=1 if own else 0)
+        elif own:
+            picked = tf.slice(data.rows, [0, start], [len(self.population), size])
+        else:
+            picked = tf.slice(data.rows, [start], [size])
+        examples = tf.nest.map_structure(lambda part: tf.gather(part, picked), data.data)
+        return (examples, None) if picked.shape.rank == 2 else ((), examples)
+
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """Keras' own, which reads the metrics after calls that have not."""
+        unread = UNREAD in logs
+        return self.get_metrics_result() if unread else super()._get_metrics_result_or_logs(logs)
 
     # The steps. `own` holds what differs between members, `[M, B, ...]`, `shared` what does not.
 
@@ -211,7 +235,7 @@ class Fitting(keras.Model):
 
         def applied(dense: Any) -> Any:
             own = dict(zip(with_gradient, dense, strict=True))
-            with functional(model.optimizer):
+            with functional():
                 model.optimizer.apply([own.get(i) for i in range(count)], model.trainable_variables)
             return tf.constant(0)
 
@@ -230,7 +254,7 @@ class Fitting(keras.Model):
                 loss, logs = self._measured(own, shared, True)
             gradients = tape.gradient(loss, values)
             gradients = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
-            with functional(model.optimizer):
+            with functional():
                 model.optimizer.apply(gradients, model.trainable_variables)
             return logs
 
@@ -286,6 +310,11 @@ class Fitting(keras.Model):
 
     def _keep(self, updates: Sequence[tuple[keras.Variable, Any]]) -> None:
         for variable, value in updates:
+            if id(variable) in self._counted and not tf.distribute.in_cross_replica_context():
+                # What each replica has counted is added up.
+                count = value - variable.value
+                context = tf.distribute.get_replica_context()
+                value = variable.value + context.all_reduce(tf.distribute.ReduceOp.SUM, count)
             if self.may_freeze:
                 active = tf.reshape(self.active, [-1] + [1] * (len(value.shape) - 1))
                 value = tf.where(active, value, variable.value)
@@ -294,7 +323,7 @@ class Fitting(keras.Model):
     # What is made at the first batch, whose shapes metrics and losses are built for.
 
     def _prepare(self, own: Any, shared: Any) -> None:
-        if self._metric_pairs is not None:
+        if self._metric_pairs:
             return
         spec = shared if shared is not None else tf.nest.map_structure(_one_members, own)
         self._symbolic_build(data_batch=spec)
@@ -307,6 +336,8 @@ class Fitting(keras.Model):
         with tf.init_scope():
             model._symbolic_build(data_batch=data_batch)
             self._metric_pairs = self.population.stacks_of(model.metrics_variables)
+        if self.population.strategy.num_replicas_in_sync > 1:
+            self._counted = {id(stack) for _, stack in self._metric_pairs}
         self._reset = self._of_metrics(lambda: model.reset_metrics() or {})
         self._results = self._of_metrics(model.get_metrics_result)
 

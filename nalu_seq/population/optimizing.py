@@ -1,7 +1,7 @@
 """Keras' optimizers made to work on one member's values, within a stateless scope."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras.src import ops
 from keras.src.backend.common.stateless_scope import get_stateless_scope
+from keras.src.backend.tensorflow.optimizer import TFOptimizer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 # What Keras' TensorFlow optimizers do to `tf.Variable`s, for the sake of `tf.distribute`. Within a
@@ -66,15 +67,52 @@ def members_of(optimizer: Any) -> list[Any]:
     ]
 
 
+def variables_of(optimizer: Any, trainable: Sequence[keras.Variable]) -> list[keras.Variable]:
+    """All that an optimizer keeps, what it does not list (Nadam's product) included."""
+    found = {id(variable): variable for variable in optimizer.variables}
+    for part in members_of(optimizer):
+        for value in vars(part).values():
+            for variable in value if isinstance(value, list) else [value]:
+                if isinstance(variable, keras.Variable):
+                    found.setdefault(id(variable), variable)
+    of_model = {id(variable) for variable in trainable}
+    return [variable for key, variable in found.items() if key not in of_model]
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raises: ValueError, for an optimizer in use, or whose members would not be `fit`'s."""
+    for part in members_of(optimizer):
+        name = type(part).__name__
+        if part.built:
+            raise ValueError(f"optimizer: this {name} is in use: give a fresh one")
+        if isinstance(part, keras.optimizers.ScheduleFreeAdamW):
+            raise ValueError(
+                f"optimizer: {name} can't serve a population: under TensorFlow Keras' own takes a "
+                "momentum that it has just changed for the one before; use AdamW"
+            )
+
+
+def check_begins(variables: Sequence[keras.Variable]) -> None:
+    """Raises: ValueError, for an optimizer's variable that begins with more than one number.
+
+    It comes from the template's weights, and so from one member's.
+    """
+    for variable in variables:
+        value = variable.numpy()
+        if value.size and (value != value.flat[0]).any():
+            raise ValueError(
+                f"optimizer: {variable.name} begins with values of one model's weights, which a "
+                "population can't know for each member"
+            )
+
+
 @contextlib.contextmanager
-def functional(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Meanwhile an optimizer's `build` and `apply` work on the values of a stateless scope."""
+def functional() -> Iterator[None]:
+    """Meanwhile optimizers' `build` and `apply` work on the values of a stateless scope."""
     plain = {name: getattr(BaseOptimizer, name) for name in PLAIN}
-    own = plain | {"_var_key": _var_key, "_tf_apply": _tf_apply}
-    with contextlib.ExitStack() as stack:
-        for part in members_of(optimizer):
-            original = type(part)
-            part.__class__ = type(original.__name__, (original,), own)
-            stack.callback(setattr, part, "__class__", original)
-        stack.enter_context(mock.patch.object(ops, "cond", _both))
+    with (
+        mock.patch.multiple(TFOptimizer, _var_key=_var_key, **plain),
+        mock.patch.object(keras.optimizers.LossScaleOptimizer, "_tf_apply", _tf_apply),
+        mock.patch.object(ops, "cond", _both),
+    ):
         yield

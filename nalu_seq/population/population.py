@@ -1,6 +1,7 @@
 """A population: many seeds of one Keras model that train in one program."""
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,13 @@ from keras.src.trainers.data_adapters.array_slicing import train_validation_spli
 
 from nalu_seq.population.callbacks import (
     History,
+    Listeners,
     Optimizers,
     Progress,
     listeners,
     per_member,
 )
-from nalu_seq.population.fitting import Fitting, refuse_own_steps
+from nalu_seq.population.fitting import Fitting
 from nalu_seq.population.mapping import check_process
 from nalu_seq.population.rows import Rows, are_arrays
 from nalu_seq.population.stacked import BuildModel, Stacked
@@ -51,7 +53,6 @@ class Population(Stacked):
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         super().__init__(build_model, seeds, loop, strategy)
-        self.stop_training = False
         self.history: History | None = None
         self._steps_per_execution: int | None = None
 
@@ -167,25 +168,35 @@ class Population(Stacked):
         _check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
         _check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
         _check_count("epochs", epochs)
-        fitting = self._fitting
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
             )
-        if isinstance(validation_data, Rows):
-            size = validation_batch_size or batch_size or BATCH_SIZE
-            validation_data = fitting.own_data(validation_data, size, shuffle=False)
-        if are_arrays(x, y, sample_weight):
-            if steps_per_epoch and not batch_size:
-                batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
-            x = Rows(None, x, y, sample_weight, class_weight)
-            y = sample_weight = class_weight = None
-        if isinstance(x, Rows):
-            x = fitting.own_data(x, batch_size or BATCH_SIZE, shuffle)
-            batch_size, shuffle = None, False
-        self.history, self.stop_training = History(), False
+        self.history, fitting = History(), self._fitting
         hears = listeners(self, _listed(callbacks), [self.history, Progress(epochs, bool(verbose))])
-        fitting.begin(self._steps_per_execution or hears.steps_per_execution)
+        steps = self._steps(hears, steps_per_epoch, validation_steps)
+        if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
+            batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
+        if validation_data is not None:
+            own = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+            size = validation_batch_size or batch_size
+            own = self._in_memory(own, size, False, 1 if validation_steps else steps)
+            validation_data = own[0] if len(own) == 1 else own
+        data = (x, y, sample_weight)
+        calls = 1 if steps_per_epoch or fitting.jit_compile else steps
+        taken = self._in_memory(data, batch_size, shuffle, calls, class_weight)
+        if len(taken) == 1:  # a data set now, which brings all of these
+            x, y, sample_weight, class_weight, batch_size, shuffle = (
+                *taken,
+                None,
+                None,
+                None,
+                None,
+                False,
+            )
+            hears.steps_a_call = calls
+        fitting.begin(steps // hears.steps_a_call)
+        fitting.begin_training()
         fitting.fit(
             x=x,
             y=y,
@@ -222,11 +233,14 @@ class Population(Stacked):
         del verbose
         check_process()
         self._check_compiled()
-        refuse_own_steps(self.model)
         _check_sizes(batch_size=batch_size, steps=steps)
-        if isinstance(x, Rows):
-            x, batch_size = self._fitting.own_data(x, batch_size or BATCH_SIZE, False), None
         hears = listeners(self, _listed(callbacks))
+        number = self._steps(hears, steps)
+        taken = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
+        if len(taken) == 1:
+            x, y, sample_weight, batch_size = *taken, None, None, None
+            hears.steps_a_call = 1 if steps or self._fitting.jit_compile else number
+        self._fitting.begin(number // hears.steps_a_call)
         measured = self._fitting.evaluate(
             x=x,
             y=y,
@@ -269,6 +283,15 @@ class Population(Stacked):
         self._fitting.freeze(index, frozen)
 
     @property
+    def stop_training(self) -> bool:
+        """Whether a callback has ended the training of all."""
+        return self._fitting.stop_training
+
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._fitting.stop_training = stop
+
+    @property
     def optimizer(self) -> Optimizers:
         """All members' optimizers: `learning_rate` is `[M]`; set it to a number or to `[M]`."""
         self._check_compiled()
@@ -287,6 +310,31 @@ class Population(Stacked):
     def _fitting(self) -> Fitting:
         with self.strategy.scope():
             return Fitting(self)
+
+    def _steps(self, hears: Listeners, *counts: int | None) -> int:
+        """Steps a call: they divide the numbers of steps that an epoch or a measurement has."""
+        if self.strategy.num_replicas_in_sync > 1:
+            return 1  # Keras' loop over steps and the reductions of replicas don't go together
+        most = self._steps_per_execution or hears.steps_per_execution
+        number = math.gcd(*(count or 0 for count in counts))
+        return max(d for d in range(1, most + 1) if number % d == 0)
+
+    def _in_memory(
+        self,
+        data: tuple[Any, ...],
+        batch_size: int | None,
+        shuffle: bool,
+        steps: int,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> tuple[Any, ...]:
+        """(x, y, sample_weight) as they are, or one data set in their place if they are arrays."""
+        x, y, sample_weight = (*data, None, None)[:3]
+        if not isinstance(x, Rows):
+            if not are_arrays(x, y, sample_weight):
+                return data
+            x = Rows(None, x, y, sample_weight, class_weight)
+        steps = 1 if self._fitting.jit_compile else steps  # XLA's loops are slow on a CPU
+        return (self._fitting.own_data(x, batch_size or BATCH_SIZE, shuffle, steps),)
 
     def _check_compiled(self) -> None:
         if not self._fitting.compiled:

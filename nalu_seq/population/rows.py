@@ -10,10 +10,12 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 
 class Batch(NamedTuple):
-    """What a step takes from memory: tensors that are passed by reference, never copied.
+    """What a call takes from memory: tensors that are passed by reference, never copied.
 
     Attributes:
-        start: the place of the step's first example within the pass.
+        start: the place of the call's first example within the pass.
+        steps: in a tuple, how many full batches the call takes; empty for one batch, full or not.
+        rest: whether the call takes the last batch after them, which is not full.
         places: `0 .. B - 1`; its length is the batch's size.
         rows: `[M, n]`, each member's own rows, or `[n]`, the same for all.
         order: one element if each member shall see its rows in an order of its own, else none.
@@ -21,6 +23,8 @@ class Batch(NamedTuple):
     """
 
     start: Any
+    steps: Any
+    rest: Any
     places: Any
     rows: Any
     order: Any
@@ -80,16 +84,35 @@ class Rows:
         if self.rows.min() < 0 or self.rows.max() >= examples:
             raise ValueError(f"rows must be from 0 to {examples - 1}, the last example")
 
-    def dataset(self, batch_size: int, shuffle: bool, members: int) -> tf.data.Dataset:
-        """One pass over the rows, a `Batch` a step."""
+    def dataset(
+        self, batch_size: int, shuffle: bool, members: int, steps: int = 1
+    ) -> tf.data.Dataset:
+        """One pass over the rows, a `Batch` a call.
+
+        Args:
+            batch_size: examples a step.
+            shuffle: whether each member has an order of its own.
+            members: the number of members.
+            steps: steps a call, in a loop.
+        """
         if self.rows.ndim == 2 and len(self.rows) != members:
             raise ValueError(f"rows are of {len(self.rows)} members, the population has {members}")
         count = self.rows.shape[-1]
+        size = min(batch_size, count)
+        full, all_steps = count // size, -(-count // size)
+        starts = np.arange(0, all_steps, steps)
+        each = np.minimum(starts + steps, full) - starts
+        rests = starts + steps >= all_steps if full < all_steps else np.zeros(len(starts), bool)
         # As tensors, or each element would be made from NumPy's anew.
-        places, rows = tf.range(min(batch_size, count)), tf.constant(self.rows)
+        places, rows = tf.range(size), tf.constant(self.rows)
         order = (tf.constant(0),) if shuffle else ()
-        starts = tf.data.Dataset.range(0, count, batch_size, output_type=tf.int32)
-        return starts.map(lambda start: Batch(start, places, rows, order, self.data))
+        calls = (starts * size).astype(np.int32), each.astype(np.int32), rests
+
+        def call(start: Any, each: Any, rest: Any) -> Batch:
+            taken = (each,) if steps > 1 else ()
+            return Batch(start, taken, rest, places, rows, order, self.data)
+
+        return tf.data.Dataset.from_tensor_slices(calls).map(call)
 
     def shared(self, batch_size: int, orders: Any, members: int) -> tf.data.Dataset:
         """The same for replicas, which share each batch: an `OwnBatch` a step.

@@ -187,8 +187,7 @@ class Stacked:
         """Variables of an optimizer or of metrics with new stacks, all members beginning alike."""
         with self.strategy.scope():
             return [
-                (variable, _stack(variable, np.stack([variable.value.numpy()] * len(self))))
-                for variable in templates
+                (v, _stack(v, np.stack([v.numpy()] * len(self)), noted=False)) for v in templates
             ]
 
     def map(
@@ -299,23 +298,24 @@ def check_seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in listed]
 
 
-def _stack(variable: keras.Variable, values: Any) -> keras.Variable:
-    """A variable of all members, with values `[M, ...]`, like one member's variable."""
-    # Replicas make the same update; what layers note of their inputs differs between them, and
-    # what metrics count is summed when it is read.
-    aggregation, synchronization = "only_first_replica", "auto"
-    noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
-    if variable.synchronization == "on_read":
-        aggregation, synchronization = variable.aggregation, variable.synchronization
-    elif noted or variable.aggregation == "mean":
-        aggregation = "mean"
+def _stack(variable: keras.Variable, values: Any, noted: bool | None = None) -> keras.Variable:
+    """A variable of all members, with values `[M, ...]`, like one member's variable.
+
+    Args:
+        variable: one member's.
+        values: every member's.
+        noted: whether it holds what layers note of their inputs; by default, whether it is a float
+            that is not trained.
+    """
+    if noted is None:
+        noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
     stacked = keras.Variable(
         values,
         trainable=variable.trainable,
         dtype=variable.dtype,
         name=variable.path.replace("/", "_"),
-        aggregation=aggregation,
-        synchronization=synchronization,
+        # Replicas make the same update; what layers note of their inputs differs between them.
+        aggregation="mean" if noted else "only_first_replica",
     )
     # Of the trainer's: the constraints of its units are elementwise, and so mean the same on a
     # stack. `fit` applies each member's within the map.

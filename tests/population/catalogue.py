@@ -58,6 +58,7 @@ ARGUMENTS = {
     "factor": 0.3,
     "units": 3,
     "stddev": 0.5,
+    "value_range": (0.0, 1.0),
 }
 MADE: dict[str, Callable[[], Any]] = {
     "Activation": lambda: L.Activation("tanh"),
@@ -262,7 +263,7 @@ def _targets(name: str) -> tuple[Callable[[], keras.Model], np.ndarray]:
     elif any(part in name for part in YES_OR_NO):
         units, last, y = 1, "sigmoid", yes
     elif name in POSITIVE:
-        units, last, y = 1, "softplus", np.abs(Y)
+        units, last, y = 1, "softplus", np.abs(Y) + 0.5
     else:
         units, last, y = 1, "linear", Y
 

@@ -1,5 +1,6 @@
 """Keras' `fit` of each seed beside a population of them: equal, or refused by name beforehand."""
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -41,10 +42,17 @@ def compare(
         how: makes `compile`'s arguments anew.
         loop: the population's.
     """
+    outcome = _compared(build, data, how, loop, eager=True)
+    if outcome.kind == "different":  # what Keras' own eager steps may be, too
+        outcome = _compared(build, data, how, loop, eager=False)
+    return outcome
+
+
+def _compared(build: Any, data: Any, how: Any, loop: bool, eager: bool) -> Outcome:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            alone = [_alone(build, data(), how(), seed) for seed in SEEDS]
+            alone = [_alone(build, data(), how(), seed, eager) for seed in SEEDS]
         except Exception as error:  # whatever a layer raises that is not meant for `fit`
             return Outcome("keras", _line(error))
         population = None
@@ -52,7 +60,7 @@ def compare(
             population = Population(build, SEEDS, loop=loop)
             begin = [variable.numpy() for variable in population.variables]
             population.compile(**how())
-            history = population.fit(verbose=0, shuffle=False, **data()).history
+            history = _named(population.fit(verbose=0, shuffle=False, **data()).history)
         except ValueError as error:
             if population and not all(
                 np.array_equal(v.numpy(), b)
@@ -66,11 +74,13 @@ def compare(
     return _difference(population, history, alone)
 
 
-def _alone(build: Any, data: dict[str, Any], how: dict[str, Any], seed: int) -> tuple[Any, Any]:
+def _alone(
+    build: Any, data: dict[str, Any], how: dict[str, Any], seed: int, eager: bool
+) -> tuple[Any, Any]:
     keras.utils.set_random_seed(seed)
     model = build()
-    model.compile(run_eagerly=True, **how)
-    history = model.fit(verbose=0, shuffle=False, **data).history
+    model.compile(run_eagerly=eager, **how)
+    history = _named(model.fit(verbose=0, shuffle=False, **data).history)
     return history, [variable.numpy() for variable in model.variables]
 
 
@@ -87,6 +97,11 @@ def _difference(population: Population, history: dict[str, Any], alone: list[Any
                 gap = np.abs(np.asarray(stack.value[index], float) - value).max()
                 return Outcome("different", f"{stack.path}: by {gap:.3g}, member {index}")
     return Outcome("works")
+
+
+def _named(history: dict[str, Any]) -> dict[str, Any]:
+    """Without the number that a metric's name gets when there was one before."""
+    return {re.sub(r"_\d+$", "", name): values for name, values in history.items()}
 
 
 def _close(found: Any, expected: Any) -> bool:

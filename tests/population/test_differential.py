@@ -6,7 +6,6 @@ three steps in both ways. `catalogue.py` has everything that Keras has, one by o
 
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,8 +15,8 @@ import tensorflow as tf
 from catalogue import BATCH, STEPS, attempt, everything
 from differential import compare
 from keras import layers as L
+from table import PAGE, WORDS
 
-TABLE = Path(__file__).resolve().parents[2] / "docs" / "population.md"
 EXAMPLES = STEPS * BATCH
 
 Build = Callable[[], keras.Model]
@@ -168,7 +167,8 @@ def absolute(y: Any, prediction: Any) -> Any:
 def batches(parts: Any) -> Iterator[Any]:
     """Batches one after another."""
     for start in range(0, EXAMPLES, BATCH):
-        yield tf.nest.map_structure(lambda part: part[start : start + BATCH], parts)
+        places = np.arange(start, start + BATCH)
+        yield tf.nest.map_structure(lambda part, at=places: part[at], parts)
 
 
 def drawn_optimizer(draw: random.Random) -> Callable[[], Any]:
@@ -223,19 +223,10 @@ def test_all_that_keras_has_works_or_is_refused(kind, name, tmp_path, monkeypatc
     outcome = attempt(kind, name)
     assert outcome.kind != "different", outcome.why
     if not outcome.why.startswith("No module named"):  # an extra of Keras' that is not installed
-        assert f"| {kind} | `{name}` | {WORDS[outcome.kind]} |" in TABLE.read_text()
-
-
-WORDS = {
-    "works": "works",
-    "loop": "works with `loop=True`",
-    "refused": "refused",
-    "keras": "not by Keras' own `fit`",
-    "none": "-",
-}
+        assert f"| {kind} | `{name}` | {WORDS[outcome.kind]} |" in PAGE.read_text()
 
 
 def test_the_table_lists_all_that_keras_has():
-    text = TABLE.read_text()
+    text = PAGE.read_text()
     missing = [(kind, name) for kind, name in everything() if f"| {kind} | `{name}` |" not in text]
     assert missing == []

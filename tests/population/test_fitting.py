@@ -209,7 +209,7 @@ def test_a_layer_that_does_not_vectorise_is_named_unless_the_loop_is_asked_for(c
 def test_an_optimizer_in_use_is_refused():
     optimizer = keras.optimizers.SGD(0.1)
     Population(linear, 2).compile(optimizer, "mse")
-    with pytest.raises(ValueError, match="SGD has been built"):
+    with pytest.raises(ValueError, match="SGD is in use"):
         Population(linear, 2).compile(optimizer, "mse")
 
 
