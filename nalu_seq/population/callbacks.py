@@ -308,6 +308,11 @@ class Listeners(keras.callbacks.CallbackList):
         self.model._fitting.note_gone()
         super().on_epoch_begin(epoch, logs)
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Let the optimizers end their work first, as Keras' `fit` does."""
+        self.model._fitting.finalize()
+        super().on_train_end(logs)
+
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Count steps, not calls."""
         super().on_train_batch_begin(batch * self.steps_a_call, logs)

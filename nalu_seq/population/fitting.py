@@ -19,8 +19,8 @@ from nalu_seq.population.random import Stream
 from nalu_seq.population.rows import Batch, OwnBatch, Rows
 from nalu_seq.population.stacked import Pair, Stacked
 
-# What a model may not have of its own, as it is the population's that runs.
 UNREAD = "unread"  # in the place of logs, where a call of many steps has read no metrics
+# What a model may not have of its own, as it is the population's that runs.
 OURS = ("train_step", "test_step", "predict_step", "fit", "evaluate", "predict", "compile")
 
 
@@ -323,12 +323,12 @@ class Fitting(keras.Model):
     # What is made at the first batch, whose shapes metrics and losses are built for.
 
     def _prepare(self, own: Any, shared: Any) -> None:
-        if self._metric_pairs:
-            return
         spec = shared if shared is not None else tf.nest.map_structure(_one_members, own)
         self._symbolic_build(data_batch=spec)
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        if self._metric_pairs:  # Keras asks before each `evaluate`, too
+            return
         if isinstance(data_batch, OwnBatch):
             swapped = tf.nest.map_structure(_members_first, data_batch.data)
             data_batch = tf.nest.map_structure(_one_members, swapped)

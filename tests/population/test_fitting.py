@@ -1,5 +1,9 @@
 """A population fits as its members would one by one, by Keras' own `fit`."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -292,3 +296,75 @@ def test_batch_hooks_see_each_step():
     )
     compiled().fit(X, X[:, :1], verbose=0, callbacks=look)
     assert seen == [(0, (2,)), (1, (2,)), (2, (2,))]
+
+
+REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from nalu_seq import Population
+
+x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+build = lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+both = []
+for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    population = Population(build, seeds=2, strategy=strategy)
+    population.compile(keras.optimizers.Adam(0.1, clipnorm=0.3), "mse", metrics=["mae"])
+    for shuffle in (True, False):
+        history = population.fit(
+            x, x[:, :1], epochs=2, shuffle=shuffle, validation_split=0.25, verbose=0
+        ).history
+    both.append({**history, "predicted": population.predict(x)})
+for name, values in both[0].items():
+    np.testing.assert_allclose(values, both[1][name], rtol=1e-4, atol=1e-5)
+    assert np.abs(values).min() > 0 or name == "predicted"
+"""
+
+
+@pytest.mark.slow
+def test_replicas_fit_what_one_fits():
+    # In a process of its own, as devices are set before TensorFlow begins.
+    subprocess.run([sys.executable, "-c", REPLICAS], check=True)
+
+
+BACKEND = """
+import keras
+from nalu_seq import Population
+try:
+    Population(lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), seeds=2)
+except ValueError as error:
+    assert "needs Keras' TensorFlow backend, and this is jax" in str(error), error
+else:
+    raise AssertionError("no word of the backend")
+"""
+
+
+@pytest.mark.slow
+def test_another_backend_is_refused():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-c", BACKEND], check=True, env=environment)
+
+
+FORKED = """
+import multiprocessing, keras, tensorflow as tf
+from nalu_seq import Population
+
+def made():
+    try:
+        Population(lambda: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), seeds=2)
+    except ValueError as error:
+        assert "forked after TensorFlow had begun" in str(error)
+    else:
+        raise SystemExit(3)
+
+tf.constant(1) + 1
+process = multiprocessing.get_context("fork").Process(target=made)
+process.start()
+process.join(60)
+raise SystemExit(process.exitcode)
+"""
+
+
+@pytest.mark.slow
+def test_a_fork_after_tensorflow_has_begun_is_refused():
+    subprocess.run([sys.executable, "-c", FORKED], check=True)
