@@ -15,6 +15,16 @@ def member_norms(gradients: Sequence[Any]) -> Any:
     return tf.sqrt(tf.add_n(squares))
 
 
+def member_norms(gradients: Sequence[Any]) -> Any:
+    """The global norm of each member's gradients, `[M]`.
+
+    Args:
+        gradients: tensors `[M, ...]`.
+    """
+    squares = [tf.reduce_sum(g * g, axis=list(range(1, len(g.shape)))) for g in gradients]  # [M]
+    return tf.sqrt(tf.add_n(squares))
+
+
 def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
     """Scale each member's gradients down to a global norm of at most `norm`.
 
