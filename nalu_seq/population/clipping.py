@@ -5,15 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-def member_norms(gradients: Sequence[Any]) -> Any:
-    """The global norm of each member's gradients, `[M]`.
-
-    Args:
-        gradients: tensors `[M, ...]`.
-    """
-    squares = [tf.reduce_sum(g * g, axis=list(range(1, len(g.shape)))) for g in gradients]  # [M]
-    return tf.sqrt(tf.add_n(squares))
-
 
 def member_norms(gradients: Sequence[Any]) -> Any:
     """The global norm of each member's gradients, `[M]`.
