@@ -240,7 +240,7 @@ class Fitting(keras.Model):
             return tf.constant(0)
 
         self._keep(updates)
-        self._mapped(applied, dense, [*pairs[:count], *self.optimizer_pairs])
+        self._mapped(applied, dense, [*pairs[:count], *self.optimizer_pairs], False)
         return logs
 
     def _train_within(self, own: Any, shared: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -301,10 +301,16 @@ class Fitting(keras.Model):
     def _seeds(self) -> Any:
         return tf.constant(self.population.seeds, tf.int64)
 
-    def _mapped(self, one_member: Callable[[Any], Any], inputs: Any, pairs: Sequence[Pair]) -> Any:
+    def _mapped(
+        self,
+        one_member: Callable[[Any], Any],
+        inputs: Any,
+        pairs: Sequence[Pair],
+        differentiated: bool = True,
+    ) -> Any:
         """A function for all members; what it assigns to variables is kept."""
         values = [variable.value for _, variable in pairs]
-        made, updates = self.population.map(one_member, inputs, pairs, values)
+        made, updates = self.population.map(one_member, inputs, pairs, values, differentiated)
         self._keep(updates)
         return made
 

@@ -196,6 +196,7 @@ class Stacked:
         inputs: Any,
         pairs: Sequence[Pair],
         values: Sequence[Any],
+        differentiated: bool = True,
     ) -> tuple[Any, list[tuple[keras.Variable, Any]]]:
         """A function of one member's inputs for all, variables having each member's own values.
 
@@ -204,6 +205,7 @@ class Stacked:
             inputs: tensors `[M, ...]`, in any structure.
             pairs: the variables that it may use, and the stack of each.
             values: the value `[M, ...]` of each stack.
+            differentiated: whether gradients are taken of it.
 
         Returns:
             What the function gives, `[M, ...]`, and the stacks that it assigns to with their new
@@ -217,7 +219,7 @@ class Stacked:
             mapping = list(zip(templates, values, strict=True))
             with (
                 drawing_by(self._generator),
-                keras.StatelessScope(mapping, collect_losses=True) as scope,
+                _Scope(mapping, differentiated) as scope,
             ):
                 result = one_member(x)
                 after = [scope.get_current_value(template) for template in templates]
@@ -296,6 +298,29 @@ def check_seeds(seeds: Any) -> list[int]:
         if not whole or not 0 <= seed < 2**32:
             raise ValueError(f"a seed must be an integer from 0 to 2^32 - 1, not {seed!r}")
     return [int(seed) for seed in listed]
+
+
+class _Scope(keras.StatelessScope):
+    """Values of a member's variables, which gradients do not pass when they are assigned.
+
+    As for TensorFlow's variables: what is read after an assignment is the variable again, and its
+    gradient is that of the value which was assigned (SpectralNormalization trains so).
+    """
+
+    def __init__(
+        self, mapping: list[tuple[keras.Variable, Any]], differentiated: bool = True
+    ) -> None:
+        super().__init__(mapping, collect_losses=True)
+        self._leaves = {id(v): value for v, value in mapping if differentiated and v.trainable}
+
+    def add_update(self, update: tuple[keras.Variable, Any]) -> None:
+        """Note an assignment."""
+        variable, value = update
+        value = tf.stop_gradient(value)
+        if (leaf := self._leaves.get(id(variable))) is not None:
+            # It adds nothing, and hands the gradient on.
+            value += leaf - tf.stop_gradient(leaf)
+        super().add_update((variable, value))
 
 
 def _stack(variable: keras.Variable, values: Any, noted: bool | None = None) -> keras.Variable:

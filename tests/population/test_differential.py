@@ -24,14 +24,12 @@ Build = Callable[[], keras.Model]
 
 def drawn_layers(draw: random.Random) -> list[Callable[[], L.Layer]]:
     """Layers between the input and the output: `[B, n] -> [B, n]` or `[B, T, n] -> [B, T, n]`."""
-    regular = draw.choice([None, "l1", "l2", "orthogonal"])
+    regular = draw.choice([None, "l1", "l2"])
     constraint = draw.choice([None, "non_neg", "unit_norm", keras.constraints.MaxNorm(0.5)])
     rate = draw.choice([0.2, 0.6])
     pool = [
         lambda: L.Dense(4, "tanh", kernel_regularizer=regular, kernel_constraint=constraint),
-        lambda: L.Dense(
-            3, "relu", activity_regularizer=regular if regular != "orthogonal" else "l2"
-        ),
+        lambda: L.Dense(3, "relu", activity_regularizer=regular),
         lambda: L.BatchNormalization(momentum=0.5),
         L.LayerNormalization,
         lambda: L.Dropout(rate),
