@@ -172,8 +172,8 @@ class Population(Stacked):
             (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
             )
-        self.history, fitting = History(), self._fitting
-        hears = listeners(self, _listed(callbacks), [self.history, Progress(epochs, bool(verbose))])
+        history, fitting = History(), self._fitting
+        hears = listeners(self, _listed(callbacks), [history, Progress(epochs, bool(verbose))])
         steps = self._steps(hears, steps_per_epoch, validation_steps)
         if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
             batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
@@ -213,7 +213,8 @@ class Population(Stacked):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
-        return self.history
+        self.history = history
+        return history
 
     def evaluate(
         self,

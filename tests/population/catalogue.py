@@ -320,19 +320,21 @@ MADE_CALLBACKS: dict[str, Callable[[], Any]] = {
 }
 
 
+NO_CALLBACK = {
+    "Callback": "the base of all callbacks: yours see logs [M]",
+    "CallbackList": "what Keras makes of a list of callbacks",
+}
+
+
 def try_callback(name: str) -> Outcome:
     """What becomes of a callback."""
-    if name == "Callback":
-        return Outcome("none", "the base of all callbacks: yours see logs [M]")
+    if name in NO_CALLBACK:
+        return Outcome("none", NO_CALLBACK[name])
     make = MADE_CALLBACKS.get(name) or getattr(keras.callbacks, name)
-
-    def made() -> Any:
-        callback = make()
-        return [*callback] if name == "CallbackList" else [callback]
 
     return compare(
         dense_model,
-        lambda: {"x": X["flat"], "y": Y, "batch_size": BATCH, "epochs": 5, "callbacks": made()},
+        lambda: {"x": X["flat"], "y": Y, "batch_size": BATCH, "epochs": 5, "callbacks": [make()]},
         lambda: {"optimizer": keras.optimizers.SGD(0.3), "loss": "mse"},
     )
 
