@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.losses.loss import unscale_loss_for_distribution
+from keras.src.losses import loss as losses
 
 from nalu_seq.population.optimizing import (
     check_begins,
@@ -285,7 +285,7 @@ class Fitting(keras.Model):
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
         )
         examples = tf.shape(next(i for i in keras.tree.flatten(x) if i is not None))[0]
-        model._loss_tracker.update_state(unscale_loss_for_distribution(loss), examples)
+        model._loss_tracker.update_state(_unscaled(loss), examples)
         logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         scaled = model.optimizer.scale_loss(loss) if training else loss
         return scaled, {name: tf.convert_to_tensor(value) for name, value in logs.items()}
@@ -355,6 +355,10 @@ class Fitting(keras.Model):
             return self._mapped(one_member, self._seeds(), self._metric_pairs)
 
         return tf.function(all_members, autograph=False)
+
+
+# Keras divides a loss by the number of replicas, since 3.7.
+_unscaled = getattr(losses, "unscale_loss_for_distribution", lambda loss: loss)
 
 
 def refuse_own_steps(model: keras.Model) -> None:

@@ -71,7 +71,7 @@ def seeded(seed: int) -> Iterator[None]:
 @contextlib.contextmanager
 def drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
     """Meanwhile layers that have no seed generator of their own draw by this one."""
-    name = seed_generator.GLOBAL_SEED_GENERATOR
+    name = "global_seed_generator"
     before = global_state.get_global_attribute(name)
     global_state.set_global_attribute(name, generator)
     try:

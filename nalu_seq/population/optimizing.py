@@ -85,7 +85,7 @@ def check_optimizer(optimizer: Any) -> None:
         name = type(part).__name__
         if part.built:
             raise ValueError(f"optimizer: this {name} is in use: give a fresh one")
-        if isinstance(part, keras.optimizers.ScheduleFreeAdamW):
+        if name == "ScheduleFreeAdamW":
             raise ValueError(
                 f"optimizer: {name} can't serve a population: under TensorFlow Keras' own takes a "
                 "momentum that it has just changed for the one before; use AdamW"
