@@ -98,7 +98,11 @@ class Served:
         return json.load(urllib.request.urlopen(url))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        request = urllib.request.Request(f"{self._address}/{path}", json.dumps(body).encode())
+        request = urllib.request.Request(
+            f"{self._address}/{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
         return json.load(urllib.request.urlopen(request))
 
 
