@@ -8,13 +8,16 @@ from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.weights import effective_weights
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.session import open_run
+from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import NoCheckpoint
 from nalu_seq.records.runs import read_run
 from nalu_seq.reports.page import Learned
 
+MOST_LINES = 24  # of a formula, such as the events of an alphabet
+
 
 def learned(directory: Path) -> Learned:
-    """The effective weights of each member.
+    """The effective weights of each member, and the formulas that they stand for.
 
     Raises:
         BadInput: the run has no checkpoint that can be read, or names code of its own.
@@ -31,5 +34,35 @@ def learned(directory: Path) -> Learned:
         f"seed {seed}, {case.name}" if several else f"seed {seed}"
         for case, seed in experiment.members
     ]
+    # Read first: an explanation leaves the members with rounded weights.
     weights = {name: np.asarray(w) for name, w in effective_weights(population).items()}
-    return Learned(members, weights)
+    return Learned(members, weights, formulas(experiment, population))
+
+
+def formulas(experiment: Experiment, population: Population) -> list[str]:
+    """Each formula below how many members agree on it, the most frequent first.
+
+    None without SymPy. The members are left with rounded weights.
+    """
+    from nalu_seq.explanation.formulas import symbolic
+
+    try:
+        symbolic()
+    except BadInput:
+        return []
+    from nalu_seq.explanation.explanation import Explainer
+
+    task, members = experiment.task, experiment.members
+    explained = Explainer(population, task, members, experiment.stateful_model()).explain()
+    groups: dict[str, list[int]] = {}
+    for i, explanation in enumerate(explained):
+        text = "" if explanation.formula is None else "\n".join(explanation.formula.lines())
+        groups.setdefault(text, []).append(i)
+    blocks = []
+    for text, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        solved = sum(explained[i].solved for i in group)
+        told = f"{len(group)} of {len(members)} members, {solved} of them solved as trained"
+        lines = text.splitlines() or [f"no formula: {explained[group[0]].reason}"]
+        more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
+        blocks.append("\n".join([f"{told}:", *lines[:MOST_LINES], *more]))
+    return blocks

@@ -1,5 +1,6 @@
 """Where TensorBoard finds a run, and what it is called there."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def view(
     overrides = recorded_overrides(directory) or []
     name = job_name(overrides, list(differing)) or experiment.choices["unit"]
     config = OmegaConf.to_yaml(experiment.cfg)
-    subject = Subject(name, train_command(overrides), config, settings, differing)
+    explain = shlex.join(["python", "-m", "nalu_seq.explain", str(directory)])
+    subject = Subject(name, train_command(overrides), explain, config, settings, differing)
     folder = directory.parent if differing else directory
     return folder / "tensorboard" / name, subject

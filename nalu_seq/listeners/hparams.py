@@ -18,6 +18,7 @@ class Subject(NamedTuple):
     Attributes:
         name: what tells the run from the other jobs of its sweep; its unit, where it is no job.
         command: the command that repeats it.
+        explain: the command that reads it as a formula.
         config: its config as YAML.
         settings: its config under dotted names, numbers and strings.
         varied: the settings in which the jobs of its sweep differ, each with all its values.
@@ -25,6 +26,7 @@ class Subject(NamedTuple):
 
     name: str
     command: str
+    explain: str
     config: str
     settings: Mapping[str, Any]
     varied: Mapping[str, Sequence[str]]

@@ -1,5 +1,6 @@
 """TensorBoard, a view of a run: errors, successes, loss, weights, pictures, HParams, command."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
@@ -33,8 +35,9 @@ class TensorBoard(Listener):
 
     All tasks have the same tags: `error/<split>` and `loss`, as logarithms to base 10, and
     `solved/<split>`, the share of members. `spread/` has their quartiles over members, which the
-    custom scalars' layout draws as bands; `values/` what else is measured. Members that diverged
-    (NaN) stand outside the quartiles and inside the share.
+    custom scalars' layout draws as bands; `values/` has what else is measured, `weights/`
+    histograms, `pictures/` what was learned, at the end. Members that diverged (NaN) stand outside
+    the quartiles and inside the share.
 
     Between the measurements of the record, errors are measured at steps that grow farther apart, as
     long as this takes little of the training time, and the newest batch's loss is read after each
@@ -84,7 +87,9 @@ class TensorBoard(Listener):
         with self._writer.as_default(step=self._begun):
             tf.summary.text("run/1 command", f"    {self._subject.command}")
             tf.summary.text("run/2 config", _code(self._subject.config))
+            tf.summary.text("run/3 formula", f"    {self._subject.explain}")
             tf.summary.graph(_graph(self._population.model))
+            _write_layers(self._population.model)
             _write(hparams.start(self._subject, time.time()))
         self._writer.flush()
 
@@ -124,9 +129,9 @@ class TensorBoard(Listener):
                 _write(custom_scalar.pb(self._layout()))
                 _write(hparams.columns(self._subject, self._outcomes()))
             for name, values in self._weights().items():
-                tf.summary.histogram(f"effective/{name}", values)
+                tf.summary.histogram(f"weights/{name}", values)
             for variable in self._population.trainable_variables:
-                tf.summary.histogram(f"weights/{variable.name}", variable.value)
+                tf.summary.histogram(f"weights/raw/{variable.name}", variable.value)
         self._writer.flush()
 
     def close(self) -> None:
@@ -222,21 +227,21 @@ class TensorBoard(Listener):
                  for case, seed in self._members.names]  # fmt: skip
         for name, values in self._weights().items():
             figure = drawings.matrices_figure(Figure, f"{name}, effective", values.numpy(), names)
-            _image(f"weights/{name}", figure)
+            _image(f"pictures/weights {name}", figure)
         if last in self._evaluator.ends:
             y, prediction = self._evaluator.ends[last]
             figure = drawings.predictions_figure(Figure, last, y.numpy(), prediction.numpy())
-            _image(f"predictions/{last}", figure)
+            _image(f"pictures/predictions {last}", figure)
         steps = sorted(self._course)
         if steps:
             values = np.array([self._course[step] for step in steps])
             figure = drawings.spread_figure(Figure, f"{self._error}, {last}", steps, values)
-            _image(f"spread/{last}", figure)
+            _image(f"pictures/spread {last}", figure)
         if isinstance(self._task, DigitSequences):
             figure = drawings.digits_figure(
                 Figure, self._task, self._members, self._population, self._subject.name
             )
-            _image("digits", figure)
+            _image("pictures/digits", figure)
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:
@@ -264,6 +269,15 @@ def _image(tag: str, figure: Any) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     tf.summary.image(tag, np.asarray(canvas.buffer_rgba())[None])
+
+
+def _write_layers(model: keras.Model) -> None:
+    """Write the graph of a model's layers by their names, TensorBoard's conceptual graph."""
+    plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
+    # A layer of a user's own may have no config: then there are the operations alone.
+    with contextlib.suppress(NotImplementedError, TypeError, ValueError):
+        text = model.to_json()
+        tf.summary.write("keras", text, metadata=SummaryMetadata(plugin_data=plugin))
 
 
 def _graph(model: keras.Model) -> Any:

@@ -56,7 +56,7 @@ def test_a_run_has_its_figures_in_one_place(run: Path) -> None:
     assert all(lower[s] <= middle[s] <= upper[s] for s in middle)
     tags = events.Tags()
     assert tags["graph"]
-    assert {"weights/accumulate_unit_w_hat", "effective/NALU W", "run/1 command"} <= {
+    assert {"weights/raw/accumulate_unit_w_hat", "weights/NALU W", "run/1 command"} <= {
         *tags["tensors"]
     }
 
@@ -64,7 +64,7 @@ def test_a_run_has_its_figures_in_one_place(run: Path) -> None:
 def test_settings_that_are_null_somewhere_are_texts_everywhere() -> None:
     rates = {"train.clip_norm": ["null", "0.01"], "optimizer.learning_rate": ["0.1", "1e-3"]}
     settings = {"train.clip_norm": 0.01, "optimizer.learning_rate": 0.1, "unit": "nau", "x": 1}
-    shown = shown_settings(Subject("a", "", "", settings, rates))
+    shown = shown_settings(Subject("a", "", "", "", settings, rates))
     assert shown == {"train.clip_norm": "0.01", "optimizer.learning_rate": 0.1, "unit": "nau"}
     assert list(shown)[:2] == list(rates)  # what differs comes first
 
@@ -154,16 +154,20 @@ def test_the_real_tensorboard_serves_all_of_it(
             {"loss", "error/range_9_99", "solved/range_9_99"} <= {*tags[job]} for job in jobs
         )
         images = served.get("plugin/images/tags")
-        assert {"weights/NMU W", "predictions/range_9_99", "spread/range_9_99"} <= {
-            *images[jobs[0]]
-        }
-        assert "digits" in images[digits]
+        assert {
+            "pictures/weights NMU W",
+            "pictures/predictions range_9_99",
+            "pictures/spread range_9_99",
+        } <= {*images[jobs[0]]}
+        assert "pictures/digits" in images[digits]
         texts = served.get("plugin/text/tags")
         assert {"run/1 command", "run/2 config"} <= {*texts[jobs[0]]}
         command = served.get("plugin/text/text", run=jobs[1], tag="run/1 command")[0]["text"]
         assert "train.clip_norm=0.01" in command and "task=product" in command
-        assert "effective/NMU W" in served.get("plugin/histograms/tags")[jobs[0]]
-        assert any(run in served.get("plugin/graphs/info") for run in jobs)
+        assert "weights/NMU W" in served.get("plugin/histograms/tags")[jobs[0]]
+        graphs = served.get("plugin/graphs/info")
+        assert all(graphs[job]["run_graph"] for job in jobs)
+        assert graphs[digits]["tags"]["keras"]["conceptual_graph"]
         layout = served.get("plugin/custom_scalars/layout")
         charts = layout["category"][0]["chart"]
         assert charts[0]["margin"]["series"][0]["lower"].startswith("spread/error/")
