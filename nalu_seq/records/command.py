@@ -4,12 +4,15 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
-from yaml import YAMLError
+from omegaconf import OmegaConf
+
+from nalu_seq.records.files import Unreadable, read_yaml
+from nalu_seq.records.sweeps import is_setting
 
 WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 LONGEST = 120  # characters of a folder's name
@@ -24,14 +27,14 @@ def recorded_command(directory: Path) -> str | None:
 
 def recorded_overrides(directory: Path) -> list[str] | None:
     """What the command of a run said; None where there is no record of it, or none of ours."""
-    path = directory / ".hydra" / "overrides.yaml"
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, YAMLError, *WRONG):
+        read = OmegaConf.to_container(read_yaml(directory, ".hydra/overrides.yaml"), resolve=False)
+    except (OSError, Unreadable):
         return None
     if not isinstance(read, list) or not all(isinstance(o, str) for o in read):
         return None
-    return read if "".join(read).isprintable() else None
+    # A user may copy the command: it shall not bring in somebody else's flags or classes.
+    return read if all(o.isprintable() and is_setting(o) for o in read) else None
 
 
 def train_command(overrides: Sequence[str]) -> str:
@@ -47,11 +50,12 @@ def varied(sweep: Path) -> dict[str, list[str]]:
     by a pattern (`unit=glob(n*)`), which says nothing of what they are.
     """
     try:
-        read = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]
+        whole: Any = OmegaConf.to_container(read_yaml(sweep, "multirun.yaml"), resolve=False)
+        read = whole["hydra"]
         params = [f"{key}={value}" for key, value in (read["sweeper"].get("params") or {}).items()]
         parse = OverridesParser.create().parse_overrides
         overrides = parse([*params, *map(str, read["overrides"]["task"])])
-    except (OSError, YAMLError, HydraException, LookupError, *WRONG):
+    except (OSError, HydraException, LookupError, *WRONG):
         return {}
     swept = [override for override in overrides if override.is_sweep_override()]
     if any(isinstance(override.value(), Glob) for override in swept):

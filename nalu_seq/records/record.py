@@ -44,7 +44,11 @@ class Record(Listener):
         self._members = members.names
         if not path.exists():
             replace(path, ",".join(COLUMNS) + "\n")
-        self._text = bytearray(path.read_bytes())
+        try:
+            with opened(path.parent, path.name, RECORD_BYTES) as file:
+                self._text = bytearray(file.read())
+        except Unreadable as error:
+            raise BadInput(f"{path} {error}") from error
         self._digest = hashlib.sha256(self._text)
         self._folder = _identity(path.parent)
 

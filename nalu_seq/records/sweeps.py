@@ -128,7 +128,7 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
         raise refusal
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except (HydraException, RecursionError) as error:
+    except (HydraException, RecursionError, ValueError) as error:
         raise refusal from error
     if key in PATHS and not parsed.is_sweep_override():  # else there would be other jobs
         if key != "output":
@@ -141,6 +141,17 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
     ):
         raise refusal
     return True
+
+
+def is_setting(override: str) -> bool:
+    """Whether an override sets a key of the config to plain values, or a group to an option."""
+    if override.startswith("-") or "${" in override or len(override) > LONGEST:
+        return False
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except (HydraException, RecursionError, ValueError):
+        return False
+    return parsed.package is None and _is_ours(parsed)
 
 
 def _is_hydras(override: Override) -> bool:

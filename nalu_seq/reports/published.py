@@ -272,7 +272,7 @@ def _tested(run: Run, case: str) -> list[Any] | None:
     try:
         ranges = json.loads(str(run.value("task.ranges")))
         named = {f"U[{low:g},{high:g}]": tested for (low, high), *tested in ranges}
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
     return named.get(task_case(case))
 

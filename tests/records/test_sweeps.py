@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from nalu_seq.errors import BadInput
+from nalu_seq.records.command import recorded_command
 from nalu_seq.records.files import Unreadable
 from nalu_seq.records.sweeps import quoted, read_jobs, read_sweep
 
@@ -138,3 +139,12 @@ def test_a_job_that_leads_out_of_the_sweep_is_refused(tmp_path: Path) -> None:
             (tmp_path / "sweep" / job).symlink_to(tmp_path)
         with pytest.raises(Unreadable, match="has a job outside its folder"):
             read_jobs(tmp_path / "sweep")
+
+
+@pytest.mark.parametrize("override", ["--experimental-rerun=/x", "unit._target_=os.system", "a=b"])
+def test_no_command_is_shown_that_says_more(override: str, tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    for overrides in (["unit=nau"], ["unit=nau", override]):
+        OmegaConf.save(overrides, tmp_path / ".hydra" / "overrides.yaml")
+        command = "python -m nalu_seq.train unit=nau" if override not in overrides else None
+        assert recorded_command(tmp_path) == command
