@@ -49,7 +49,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _explain(arguments: argparse.Namespace) -> None:
-    from nalu_seq.explanation.formulas import symbolic
+    from nalu_seq.explanation.sympy import symbolic
     from nalu_seq.records.runs import read_run
 
     symbolic()

@@ -8,25 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from nalu_seq.errors import BadInput
 from nalu_seq.explanation.rounding import RoundedUnit, Unreadable
+from nalu_seq.explanation.sympy import symbolic
 from nalu_seq.models.heads import Accumulate
 
 # Formulas of more symbols are factored only: simplifying them takes minutes.
 FEW_SYMBOLS = 6
-
-
-def symbolic() -> Any:
-    """SymPy, an extra.
-
-    Raises:
-        BadInput: it is not installed.
-    """
-    try:
-        import sympy
-    except ImportError as error:
-        raise BadInput("explain needs SymPy: pip install 'nalu-seq[explain]'") from error
-    return sympy
 
 
 @dataclass(frozen=True)
