@@ -1,4 +1,4 @@
-"""Measure a run elsewhere: `python -m nalu_seq.evaluate RUN task.lengths=[10,100,1000,10000]`."""
+"""Measure a run at other lengths: `python -m nalu_seq.evaluate RUN 'task.lengths=[10,10000]'`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Say what a run has learned as a formula: `python -m nalu_seq.explain RUN`."""
+"""Write what a run has learned as a formula: `python -m nalu_seq.explain RUN`."""
 
 import argparse
 import collections

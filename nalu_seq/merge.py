@@ -1,4 +1,4 @@
-"""Parts of a run into the run: `python -m nalu_seq.merge RUN PART...`, trained with shard=i/n."""
+"""Make one run of parts that were trained with shard=i/n: `python -m nalu_seq.merge RUN PART...`."""
 
 from collections.abc import Sequence
 from pathlib import Path

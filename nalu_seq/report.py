@@ -1,4 +1,4 @@
-"""Runs side by side: `python -m nalu_seq.report RUN...`, runs or whole sweeps."""
+"""Show runs or sweeps side by side, in tables or a page: `python -m nalu_seq.report RUN...`."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
-TOLD = 3  # lines about runs that are left out, where none is left
+MOST_REASONS = 3  # why directories are no finished runs, said where none of them is one
 
 
 def main() -> None:
@@ -122,8 +122,10 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
         runs |= {run.place: run for run in found}
         left_out += unfinished
     if not runs:
-        more = f"; and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
-        raise BadInput(f"none of these is a finished run: {'; '.join(left_out[:TOLD])}{more}")
+        more = f"; and {len(left_out) - MOST_REASONS} more" if len(left_out) > MOST_REASONS else ""
+        raise BadInput(
+            f"none of these is a finished run: {'; '.join(left_out[:MOST_REASONS])}{more}"
+        )
     for line in left_out:
         warn(line)
     return list(runs.values())

@@ -1,4 +1,4 @@
-"""Train a population: `python -m nalu_seq.train task=count`, or `resume=RUN` to go on with one."""
+"""Train many seeds: `python -m nalu_seq.train task=count`, or `resume=RUN` to go on with a run."""
 
 import math
 import os

@@ -34,7 +34,7 @@ OPTIONAL = {
     "versions": {str: str}, "git_commit": str | None,
 }  # fmt: skip
 MOST_MEMBERS = 2**20
-# What a sweep says of its jobs besides settings of theirs.
+# Groups and keys by which the jobs of a sweep are named, and which are no settings of a job.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
 # What tells protocols apart besides the task's own settings. How long runs were is a column.
 TRAINED = ("train.batch_size",)
@@ -194,7 +194,7 @@ def success_rate(members: Sequence[Member], split: str) -> Estimate:
 
 
 def solved_at(members: Sequence[Member], split: str) -> list[int]:
-    """When the members that solved a split first had."""
+    """The first measured step, of each member that solved a split, at which it had solved it."""
     # A member may have it solved by its initial values, and a Gamma distribution has no 0.
     return [max(m["solved_at"][split], 1) for m in members if m["solved"][split]]
 
@@ -202,13 +202,13 @@ def solved_at(members: Sequence[Member], split: str) -> list[int]:
 def solved_at_mean(
     members: Sequence[Member], split: str, hold_variance: bool = False
 ) -> Estimate | None:
-    """The Gamma mean of that; None if no member solved the split."""
+    """The mean of `solved_at` under a Gamma distribution; None if no member solved the split."""
     steps = solved_at(members, split)
     return gamma_mean(steps, hold_variance=hold_variance) if steps else None
 
 
 def solved_at_median(members: Sequence[Member], split: str) -> Estimate | None:
-    """Its median over those members, without an interval; None if there are none."""
+    """The median of `solved_at`, without an interval; None if no member solved the split."""
     steps = solved_at(members, split)
     return Estimate(float(median(steps)), nan, nan) if steps else None
 
