@@ -1,4 +1,4 @@
-"""Make one run of parts that were trained with shard=i/n: `python -m nalu_seq.merge RUN PART...`."""
+"""Make one run of parts trained with shard=i/n: `python -m nalu_seq.merge RUN PART...`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
-MOST_REASONS = 3  # why directories are no finished runs, said where none of them is one
+REASONS = 3  # why directories are no finished runs, said where none of them is one
 
 
 def main() -> None:
@@ -122,10 +122,8 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
         runs |= {run.place: run for run in found}
         left_out += unfinished
     if not runs:
-        more = f"; and {len(left_out) - MOST_REASONS} more" if len(left_out) > MOST_REASONS else ""
-        raise BadInput(
-            f"none of these is a finished run: {'; '.join(left_out[:MOST_REASONS])}{more}"
-        )
+        more = f"; and {len(left_out) - REASONS} more" if len(left_out) > REASONS else ""
+        raise BadInput(f"none of these is a finished run: {'; '.join(left_out[:REASONS])}{more}")
     for line in left_out:
         warn(line)
     return list(runs.values())

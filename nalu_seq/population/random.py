@@ -111,7 +111,7 @@ class Draws:
         return Draws(self.stream, self.step, self.batch_size, index * size + tf.range(size))
 
     def elsewhere(self, split: str) -> "Draws":
-        """Draws of each member that are fixed for the run and have the split's name in their key."""
+        """Draws of each member that stay the same all run, from a stream with a name of its own."""
         return Stream(self.stream.seeds, self.cases, split).at(0, 1)
 
     def bits(self, count: Any, start: Any = 0, channel: int = 0) -> Any:
