@@ -1,7 +1,11 @@
-"""Write docs/population.md's table of all that Keras has: `python tests/population/table.py`."""
+"""Write docs/population.md's table of all that Keras has: `python tests/population/table.py`.
+
+What the table has is left as it is, so that an interrupted run goes on; `--again` tries all.
+"""
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,23 +20,37 @@ WORDS = {
     "refused": "refused",
     "keras": "not by Keras' own `fit`",
     "none": "-",
-    "different": "**different**",
+    "untried": "not tried yet",
 }
+UNTRIED = Outcome("untried")
+
+
+def read() -> dict[tuple[str, str], Outcome]:
+    """What the page's table has."""
+    kinds = {word: kind for kind, word in WORDS.items()}
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \| (.*?) \| (.*?) ?\|$", PAGE.read_text(), flags=re.M)
+    return {(kind, name): Outcome(kinds[word], why) for kind, name, word, why in rows}
 
 
 def write(outcomes: Mapping[tuple[str, str], Outcome]) -> None:
-    """Put the outcomes into the page."""
+    """Put the outcomes into the page, in the order of the reflection."""
     rows = ["| kind | name | | why |", "|---|---|---|---|"]
-    for (kind, name), outcome in outcomes.items():
-        why = outcome.why.replace("|", "\\|")
+    for kind, name in everything():
+        outcome = outcomes.get((kind, name), UNTRIED)
+        why = outcome.why.replace("|", "/")
         rows.append(f"| {kind} | `{name}` | {WORDS[outcome.kind]} | {why} |")
-    made = "<!-- table -->\n" + "\n".join(rows) + "\n<!-- end of table -->"
-    text = re.sub(
-        r"<!-- table -->.*<!-- end of table -->", lambda _: made, PAGE.read_text(), flags=re.S
-    )
-    PAGE.write_text(text)
+    table = "<!-- table -->\n" + "\n".join(rows) + "\n<!-- end of table -->"
+    marks = r"<!-- table -->.*<!-- end of table -->"
+    PAGE.write_text(re.sub(marks, lambda _: table, PAGE.read_text(), flags=re.S))
 
 
 if __name__ == "__main__":
     os.chdir(tempfile.mkdtemp())
-    write({(kind, name): attempt(kind, name) for kind, name in everything()})
+    outcomes = {} if "--again" in sys.argv else read()
+    for one in everything():
+        if outcomes.get(one, UNTRIED) == UNTRIED:
+            outcome = attempt(*one)
+            if outcome.kind == "different":
+                sys.exit(f"{one}: {outcome.why}")
+            outcomes[one] = outcome
+            write(outcomes)

@@ -202,15 +202,11 @@ def check(number: int) -> None:
     assert outcome.kind != "refused" or "OwnStep" in outcome.why, outcome
 
 
-@pytest.mark.parametrize("tenth", range(10))
-def test_draws_are_fit_of_each_seed(tenth):
-    for number in range(tenth, 20, 10):
-        check(number)
+SLOW = [pytest.param(number, marks=pytest.mark.slow) for number in range(10, 1000)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(20, 1000))
-def test_many_draws_are_fit_of_each_seed(number):
+@pytest.mark.parametrize("number", [*range(10), *SLOW])
+def test_a_draw_is_fit_of_each_seed(number):
     check(number)
 
 
