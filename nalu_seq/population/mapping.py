@@ -105,7 +105,8 @@ def map_members(
         members = int(tf.nest.flatten(stacked)[0].shape[0])
         # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.
         flat = zip(*(tf.unstack(value, members) for value in tf.nest.flatten(stacked)), strict=True)
-        made = [drawing_checked(tf.nest.pack_sequence_as(stacked, list(one))) for one in flat]
+        first, *others = [tf.nest.pack_sequence_as(stacked, list(one)) for one in flat]
+        made = [drawing_checked(first), *map(one_member, others)]
         return tf.nest.map_structure(lambda *parts: tf.stack(parts), *made)
     with _conversion_errors() as told:
         try:
