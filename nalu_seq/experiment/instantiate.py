@@ -52,7 +52,9 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
         own, arguments = SET_BY_CODE.get(group, ()), _arguments(called)
         known = [k for k in arguments if k not in own]
         for key in map(str, node):
-            if key not in ("_target_", "_partial_", *known) and not _checks_itself(called):
+            if key in ("_target_", "_partial_", *known):
+                continue
+            if key in own or not _checks_itself(called):
                 wrong = f"{group}.{key}: no such key"
                 if source := setter(choices, f"{group}.{key}"):
                     wrong = f"{source} sets {group}.{key}, which {group}={choices[group]} has not"

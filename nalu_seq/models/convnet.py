@@ -72,6 +72,11 @@ class Convnet(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the layers for one picture."""
+        if len(input_shape) < 4:
+            raise ValueError(
+                f"Convnet: pictures are needed, {input_shape[-1]} numbers a step are none: use "
+                "another encoder"
+            )
         height, width = (_left(n, len(self.filters), self) for n in input_shape[-3:-1])
         if min(height, width) < 1:
             raise ValueError(

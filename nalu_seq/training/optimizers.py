@@ -186,12 +186,9 @@ def keras_optimizer(
     """
     if name not in KERAS:
         known = isinstance(name, str) and isinstance(getattr(keras.optimizers, name, None), type)
-        reason = (
-            "its update is not elementwise, so that members would not stay apart"
-            if known
-            else "no such optimizer of Keras"
-        )
-        raise ValueError(f"optimizer.name={name}: {reason}; valid: {', '.join(KERAS)}")
+        apart = "is not elementwise, so that members would not stay apart"
+        reason = apart if known else "is no optimizer of Keras"
+        raise ValueError(f"optimizer.name: {name} {reason}; valid: {', '.join(KERAS)}")
     base = getattr(keras.optimizers, name)
     parameters = inspect.signature(base).parameters
     taken = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
@@ -204,9 +201,9 @@ def keras_optimizer(
             )
         _check_kind(key, value, parameters[key].default)
     _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
-    kind = type(name, (AppliesReduced, base), {})
+    rate = _scheduled(learning_rate, schedule, steps)
     try:
-        return kind(_scheduled(learning_rate, schedule, steps), **arguments)
+        return type(name, (AppliesReduced, base), {})(rate, **arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"optimizer: {name}: {error}") from error
 
