@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from nalu_seq.config.options import conf_dir, options, shipped
 from nalu_seq.config.schema import Config
-from nalu_seq.records.runs import PATHS, read_run
+from nalu_seq.errors import BadInput
+from nalu_seq.records.runs import PATHS, check_plain_files, read_run
 
 
 @pytest.fixture
@@ -56,3 +57,17 @@ def keys(group: str, option: str) -> list[str]:
     node = shipped(group, option)
     assert isinstance(node, DictConfig)
     return [str(key) for key in node]
+
+
+def test_links_are_refused_but_for_those_that_a_launcher_leaves(tmp_path: Path) -> None:
+    (tmp_path / "sweep" / ".submitit").mkdir(parents=True)
+    (tmp_path / "sweep" / ".submitit" / "1_submission.sh").touch()
+    link = tmp_path / "sweep" / ".submitit" / "submission_file.sh"
+    link.symlink_to(link.with_name("1_submission.sh"))
+    check_plain_files(tmp_path / "sweep")
+    for place, target in ((link, tmp_path), (tmp_path / "sweep" / "0", link.parent)):
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+        with pytest.raises(BadInput, match="is a link"):
+            check_plain_files(tmp_path / "sweep")
+        place.unlink()
