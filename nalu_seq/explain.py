@@ -124,7 +124,8 @@ def _text(explanations: Sequence[Any], metric: str) -> list[str]:
     total, lines = len(explanations), []
     for formula, group in _groups(explanations):
         solved = sum(e.solved for e in group)
-        lines.append(f"{len(group)} of {total} members, {solved} of them solved as trained:")
+        counted = "member" if total == 1 else "members"
+        lines.append(f"{len(group)} of {total} {counted}, {solved} solved as trained:")
         lines += [f"    {line}" for line in formula.lines()]
         lines += [f"  {line}" for line in _evidence(group, metric)]
     for explanation in explanations:
