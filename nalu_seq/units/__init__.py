@@ -4,6 +4,8 @@ One file a unit, under the name that its paper gives it. A new unit is one file 
 below, and one option in `conf/unit/`; the tests of units find it by themselves.
 """
 
+from typing import TYPE_CHECKING
+
 from nalu_seq.units.base import Unit as Unit
 from nalu_seq.units.gated_nau_nmu import GatedNAUNMU as GatedNAUNMU
 from nalu_seq.units.gnalu import GNALU as GNALU
@@ -24,4 +26,5 @@ from nalu_seq.units.relu import ReLU as ReLU
 from nalu_seq.units.relu6 import ReLU6 as ReLU6
 from nalu_seq.units.snmu import SNMU as SNMU
 
-__all__ = [name for name, value in tuple(globals().items()) if isinstance(value, type)]
+if not TYPE_CHECKING:  # a type checker reads the lines above instead
+    __all__ = [name for name, value in tuple(globals().items()) if isinstance(value, type)]
