@@ -44,7 +44,7 @@ TABLES = [
     [
         pytest.param(name, marks=[pytest.mark.slow] * (name != "README.md"))
         for name, blocks in PYTHON.items()
-        if blocks and name != "docs/population.md"  # tests/population/test_recipes.py runs these
+        if blocks
     ],
 )
 def test_python_runs_and_prints_what_it_says(
