@@ -129,6 +129,7 @@ class Experiment:
 
         In how many parts members are trained, and how many cores an operation takes, changes no
         sample, but may change the last bits of a result.
+        A number of parts that the config has already stays, such as that of a run that goes on.
         """
         train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
         train.parts = parts(Train(**train), len(self.members), replicas)

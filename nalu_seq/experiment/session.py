@@ -90,8 +90,7 @@ def _train(
     workers: Workers,
 ) -> None:
     console = Console(quiet=is_quiet())
-    if not resume:
-        experiment.settle()
+    experiment.settle()
     _greet(console, experiment, directory)
     population, trainer, checkpoints = open_run(experiment, directory)
     session = Session(experiment, directory, population, trainer, interruption.check)
