@@ -122,5 +122,9 @@ def test_parts_start_anew_and_take_turns() -> None:
 
     one, two = make(1), make(2)
     assert one.restarts is not None and one.restarts.count.any()
+    assert two.restarts is not None
+    np.testing.assert_array_equal(two.restarts.count, one.restarts.count)
+    # The last bits differ: where numbers are few, an exponential at the end of a vector is rounded
+    # otherwise than one inside it.
     for whole, in_parts in zip(state(one), state(two), strict=True):
-        np.testing.assert_array_equal(in_parts, whole)
+        np.testing.assert_allclose(in_parts, whole, rtol=1e-4, atol=1e-6)
