@@ -27,7 +27,8 @@ ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has 
 SMALLEST = 1e-12  # an error of 0 has no logarithm
 MEASURING = 0.015  # of the training time, for measurements between those of the record
 GROWTH = 1.5  # of the steps between these
-LONG_ENOUGH = 12.0  # seconds of training that pictures, half a second each run, are drawn after
+LOSSES = 150  # of a training, besides those of its first steps
+LONG_ENOUGH = 30.0  # seconds of training that pictures, half a second each run, are drawn after
 
 
 class TensorBoard(Listener):
@@ -77,6 +78,7 @@ class TensorBoard(Listener):
         self._course: dict[int, np.ndarray] = {}  # step -> the last split's error, [M]
         self._begun = self._step = int(trainer.step.numpy())
         self._started = time.perf_counter()
+        self._loss_due = self._begun + 1
         self._due, self._spent, self._last_cost = self._begun + 1, 0.0, 0.0
         self._weights = tf.function(lambda: effective_weights(self._population))
 
@@ -96,9 +98,11 @@ class TensorBoard(Listener):
     def advance(self, step: int) -> None:
         """Write the newest batch's loss, and now and then the errors."""
         self._step = step
-        loss = self._trainer.last_loss.numpy()
-        with self._writer.as_default(step=step):
-            self._quartiles("loss", _logarithm(loss), "the newest batch's training loss")
+        if step >= self._loss_due:
+            loss = self._trainer.last_loss.numpy()
+            with self._writer.as_default(step=step):
+                self._quartiles("loss", _logarithm(loss), "log10 of the newest batch's loss")
+            self._loss_due = step + max(1, min(step // 4, self._steps // LOSSES))
         on_grid = step % self._eval_every == 0 or step == self._steps
         if step >= self._due and not on_grid and self._affordable(step):
             started = time.perf_counter()
