@@ -57,7 +57,10 @@ def _in_two(layer: Any, x: Any) -> Any:
     if not hasattr(layer, "get_initial_state"):
         return keras.ops.concatenate([layer(x[:, :FIRST]), layer(x[:, FIRST:])], axis=1)
     states: list[Any] = initial_states(layer, EXAMPLES)
-    first, *states = layer(x[:, :FIRST], initial_state=states)
+    outputs = layer(x[:, :FIRST], initial_state=states)
+    if not isinstance(outputs, list | tuple):  # it hands no state on
+        return keras.ops.concatenate([outputs, layer(x[:, FIRST:])], axis=1)
+    first, *states = outputs
     second, *_ = layer(x[:, FIRST:], initial_state=states)
     return keras.ops.concatenate([first, second], axis=1)
 
