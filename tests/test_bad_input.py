@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import MissingConfigException
 
 import nalu_seq.evaluate
+import nalu_seq.train
 from tests.commands import TINY, copy, edited
 
 ROW = "protocol=primer has no settings for unit=relu; valid: gnalu, inalu, mcfc, "
@@ -23,7 +25,14 @@ ROW = "protocol=primer has no settings for unit=relu; valid: gnalu, inalu, mcfc,
         (["task.lenght=3"], "task.lenght: no such key; valid here: "),
         (["+task.lenght=3"], "task.lenght: no such key; valid: alphabet, length"),
         (["+unit.unit=3"], "unit.unit: no such key; valid: "),
-        (["train.steps=many"], "many"),
+        (["train.steps=many"], "train.steps must be an integer, not many"),
+        (["train.steps=1e3"], "train.steps must be an integer, not 1000.0: write 1000"),
+        (["train.steps=null"], "train.steps must be an integer, not null"),
+        (["train.clip_norm=abc"], "train.clip_norm must be a number, not abc"),
+        (["train.steps=" + "9" * 5000], "more digits than any that can be meant"),
+        (["cases={optimizer.learning_rate: [1]}"], "+cases={optimizer.learning_rate: [...]}"),
+        (["unit=nalu\x1b[31m"], "this can't stand unquoted: write \"unit='nalu\\x1b[31m'\""),
+        (["encoder._partial_=[[]]"], "encoder._partial_ can't change"),
         (["train.steps=0"], "train.steps must be a positive integer, not 0"),
         (["train.steps="], "train.steps"),
         (["train.batch_size=-1"], "train.batch_size must be a positive integer"),
@@ -114,8 +123,27 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     assert code == 2, (out, err)
     assert out == ""
     assert len(err.splitlines()) == 1 and err.startswith("nalu_seq: "), err
-    assert message in err
+    assert message in err and len(err) <= 301 and err.strip().isprintable()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
+    error = MissingConfigException("", "hydra/launcher/joblib", ["basic"])
+    assert nalu_seq.train._explain(error).endswith("pip install 'nalu_seq[joblib]'")
+
+
+def test_a_home_directory_is_one_quoted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    for given in ("output=~/runs", "output='~/runs'", 'output="~/runs"'):
+        assert nalu_seq.train._expanded(given) == "output='/home/me/runs'"
+    for given in ("output=runs", "unit=~", "~task_units", "output=a~"):
+        assert nalu_seq.train._expanded(given) == given
+
+
+def test_a_config_dir_stands_beside_sweep_resume() -> None:
+    for flag in (["--config-dir", "mine"], ["-cd", "mine"], ["--config-dir=mine"]):
+        split = nalu_seq.train._config_dir(["sweep.resume=x", *flag, "data.dir=y"])
+        assert split == (flag, ["sweep.resume=x", "data.dir=y"])
 
 
 @pytest.mark.parametrize(
