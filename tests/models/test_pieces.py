@@ -44,7 +44,7 @@ def test_cells_on_cells_are_fed_in_pieces() -> None:
     states: list[Any] = stateful.initial_states
     pieces = []
     for part in (x[:, :4], x[:, 4:]):
-        y, *states = stateful.model([part, *states])
+        y, *states = stateful.model([keras.ops.convert_to_tensor(a) for a in (part, *states)])
         pieces.append(y)
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole(x), rtol=1e-4, atol=1e-6)
 
