@@ -128,4 +128,4 @@ def test_the_step_trains_each_member_from_the_states_drawn_for_it() -> None:
     batch = begun.begin(TASK.train_batch(draws()), draws())
     for i, member in enumerate(members):
         expected = keras.ops.mean((member([part[i] for part in batch.x]) - batch.y[i]) ** 2)
-        np.testing.assert_allclose(trainer.loss_sum[i], expected, rtol=1e-5)
+        np.testing.assert_allclose(trainer.last_loss[i], expected, rtol=1e-5)
