@@ -17,8 +17,8 @@ def __getattr__(name: str) -> Any:
     """
     if name == "Population":
         return importlib.import_module("nalu_seq.population.population").Population
-    # Python asks here for a submodule too, before it imports it: only a public name may be a unit.
-    if not name.startswith("_"):
+    # Hydra asks here for a submodule too, before it imports it: only a class's name may be a unit.
+    if name[0].isupper():
         units = importlib.import_module("nalu_seq.units")
         if name in units.__all__:
             return getattr(units, name)
