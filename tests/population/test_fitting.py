@@ -310,10 +310,9 @@ both = []
 for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     population = Population(build, seeds=2, strategy=strategy)
     population.compile(keras.optimizers.Adam(0.1, clipnorm=0.3), "mse", metrics=["mae"])
-    for shuffle in (True, False):
-        history = population.fit(
-            x, x[:, :1], epochs=2, shuffle=shuffle, validation_split=0.25, verbose=0
-        ).history
+    history = population.fit(
+        x, x[:, :1], epochs=2, shuffle=False, validation_split=0.25, verbose=0
+    ).history
     both.append({**history, "predicted": population.predict(x)})
 for name, values in both[0].items():
     np.testing.assert_allclose(values, both[1][name], rtol=1e-4, atol=1e-5)
