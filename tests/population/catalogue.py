@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from differential import Outcome, compare
 from keras import layers as L
+
+from tests.population.differential import Outcome, compare
 
 RANDOM = np.random.RandomState(0)
 STEPS = 3

@@ -1,4 +1,4 @@
-"""Write docs/population.md's table of all that Keras has: `python tests/population/table.py`.
+"""Write docs/population.md's table of all that Keras has: `python -m tests.population.table`.
 
 What the table has is left as it is, so that an interrupted run goes on; `--again` tries all.
 """
@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalogue import attempt, everything
-from differential import Outcome
+from tests.population.catalogue import attempt, everything
+from tests.population.differential import Outcome
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "population.md"
 WORDS = {

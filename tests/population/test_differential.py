@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import BATCH, STEPS, attempt, everything
-from differential import compare
 from keras import layers as L
-from table import PAGE, WORDS
+
+from tests.population.catalogue import BATCH, STEPS, attempt, everything
+from tests.population.differential import compare
+from tests.population.table import PAGE, WORDS
 
 EXAMPLES = STEPS * BATCH
 
