@@ -145,7 +145,7 @@ def trained(made: Experiment) -> tuple[Population, list[np.ndarray], Batch]:
     for _ in range(4):
         trainer.run(STEPS // 4)
         losses.append(trainer.mean_loss())
-    return population, losses, made.task.train_batch(trainer.stream.at(150, 8))
+    return population, losses, made.task.train_batch(made.members.stream("train").at(150, 8))
 
 
 @pytest.mark.parametrize(

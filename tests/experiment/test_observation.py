@@ -108,7 +108,9 @@ def test_gradients_are_those_of_each_member(main, monkeypatch, tmp_path: Path) -
     session = seen["session"]
     trainer, task = session.trainer, session.experiment.task
     loss, gradients = trainer.gradients(trainer.step)
-    batch = task.train_batch(trainer.stream.at(trainer.step, trainer.batch_size))
+    batch = task.train_batch(
+        trainer.members.stream("train").at(trainer.step, session.experiment.cfg.train.batch_size)
+    )
     for i in range(2):
         model = session.population.member(i)
         with tf.GradientTape() as tape:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from nalu_seq.config.schema import Ramp
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
-from nalu_seq.population.random import Stream
+from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns, noise_from
 from nalu_seq.units import NALU, NMU, SNMU
 from tests.training.test_step import single_trainer
@@ -50,15 +50,15 @@ def test_each_call_gets_columns_of_its_own():
 def test_a_step_draws_each_members_noise_from_its_own_stream(compiled):
     trainer = single_trainer(lambda **how: SNMU(**how), "mul", {}, compiled=compiled, seeds=[3, 7])
     before = trainer.population.trainable_variables[0].value.numpy()
-    draws = Stream([3, 7], trainer.stream.cases, "train").at(0, trainer.batch_size)
-    x, y = (a.numpy() for a in trainer.task.train_batch(draws))
+    draws = trainer.members.stream("train").at(0, 16)
+    x, y = (a.numpy() for a in SingleModule("mul").train_batch(draws))
     noise = draws.uniform(0.0, 1.0, 2, channel=NOISE_CHANNEL).numpy()
     trainer.run(1)
     for i in range(2):
         n = 1 + noise[i] / x[i].std()
         prediction = product(x[i] * n, before[i]) / product(n, before[i])
         expected = np.mean((prediction - y[i]) ** 2)
-        assert trainer.loss_sum.numpy()[i] == pytest.approx(expected, rel=1e-4)
+        assert trainer.last_loss.numpy()[i] == pytest.approx(expected, rel=1e-4)
     assert not np.array_equal(noise[0], noise[1])
 
 
