@@ -64,7 +64,7 @@ def test_of_two_in_one_run_the_second_is_told(order: str, whole: str, tmp_path: 
 @pytest.mark.parametrize("order", ORDERS)
 def test_of_two_in_one_sweep_the_second_is_told(order: str, whole: str, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
-    first = command(*SMALL, "train.batch_size=128,7", "-m", f"hydra.sweep.dir={sweep}")
+    first = command(*SMALL, "train.batch_size=10,7", "-m", f"hydra.sweep.dir={sweep}")
     second = command(f"sweep.resume={sweep}") if order != "together" else first
     ends = both(first, second, lambda: ORDERS[order](sweep / "0"))
     check_told(ends, ([0, 2], [0, 0]))  # a sweep that is done has nothing to refuse

@@ -89,9 +89,9 @@ def test_one_more_number_is_logged_and_older_runs_go_on(
     assert [row for row in rows(older) if row not in norms] == rows(whole)
 
     # Whoever has no such measurer reads the run, and goes on with it.
-    for module in (nalu_seq.report, nalu_seq.evaluate):
+    for module, name in ((nalu_seq.report, "range_9_99"), (nalu_seq.evaluate, "inputs 9 to 99")):
         code, out, err = in_process(module, monkeypatch, capfd, str(older))
-        assert code == 0 and "range_9_99" in out, err
+        assert code == 0 and name in out, err
     assert main(f"resume={older}", "train.steps=50")[0] == 0
     shutil.rmtree(older / "checkpoints")
 
