@@ -10,9 +10,9 @@ from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
-from nalu_seq.records.files import read_json
+from nalu_seq.records.files import WRONG, read_json
 from nalu_seq.records.record import Record
-from nalu_seq.records.runs import RESUMABLE, WRONG
+from nalu_seq.records.runs import RESUMABLE
 from nalu_seq.training.trainer import Trainer
 
 # Keys that may differ from the config that a run was trained with: none of them changes a step.

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.errors import first_line
-from nalu_seq.records.files import Unreadable, opened, read_json
+from nalu_seq.records.files import Unreadable, leads_outside, opened, read_json
 
 KEPT = 2
 MEASURED = "measured_"  # how the names of measurers' variables begin
@@ -292,7 +292,7 @@ def damage(folder: Path, most: int) -> str | None:
     """
     run = folder.parent.parent
     try:
-        if not folder.resolve(strict=True).is_relative_to(run.resolve()):
+        if leads_outside(folder, run):
             return "is a link that leads out of the run"
         paths = list(itertools.islice(folder.iterdir(), MOST_FILES + 1))
         sums = {}

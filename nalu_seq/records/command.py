@@ -11,10 +11,9 @@ from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from nalu_seq.records.files import Unreadable, read_yaml
+from nalu_seq.records.files import WRONG, Unreadable, read_yaml
 from nalu_seq.records.sweeps import is_setting
 
-WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 LONGEST = 120  # characters of a folder's name
 ELSEWHERE = ("output=", "data.dir=")  # folders of the machine that it ran on
 

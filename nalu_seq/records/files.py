@@ -16,6 +16,8 @@ from yaml import AliasToken, YAMLError
 
 TEXT_BYTES = 8 * 2**20  # the largest config, summary or sweep that is read; ours are below 100 KB
 RECORD_BYTES = 2**30  # the largest metrics.csv that is read: some twenty million rows
+# Errors that reading a file of an unexpected form may raise.
+WRONG = (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError)
 LARGEST = 2**63 - 1  # the largest whole number that is read: JSON readers often have no larger ones
 
 
@@ -38,6 +40,12 @@ def replace(path: Path, text: str) -> None:
         raise
 
 
+def leads_outside(path: Path, folder: Path) -> bool:
+    """Whether a path, its links followed, is not within a folder; a loop of links stays in it."""
+    # Path.resolve raises RuntimeError, no OSError, for a loop of links before Python 3.13.
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 @contextlib.contextmanager
 def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BufferedReader]:
     """A file of a run, open for reading: a regular one, inside its folder, of bounded size.
@@ -52,15 +60,20 @@ def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[Buffered
         OSError: it is not there, or can't be read.
     """
     path = folder / name
-    if not path.resolve(strict=True).is_relative_to(folder.resolve()):
+    if leads_outside(path, folder):
         raise Unreadable("is a link that leads out of its folder")
     # O_NONBLOCK, since opening a pipe would otherwise wait for a writer.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        about = os.fstat(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise Unreadable("is no regular file")
         if about.st_size > most:
             raise Unreadable(f"has {about.st_size} bytes, more than {most}")
+    except Unreadable:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as file:
         yield file
 
 

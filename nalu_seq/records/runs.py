@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nalu_seq.config.options import options, shipped
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput, first_line, warn
-from nalu_seq.records.files import Unreadable, read_json, read_yaml
+from nalu_seq.records.files import WRONG, Unreadable, leads_outside, read_json, read_yaml
 
 RESUMABLE = (
     "train.steps",
@@ -26,8 +26,6 @@ RESUMABLE = (
 PATHS = ("data.dir", "task.reference", "output")
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
 ADVICE = "if you wrote this run with units of your own, say --trust"
-# Errors that reading a file of an unexpected form may raise.
-WRONG = (AttributeError, RecursionError, TypeError, ValueError)
 
 
 def read_run(
@@ -119,7 +117,7 @@ def check_plain_files(directory: Path) -> None:
         own = len(path.relative_to(directory).parts) > 1 and path.is_relative_to(
             directory / ".submitit"
         )
-        if path.is_symlink() and not (own and path.resolve().is_relative_to(directory.resolve())):
+        if path.is_symlink() and not (own and not leads_outside(path, directory)):
             raise BadInput(f"{path} is a link: a run from elsewhere is not written through one")
         if not path.is_file() and not path.is_dir():
             raise BadInput(f"{path} is neither a file nor a folder: no run has such a thing")

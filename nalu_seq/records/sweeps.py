@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput, warn
-from nalu_seq.records.files import Unreadable, read_json, read_yaml
+from nalu_seq.records.files import Unreadable, leads_outside, read_json, read_yaml
 from nalu_seq.records.runs import PATHS
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")  # overrides that say how jobs are launched
@@ -85,8 +85,7 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
         }
         if not jobs:
             raise
-    place = directory.resolve()
-    if outside := [job for job in jobs if not (directory / job).resolve().is_relative_to(place)]:
+    if outside := [job for job in jobs if leads_outside(directory / job, directory)]:
         raise Unreadable(f"has a job outside its folder, {outside[0]}")
     return jobs
 
