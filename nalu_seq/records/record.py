@@ -124,7 +124,7 @@ def read_record(path: Path) -> list[Row]:
     """The rows of a metrics.csv.
 
     Raises:
-        BadInput: there is a row that is none of ours.
+        BadInput: it can't be read, or there is a row that is none of ours.
     """
     try:
         with opened(path.parent, path.name, RECORD_BYTES) as file:
@@ -141,6 +141,8 @@ def read_record(path: Path) -> list[Row]:
                 raise BadInput(f"{path}: line {reader.line_num} is no row of ours") from error
     except Unreadable as error:
         raise BadInput(f"{path} {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
 
 
 def _plain(text: str) -> str:
