@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,7 +20,7 @@ from omegaconf.errors import ValidationError
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
-from nalu_seq.config.schema import Strategy, Train, register
+from nalu_seq.config.schema import Config, Strategy, Train, register
 from nalu_seq.errors import BadInput, command
 from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
@@ -48,7 +48,7 @@ EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "s
 # What OmegaConf says of a value of another kind, and how a user would call that kind.
 _WRONG_KIND = re.compile(
     r"Value '(?P<value>.*?)' of type '[^']*' could not be converted to (?P<kind>\w+)"
-    r"|Incompatible value 'None' for field of type '(?P<field>\w+)'",
+    r"|Incompatible value 'None' for field of type '\w+'|(?P<null>is not Optional)",
     re.DOTALL,
 )
 _KINDS = {
@@ -225,9 +225,9 @@ def _explain(error: Exception) -> str:
             return f"{key}: no such key; {advice}"
         wrong = _WRONG_KIND.search(str(cause)) if isinstance(cause, ValidationError) else None
         if wrong and not str(key).startswith("hydra."):
-            kind = _KINDS.get(wrong["kind"] or wrong["field"], "of another kind")
-            given = "null" if wrong["field"] else wrong["value"]
-            return f"{key} must be {kind}, not {given}{_as_integer(kind, given)}"
+            kind = _KINDS.get(wrong["kind"] or _kind_of(str(key)), "of another kind")
+            value = wrong["value"] or "null"
+            return f"{key} must be {kind}, not {value}{_as_integer(kind, value)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0].startswith("LexerNoViableAltException: "):
         key, _, value = lines[0].partition(": ")[2].partition("=")
@@ -242,6 +242,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _kind_of(key: str) -> str:
+    """The name of the type that a key of the config's value nodes has."""
+    kind: Any = Config
+    for name in key.split("."):
+        field = getattr(kind, "__dataclass_fields__", {}).get(name)
+        kind = field.type if field else None
+    return getattr(kind, "__name__", "")
 
 
 def _as_integer(kind: str, value: str) -> str:

@@ -174,7 +174,7 @@ def test_typos_inside_an_experiment_file_are_caught(
 
 def test_resume_changes_nothing_but_steps_and_strategy(main, run: Path) -> None:
     code, _, err = main(f"resume={run}", "seeds=3")
-    assert code == 2 and "seeds can't change, only train.steps, task.reference, " in err
+    assert code == 2 and "seeds can't change, only train.steps, train.parts, " in err
 
 
 def test_a_finished_run_is_not_resumed_without_more_steps(main, run: Path) -> None:

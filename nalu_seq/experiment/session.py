@@ -91,7 +91,8 @@ def _train(
 ) -> None:
     console = Console(quiet=is_quiet())
     experiment.settle()
-    _greet(console, experiment, directory)
+    if not resume:
+        _greet(console, experiment, directory)
     population, trainer, checkpoints = open_run(experiment, directory)
     session = Session(experiment, directory, population, trainer, interruption.check)
     measuring = measurers(session)
@@ -99,9 +100,13 @@ def _train(
         checkpoints.add(measurer.trackables())
     record = Record(directory / "metrics.csv", experiment.members)
     if resume:
-        if note := restore(checkpoints, record, trainer, experiment):
+        note = restore(checkpoints, record, trainer, experiment)
+        _greet(console, experiment, directory)
+        if note:
             console.print(note, highlight=False)
         (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
+    # The folder of a worker that does not lead is empty.
+    (directory / ".hydra").mkdir(exist_ok=True)
     replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
     begun, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
 

@@ -129,11 +129,11 @@ def test_a_task_measures_what_it_judges_by() -> None:
     with pytest.raises(BadInput, match=r"^task=mine: .* judges 'rank', .* they have: mae"):
         check_criterion(task, "task=mine")
     product = Product()
-    product.criterion = Criterion("mae", 0.1, selected_by="validation")
-    with pytest.raises(BadInput, match="selects by 'validation', which is no split of it; its"):
+    product.criterion = Criterion("mae", 0.1, selected_by="length_10")
+    with pytest.raises(BadInput, match="selects by 'length_10', which is no split of it; its"):
         check_criterion(product, "task=mine")
     product.criterion = Criterion("mae", {})
-    with pytest.raises(BadInput, match="no threshold for range_9_99, its last split; it has: none"):
+    with pytest.raises(BadInput, match="no threshold for validation, its last split; it has: none"):
         check_criterion(product, "task=mine")
 
 
