@@ -86,7 +86,7 @@ def test_parts_of_one_member_may_round_differently() -> None:
     # A product of one member alone adds up in another order than that of several.
     whole, alone = (
         trained(Count(alphabet=3, length=4), lstm, Adam(0.01), parts, "graph", steps=[2])
-        for parts in (1, 9)
+        for parts in (1, MEMBERS)
     )
     np.testing.assert_allclose(alone.mean_loss(), whole.mean_loss(), rtol=1e-4)
 
