@@ -63,13 +63,16 @@ def build(
             )
     shape = step_shape(input_size)
     x = y = keras.Input((length, *shape) if sequence else shape, name="x")
+    no_features = (
+        f"{layers[0].name} gives no features of a {' x '.join(map(str, shape))} picture: "
+        "use encoder=convnet"
+    )
     for layer in layers:
+        if isinstance(layer, keras.layers.RNN) and len(y.shape) > 3:
+            raise ValueError(no_features)
         y = layer(y)
     if len(y.shape) != 2 + sequence:
-        raise ValueError(
-            f"{layers[0].name} gives no features of a {' x '.join(map(str, shape))} picture: "
-            "use encoder=convnet"
-        )
+        raise ValueError(no_features)
     return keras.Model(x, y, name="model")
 
 
