@@ -32,6 +32,7 @@ from nalu_seq.population.random import Draws, Stream, threefry2x32  # noqa: E402
 tf.config.threading.set_intra_op_parallelism_threads(len(CORES))
 tf.config.threading.set_inter_op_parallelism_threads(len(CORES))
 tf.config.experimental.enable_op_determinism()  # as the command does
+tf.random.set_seed(0)  # TensorFlow draws nothing without a seed then
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LOSS = "sparse_categorical_crossentropy"
