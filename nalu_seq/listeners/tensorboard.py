@@ -131,8 +131,8 @@ class TensorBoard(Listener):
         with self._writer.as_default(step=step):
             if first:
                 _write(custom_scalar.pb(self._layout()))
-                # TensorBoard takes the first columns that it finds for all runs that it shows: those
-                # of a run by itself would hide what the jobs of a sweep differ in.
+                # TensorBoard takes the first columns that it finds for all runs that it shows:
+                # those of a run by itself would hide what the jobs of a sweep differ in.
                 if self._subject.varied:
                     _write(hparams.columns(self._subject, self._outcomes()))
             for name, values in self._weights().items():
