@@ -65,6 +65,8 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
             "restart: history must not be negative, every and window at least 1, reach above 0"
         )
     alternate = cfg.alternate
+    if alternate.period >= 2**31:
+        raise BadInput(f"alternate.period must be below 2^31, not {alternate.period}")
     if not 0 <= alternate.gates <= alternate.period:
         raise BadInput("alternate.gates must be from 0 to alternate.period")
     if alternate.period and choices.get("optimizer") not in MASKED:
