@@ -115,6 +115,8 @@ class DigitSequences(SequenceTask):
             self.splits[f"length_{n}"] = Split(examples, n, part="test")
         self.criterion = Criterion("digit_accuracy", self.accuracy, above=True)
         if reference is not None:
+            if not isinstance(reference, str):
+                raise ValueError(f"reference must name the directory of a run, not {reference!r}")
             thresholds = reference_thresholds(reference, list(self.splits))
             self.criterion = Criterion("mse", thresholds, selected_by="validation")
         self._orders: dict[Any, Any] = {}
