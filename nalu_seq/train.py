@@ -20,7 +20,7 @@ from omegaconf.errors import ValidationError
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
-from nalu_seq.config.schema import Config, Strategy, Train, register
+from nalu_seq.config.schema import Config, Strategy, Train, register, typed
 from nalu_seq.errors import BadInput, command
 from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
@@ -67,7 +67,7 @@ def _composed(cfg: DictConfig) -> float | None:
     from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(
-        Strategy(**cfg.strategy), Train(**cfg.train)
+        typed(Strategy, cfg.strategy), typed(Train, cfg.train)
     )  # a launcher's processes have not
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.feasibility import check
@@ -121,7 +121,7 @@ def _resumed(arguments: list[str]) -> None:
         check_plain_files(directory)
     from nalu_seq.distribution.startup import start_tensorflow
 
-    start_tensorflow(Strategy(**cfg.strategy), Train(**cfg.train))
+    start_tensorflow(typed(Strategy, cfg.strategy), typed(Train, cfg.train))
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.feasibility import check
 

@@ -42,7 +42,7 @@ def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
     "arguments",
     [
         [*TINY, "train.steps=4000", "train.eval_every=2000"],
-        ["task=product", "seeds=3", "train.steps=60000", "train.eval_every=30000"],
+        ["task=product", "seeds=3", "train.steps=400000", "train.eval_every=200000"],
     ],
     ids=["graph", "compiled"],
 )

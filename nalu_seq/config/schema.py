@@ -1,13 +1,17 @@
 """The types of the config's value nodes, and the resolvers that `conf/` uses."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from nalu_seq.config.descriptions import described
+from nalu_seq.errors import BadInput
+
+Node = TypeVar("Node")
 
 
 @dataclass
@@ -117,6 +121,20 @@ class Config:
     shard: str | None = None  # i/n: every nth member, from the ith on
     output: str = "runs"
     resume: str | None = None
+
+
+def typed(kind: type[Node], node: Mapping[str, Any]) -> Node:
+    """A value node of the config as its dataclass.
+
+    Raises:
+        BadInput: it has a key that the dataclass has not, as `+train.key=...` may add.
+    """
+    valid = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key in node:
+        if key not in valid:
+            name = kind.__name__.lower()
+            raise BadInput(f"{name}.{key}: no such key; valid: {', '.join(valid)}")
+    return kind(**node)
 
 
 def register() -> None:

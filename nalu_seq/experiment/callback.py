@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq.config.options import options
-from nalu_seq.config.schema import Strategy, Train
+from nalu_seq.config.schema import Strategy, Train, typed
 from nalu_seq.config.values import check_row
 from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
@@ -170,5 +170,5 @@ def _start(config: DictConfig) -> None:
         raise BadInput("output is empty: give the directory that runs go into, or leave it out")
     from nalu_seq.distribution.startup import start_tensorflow
 
-    start_tensorflow(Strategy(**config.strategy), Train(**config.train))
+    start_tensorflow(typed(Strategy, config.strategy), typed(Train, config.train))
     HydraConfig.instance().set_config(config)

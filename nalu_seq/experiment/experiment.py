@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from nalu_seq import models
 from nalu_seq.config.cases import Case, cross
 from nalu_seq.config.options import options, shipped
-from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train
+from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train, typed
 from nalu_seq.config.values import check_values
 from nalu_seq.distribution.cores import cores, parts
 from nalu_seq.distribution.strategy import start
@@ -54,7 +54,7 @@ class Experiment:
     @cached_property
     def strategy(self) -> tf.distribute.Strategy:
         """Where the population trains; TensorFlow's devices are started by the first look at it."""
-        return start(Strategy(**self.cfg.strategy))
+        return start(typed(Strategy, self.cfg.strategy))
 
     @cached_property
     def task(self) -> Task:
@@ -132,7 +132,7 @@ class Experiment:
         A number of parts that the config has already stays, such as that of a run that goes on.
         """
         train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
-        train.parts = parts(Train(**train), len(self.members), replicas)
+        train.parts = parts(typed(Train, train), len(self.members), replicas)
         train.threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
 
     def population(self) -> Population:
@@ -177,10 +177,10 @@ class Experiment:
             members=self.members,
             model=model,
             initial_states=initial_states,
-            train=Train(**self.cfg.train),
+            train=typed(Train, self.cfg.train),
             penalty=self.penalties(),
-            restart=Restart(**self.cfg.restart) if self.cfg.restart.history else None,
-            alternate=Alternate(**self.cfg.alternate) if self.cfg.alternate.period else None,
+            restart=typed(Restart, self.cfg.restart) if self.cfg.restart.history else None,
+            alternate=typed(Alternate, self.cfg.alternate) if self.cfg.alternate.period else None,
         )
 
     def trained_model(self) -> tuple[keras.Model, RandomStates | None]:
