@@ -42,7 +42,7 @@ def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
     "arguments",
     [
         [*TINY, "train.steps=4000", "train.eval_every=2000"],
-        ["task=product", "seeds=3", "train.steps=400000", "train.eval_every=200000"],
+        ["task=product", "seeds=3", "train.steps=3000000", "train.eval_every=1500000"],
     ],
     ids=["graph", "compiled"],
 )
