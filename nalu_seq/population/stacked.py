@@ -235,6 +235,9 @@ class Stacked:
         """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
         templates = self.model.variables
 
+        if not templates:  # there are no weights, and nothing to map over
+            return {}
+
         def one_member(values: list[Any]) -> dict[str, Any]:
             mapping = list(zip(templates, values, strict=True))
             with keras.StatelessScope(state_mapping=mapping):
