@@ -81,6 +81,9 @@ def _built(experiment: Experiment) -> keras.Model:
             break
     experiment.stateful_model()
     experiment.trained_model()
+    if not model.trainable_variables:
+        parts = (f"{group}={experiment.choices.get(group)}" for group in ("encoder", "head"))
+        raise BadInput(f"{' and '.join(parts)} have no weights: there is nothing to train")
     return model
 
 

@@ -22,6 +22,7 @@ REASONS = (
     r"[a-z_]+ gives no features of a [0-9x ]+ picture: use encoder=convnet",
     r"head=solved adds up the encoder's outputs themselves, so that there must be [0-9]+ of them, "
     r"not [0-9]+: encoder.outputs=[0-9]+ encoder.activation=linear",
+    r"encoder=none and head=solved have no weights: there is nothing to train",
     r"Convnet: pictures are needed, [0-9]+ numbers a step are none: use another encoder",
     r"encoder=routed hands numbers on, and this task has none: use encoder=lstm",
     r"Routed: all [0-9]+ inputs are numbers, and reads=symbols leaves none to read: say reads=all",
