@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import Arguments, BadInput, command, warn
+from nalu_seq.errors import Arguments, BadInput, command
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
@@ -64,20 +64,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     start_tensorflow()
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.extrapolation import extrapolate
-    from nalu_seq.experiment.session import open_run
-    from nalu_seq.records.checkpoints import NoCheckpoint, told
+    from nalu_seq.experiment.session import open_trained
 
     OmegaConf.set_struct(cfg, True)
     OmegaConf.set_struct(cfg.head, False)  # it may be older than snap; what it takes is checked
     cfg.merge_with(overrides)
     experiment = Experiment(cfg, choices)
-    population, _, checkpoints = open_run(experiment, arguments.run)
-    try:
-        step, passed = checkpoints.restore()
-    except NoCheckpoint as error:
-        raise BadInput(str(error)) from error
-    if passed:
-        warn(f"{told(passed)}: using step {step}")
+    population, step = open_trained(experiment, arguments.run)
     if arguments.export:
         seed, file = arguments.export
         _export(experiment, population, seed, file, arguments.case)

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
-from nalu_seq.errors import Arguments, BadInput, command, warn
+from nalu_seq.errors import Arguments, BadInput, command
 
 FORMATS = ("text", "json", "latex")
 
@@ -60,19 +60,12 @@ def _explain(arguments: argparse.Namespace) -> None:
     cfg.strategy = Strategy()  # whatever it was trained on
     start_tensorflow()
     from nalu_seq.experiment.experiment import Experiment
-    from nalu_seq.experiment.session import open_run
+    from nalu_seq.experiment.session import open_trained
     from nalu_seq.explanation.explanation import Explainer
-    from nalu_seq.records.checkpoints import NoCheckpoint, told
 
     OmegaConf.set_struct(cfg, True)
     experiment = Experiment(cfg, choices)
-    population, _, checkpoints = open_run(experiment, arguments.run)
-    try:
-        step, passed = checkpoints.restore()
-    except NoCheckpoint as error:
-        raise BadInput(str(error)) from error
-    if passed:
-        warn(f"{told(passed)}: using step {step}")
+    population, step = open_trained(experiment, arguments.run)
     chosen = _choose(experiment.members.names, arguments.seed, arguments.case)
     if arguments.export and len(chosen) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")

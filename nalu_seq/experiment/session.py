@@ -19,14 +19,14 @@ from rich.console import Console
 
 from nalu_seq.config.options import PACKAGE
 from nalu_seq.distribution.workers import Workers
-from nalu_seq.errors import fail, first_line
+from nalu_seq.errors import BadInput, fail, first_line, warn
 from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.experiment.resume import notes, restore
 from nalu_seq.experiment.view import view
 from nalu_seq.population.population import Population
-from nalu_seq.records.checkpoints import Checkpoints
+from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import alone_in, start_anew
 from nalu_seq.records.record import Record, read_record
@@ -192,6 +192,22 @@ def open_run(experiment: Experiment, directory: Path) -> tuple[Population, Train
     population = experiment.population()
     trainer = experiment.trainer(population)
     return population, trainer, Checkpoints(directory / "checkpoints", trainer.trackables())
+
+
+def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, int]:
+    """A run's population as its newest sound checkpoint has it, and the step of that.
+
+    Raises:
+        BadInput: there is no checkpoint that can be read.
+    """
+    population, _, checkpoints = open_run(experiment, directory)
+    try:
+        step, passed = checkpoints.restore()
+    except NoCheckpoint as error:
+        raise BadInput(str(error)) from error
+    if passed:
+        warn(f"{told(passed)}: using step {step}")
+    return population, step
 
 
 def leave_interrupted(directory: Path, number: int) -> NoReturn:
