@@ -30,16 +30,16 @@ def on_small_disks(run: Path, *kilobytes: int) -> None:
     """Train on disks of these sizes until they are full, make room, and go on."""
     done = namespace('exec "$@"', sys.executable, "-m", "tests.small_disk", *map(str, kilobytes))
     assert done.returncode == 0, done.stderr
-    for size, told in json.loads(done.stdout.splitlines()[-1]).items():
-        code, err = told["full"]
+    for size, training in json.loads(done.stdout.splitlines()[-1]).items():
+        code, err = training["full"]
         assert code == 1 and len(err.splitlines()) == 1 and "No space left on device" in err, size
-        assert not [name for name in told["left"] if "partial" in name], told["left"]
-        if told["resumed"] is None:
-            assert "nothing is saved yet" in err or not told["left"][3:]
-        else:
+        assert not [name for name in training["left"] if "partial" in name], training["left"]
+        if training["resumed"] is not None:
             assert "go on with: python -m nalu_seq.train resume=" in err
-            assert told["resumed"] == [0, ""]
-            assert told["record"] == (run / "metrics.csv").read_text()
+            assert training["resumed"] == [0, ""]
+            assert training["record"] == (run / "metrics.csv").read_text()
+        elif "nothing is saved yet" not in err:  # Hydra itself could not write the config
+            assert all(name.startswith(".hydra") for name in training["left"]), training["left"]
 
 
 @pytest.mark.slow
@@ -183,11 +183,11 @@ def test_a_training_whose_reader_leaves_can_be_resumed(main, run: Path, tmp_path
     directory = copy(run, tmp_path)
     read, write = os.pipe()
     os.close(read)
-    more = command(f"resume={directory}", "train.steps=60")
-    done = subprocess.run(more, stdout=write, stderr=subprocess.PIPE, text=True)
+    more = [f"resume={directory}", "train.steps=60"]
+    done = subprocess.run(command(*more), stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert done.returncode != 0 and done.stderr == ""
-    code, _, err = main(f"resume={directory}")
+    code, _, err = main(*more)
     assert code == 0, err
     whole = (run / "metrics.csv").read_text()
     assert (directory / "metrics.csv").read_text().startswith(whole)
