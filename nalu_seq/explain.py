@@ -59,6 +59,7 @@ def _explain(arguments: argparse.Namespace) -> None:
 
     cfg.strategy = Strategy()  # whatever it was trained on
     start_tensorflow()
+    from nalu_seq.evaluation.measure import Evaluator
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.session import open_trained
     from nalu_seq.explanation.explanation import Explainer
@@ -70,7 +71,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     if arguments.export and len(chosen) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")
     explainer = Explainer(
-        population, experiment.task, experiment.members, experiment.stateful_model()
+        Evaluator(population, experiment.task, experiment.members, experiment.stateful_model())
     )
     explanations = explainer.explain()
     kept = [explanations[i] for i in chosen]

@@ -120,6 +120,7 @@ class Config:
     strategy: Strategy = field(default_factory=Strategy)
     shard: str | None = None  # i/n: every nth member, from the ith on
     output: str = "runs"
+    profile: list[int] | None = None  # [start, stop]: TensorBoard gets a trace of these steps
     resume: str | None = None
 
 

@@ -37,6 +37,11 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     for key in ("clip_norm", "clip_value"):
         if train[key] is not None and not 0 < train[key] < math.inf:
             raise BadInput(f"train.{key} must be positive or null, not {train[key]}")
+    profile = cfg.profile
+    if profile is not None and (len(profile) != 2 or not 0 <= profile[0] < profile[1]):
+        raise BadInput(f"profile must be two steps [start, stop], 0 <= start < stop, not {profile}")
+    if profile is not None and profile[1] > train.steps:
+        raise BadInput(f"profile={profile} goes beyond the last step, train.steps={train.steps}")
     if cfg.resume is not None:
         raise BadInput("resume goes on with a run and stands alone: resume=RUN")
     if train.compile not in COMPILE:

@@ -86,6 +86,33 @@ class Evaluator(Measurer):
         self.ends[split] = y, prediction
         return {name: value.numpy() for name, value in metrics.items()}, course
 
+    def examples(self, split: str, most: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs `[M, B, (T,) in]` of a split, and targets `[M, B, units]`, of a sequence the last.
+
+        Args:
+            split: its name.
+            most: how many examples at most, of a task without sequences.
+            steps: how many steps of each sequence; it may be longer than the split's are.
+        """
+        task, where = self.task, self.task.splits[split]
+        draws = self.members.stream(split).at(0, where.examples)
+        if isinstance(task, ExampleTask):
+            count = min(where.examples, most)
+            batch = task.split_batch(split, draws.at(0, tf.range(count)))
+            return batch.x.numpy(), batch.y.numpy()
+        assert isinstance(task, SequenceTask)
+        state = task.target_state(len(self.population), where.examples)
+        batch, _ = task.piece(where, draws, 0, steps, state)
+        return batch.x.numpy(), batch.y.numpy()[:, :, -1]
+
+    def outputs(self, split: str, steps: int) -> np.ndarray:
+        """What the members give at each of a sequence's first steps, `[M, B, T, units]`.
+
+        It takes a call a step of what a measurement has traced, so that nothing is traced for it.
+        """
+        pieces = self._pieces(split, length=steps, size=1)
+        return np.stack([prediction.numpy() for _, prediction, *_ in pieces], axis=2)
+
     def _examples(self, name: str) -> tuple[Any, Any]:
         """Targets and predictions `[M, B, units]` of a task without sequences."""
         task = self.task
@@ -111,7 +138,9 @@ class Evaluator(Measurer):
         y, prediction = (tf.concat(part, axis=1) for part in zip(*pieces, strict=True))
         return y, prediction
 
-    def _pieces(self, name: str) -> Iterator[tuple[Any, Any, Any, Course]]:
+    def _pieces(
+        self, name: str, length: int | None = None, size: int | None = None
+    ) -> Iterator[tuple[Any, Any, Any, Course]]:
         """Piece by piece: the last step's targets and predictions, the task's tally, the course."""
         assert isinstance(self.task, SequenceTask) and self.stream is not None
         split, members = self.task.splits[name], len(self.population)
@@ -126,9 +155,10 @@ class Evaluator(Measurer):
         ]
         target_state = self.task.target_state(members, split.examples)
         tally = self.task.tally_start(members, split.examples)
-        size = max(1, self.task.piece_steps // (members * split.examples))
-        for start in range(0, split.length, size):
-            count = min(size, split.length - start)
+        size = size or max(1, self.task.piece_steps // (members * split.examples))
+        length = length or split.length
+        for start in range(0, length, size):
+            count = min(size, length - start)
             y, prediction, states, target_state, tally, course = self._traced[shared](
                 stream.keys, tf.constant(start), tf.constant(count), states, target_state, tally
             )

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from nalu_seq.errors import BadInput
+from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.weights import effective_weights
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.session import open_run
@@ -12,8 +13,6 @@ from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import NoCheckpoint
 from nalu_seq.records.runs import read_run
 from nalu_seq.reports.page import Learned
-
-MOST_LINES = 24  # of a formula, such as the events of an alphabet
 
 
 def learned(directory: Path) -> Learned:
@@ -50,19 +49,8 @@ def formulas(experiment: Experiment, population: Population) -> list[str]:
         symbolic()
     except BadInput:
         return []
-    from nalu_seq.explanation.explanation import Explainer
+    from nalu_seq.explanation.explanation import Explainer, agreement
 
     task, members = experiment.task, experiment.members
-    explained = Explainer(population, task, members, experiment.stateful_model()).explain()
-    groups: dict[str, list[int]] = {}
-    for i, explanation in enumerate(explained):
-        text = "" if explanation.formula is None else "\n".join(explanation.formula.lines())
-        groups.setdefault(text, []).append(i)
-    blocks = []
-    for text, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-        solved = sum(explained[i].solved for i in group)
-        told = f"{len(group)} of {len(members)} members, {solved} of them solved as trained"
-        lines = text.splitlines() or [f"no formula: {explained[group[0]].reason}"]
-        more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
-        blocks.append("\n".join([f"{told}:", *lines[:MOST_LINES], *more]))
-    return blocks
+    evaluator = Evaluator(population, task, members, experiment.stateful_model())
+    return agreement(Explainer(evaluator).explain())

@@ -13,6 +13,7 @@ from nalu_seq.evaluation.restart_count import RestartCount
 from nalu_seq.evaluation.sparsity import SparsityError
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.view import view
+from nalu_seq.listeners.profiler import Profiler
 from nalu_seq.listeners.progress import ProgressBar
 from nalu_seq.listeners.tensorboard import TensorBoard
 from nalu_seq.population.population import Population
@@ -79,9 +80,10 @@ def listeners(
         config: flat config values, for TensorBoard.
     """
     experiment, trainer = session.experiment, session.trainer
-    task, members, train = experiment.task, experiment.members, experiment.cfg.train
+    task, members, cfg = experiment.task, experiment.members, experiment.cfg
     events, subject = view(experiment, session.directory, config)
     return [
+        *([Profiler(events, cfg.profile, cfg.train.eval_every)] if cfg.profile else []),
         Judge(experiment, trainer),
         record,
         TensorBoard(
@@ -89,15 +91,15 @@ def listeners(
             subject,
             trainer,
             session.evaluator,
-            steps=train.steps,
-            eval_every=train.eval_every,
+            steps=cfg.train.steps,
+            eval_every=cfg.train.eval_every,
             say=lambda line: console.print(line, highlight=False),
-            alone=experiment.cfg.strategy.name != "multi_worker",
+            alone=cfg.strategy.name != "multi_worker",
         ),
         Saver(save),
         ProgressBar(
             console,
-            experiment.cfg.train.steps,
+            cfg.train.steps,
             int(trainer.step.numpy()),
             list(task.splits)[-1],
             task.criterion,

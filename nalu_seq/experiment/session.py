@@ -138,6 +138,7 @@ def _train(
                 progress=advance,
                 check=interruption.check,
                 agree=workers.leaders,
+                pauses=experiment.cfg.profile or (),
             )
             done = True
         except Interrupted:

@@ -28,6 +28,8 @@ def view(
     differing = varied(directory.parent)
     overrides = recorded_overrides(directory) or []
     name = job_name(overrides, list(differing)) or experiment.choices["unit"]
+    # A setting that `settings` leaves out is shown as the command has it, if the jobs differ in it.
+    settings = {**dict(o.partition("=")[::2] for o in overrides), **settings}
     config = OmegaConf.to_yaml(experiment.cfg)
     explain = shlex.join(["python", "-m", "nalu_seq.explain", str(directory)])
     subject = Subject(name, train_command(overrides), explain, config, settings, differing)

@@ -1,5 +1,6 @@
 """Every member of a trained population as a formula, or why it has none."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +12,18 @@ from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.explanation.events import Events, read_events, symbols_of
 from nalu_seq.explanation.formulas import Formula, compose
 from nalu_seq.explanation.rounding import Unreadable, readable_layers, round_model
-from nalu_seq.models import StatefulModel
 from nalu_seq.models.heads import Accumulate
-from nalu_seq.population.population import Population
-from nalu_seq.records.members import Members
-from nalu_seq.tasks.base import ExampleTask, SequenceTask, Task
+from nalu_seq.tasks.base import SequenceTask
 from nalu_seq.units import Linear
 
 # Examples of a split that a formula is computed on, and steps of a sequence.
 EXAMPLES, STEPS = 1_000, 1_000
+# Steps of the sequences that events are read from.
+EVENT_STEPS = 100
 # Steps of a sequence that are held at once.
 PIECE = 4_096
+# Lines of a formula, such as the events of an alphabet, that are shown of it.
+MOST_LINES = 24
 
 
 @dataclass
@@ -51,28 +53,25 @@ class Explainer:
     """Reads the members of a population, and checks each formula on the task's splits.
 
     Args:
-        population: the members; `explain` leaves them with rounded weights where it could round.
-        task: what they learned.
-        members: who they are.
-        stream: for a sequence task, the population's model with its states passed on.
+        evaluator: measures the members; `explain` leaves them with rounded weights where it could
+            round.
     """
 
-    def __init__(
-        self,
-        population: Population,
-        task: Task,
-        members: Members,
-        stream: StatefulModel | None,
-    ) -> None:
-        self.population = population
-        self.task = task
-        self.members = members
-        self.evaluator = Evaluator(population, task, members, stream)
-        self.explanations = [Explanation(case, seed, solved=False) for case, seed in members.names]
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.population, self.task = evaluator.population, evaluator.task
+        self.members = evaluator.members
+        names = self.members.names
+        self.explanations = [Explanation(case, seed, solved=False) for case, seed in names]
 
-    def explain(self) -> list[Explanation]:
-        """Every member's formula, in the population's order."""
-        trained = self._errors()
+    def explain(self, errors: Mapping[str, np.ndarray] | None = None) -> list[Explanation]:
+        """Every member's formula, in the population's order.
+
+        Args:
+            errors: the criterion's metric of each member as trained, `[M]`, on each split, if it
+                has been measured.
+        """
+        trained = self._errors() if errors is None else dict(errors)
         solved = self._solved(trained)
         self._note(trained, None)
         for explanation, has in zip(self.explanations, solved, strict=True):
@@ -87,7 +86,10 @@ class Explainer:
 
     def _read_units(self, trained: dict[str, np.ndarray]) -> None:
         """Round the members' units, and compose them."""
-        examples = {split: self._examples(split) for split in self.task.splits}
+        examples = {
+            name: self.evaluator.examples(name, EXAMPLES, min(split.length, STEPS))
+            for name, split in self.task.splits.items()
+        }
         sample = next(iter(examples.values()))[0]  # [M, B, (T,) in]
         weights = []
         for i, explanation in enumerate(self.explanations):
@@ -116,15 +118,16 @@ class Explainer:
     def _read_events(self, trained: dict[str, np.ndarray], reason: str) -> None:
         """Measure what the members add at each symbol."""
         head = self.population.model.layers[-1]
-        symbols = None
-        if isinstance(self.task, SequenceTask) and isinstance(head, Accumulate):
-            x, _ = self._examples(next(iter(self.task.splits)), steps=100)
-            symbols = symbols_of(x) if head.operation == "sum" else None
+        symbols, first = None, next(iter(self.task.splits))
+        adds = isinstance(head, Accumulate) and head.operation == "sum"
+        if adds and isinstance(self.task, SequenceTask) and isinstance(self.task.input_size, int):
+            x, _ = self.evaluator.examples(first, EXAMPLES, EVENT_STEPS)
+            symbols = symbols_of(x)
         if symbols is None:
             for explanation in self.explanations:
                 explanation.reason = reason
             return
-        y = self.population(tf.constant(x)).numpy()
+        y = self.evaluator.outputs(first, x.shape[2])
         for i, explanation in enumerate(self.explanations):
             try:
                 events, distance = read_events(symbols[i], y[i], x.shape[-1])
@@ -139,22 +142,6 @@ class Explainer:
         """The criterion's metric of each member, `[M]`, on each split."""
         metric = self.task.criterion.metric
         return {split: self.evaluator.measure(split)[0][metric] for split in self.task.splits}
-
-    def _examples(self, split: str, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Some inputs `[M, B, (T,) in]` of a split, and its targets `[M, B, out]` at their end."""
-        task, stream = self.task, self.members.stream(split)
-        if isinstance(task, ExampleTask):
-            count = min(task.splits[split].examples, EXAMPLES)
-            draws = stream.at(0, task.splits[split].examples).at(0, tf.range(count))
-            batch = task.split_batch(split, draws)
-            return batch.x.numpy(), batch.y.numpy()
-        assert isinstance(task, SequenceTask)
-        where = task.splits[split]
-        state = task.target_state(len(self.population), where.examples)
-        length = steps or min(where.length, STEPS)
-        draws = stream.at(0, where.examples)
-        batch, _ = task.piece(where, draws, 0, length, state)
-        return batch.x.numpy(), batch.y.numpy()[:, :, -1]
 
     def _formula_errors(
         self, examples: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -231,6 +218,22 @@ class Explainer:
                 split: (float(values[i]), None if after is None else float(after[split][i]))
                 for split, values in trained.items()
             }
+
+
+def agreement(explanations: Sequence[Explanation]) -> list[str]:
+    """Each formula below how many members agree on it, the most frequent first."""
+    groups: dict[str, list[Explanation]] = {}
+    for explanation in explanations:
+        text = "" if explanation.formula is None else "\n".join(explanation.formula.lines())
+        groups.setdefault(text, []).append(explanation)
+    blocks = []
+    for text, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        solved = sum(explanation.solved for explanation in group)
+        told = f"{len(group)} of {len(explanations)} members, {solved} of them solved as trained"
+        lines = text.splitlines() or [f"no formula: {group[0].reason}"]
+        more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
+        blocks.append("\n".join([f"{told}:", *lines[:MOST_LINES], *more]))
+    return blocks
 
 
 def event_model(events: Events) -> keras.Model:

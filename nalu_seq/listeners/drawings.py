@@ -11,40 +11,63 @@ from nalu_seq.tasks.base import Split
 from nalu_seq.tasks.digit_sequences import DigitSequences
 
 MEMBERS = 8  # matrices side by side
-ANNOTATED = 60  # cells of a matrix that have their figures in them
+GATED = 20  # members of whom gates are shown
+ANNOTATED = 60  # cells of a matrix at most that have their figures in them
 POINTS = 2000
 ROWS, COLUMNS = 4, 10  # of digits
 INK, WRONG = "#0072B2", "#D55E00"
 
 
-def matrices_figure(Figure: Any, title: str, values: np.ndarray, names: Sequence[str]) -> Any:
+def matrices_figure(
+    Figure: Any, title: str, values: np.ndarray, names: Sequence[str], rows_are: str = "input"
+) -> Any:
     """The same matrix of some members side by side, its figures in the cells where they fit.
 
     Args:
         Figure: matplotlib's class.
         title: what the matrix is.
-        values: `[M, in, units]`, or `[M, units]` of a gate.
+        values: `[M, in, units]`, or `[M, units]` of a vector.
         names: what each member is called.
+        rows_are: what a row stands for.
     """
     values = values.reshape(*values.shape[:2], -1)[:MEMBERS]
     count, rows, columns = values.shape
-    size = (max(2.4, count * max(0.9, 0.22 * columns) + 0.9), max(1.6, 0.17 * rows + 0.8))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, count, sharey=True, squeeze=False)[0]
-    for panel, matrix, name in zip(axes, values, names, strict=False):
-        image = panel.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
-        panel.set_title(name, fontsize=8)
-        panel.set_xlabel("output", fontsize=7)
-        panel.tick_params(labelsize=6)
-        panel.set_xticks(range(columns))
-        if rows * columns <= ANNOTATED:
-            panel.set_yticks(range(rows))
-            for (i, j), value in np.ndenumerate(matrix):
-                color = "white" if abs(value) > 0.6 else "black"
-                panel.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=6, color=color)
-    axes[0].set_ylabel("input", fontsize=7)
-    figure.colorbar(image, ax=axes, shrink=0.8).ax.tick_params(labelsize=6)
-    figure.suptitle(title, fontsize=9)
+    # One image with a gap of one column between members: axes of their own are slow to draw.
+    gaps = np.full((count, rows, 1), np.nan)
+    strip = np.concatenate([*np.concatenate([values, gaps], axis=2)], axis=1)[:, :-1]
+    size = max(2.0, 0.3 * strip.shape[1] if rows * columns <= ANNOTATED else 0.1 * strip.shape[1])
+    figure, axes = _axes(Figure, size, max(0.8, 0.15 * rows), title, bar=True)
+    image = axes.imshow(strip, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+    if rows * columns <= ANNOTATED:
+        axes.set_yticks(range(rows))
+        _figures_in_cells(axes, strip, [abs(value) > 0.6 for value in strip.ravel()])
+    centres = [i * (columns + 1) + (columns - 1) / 2 for i in range(count)]
+    axes.set_xticks(centres, names[:count])
+    axes.set_xlabel(f"outputs 0 to {columns - 1} of each" if columns > 1 else "one output each")
+    axes.set_ylabel(rows_are)
+    _colorbar(figure, image)
+    return figure
+
+
+def gates_figure(Figure: Any, title: str, values: np.ndarray, names: Sequence[str]) -> Any:
+    """Gates as a row a member: 1 is open for the sum, 0 for the product.
+
+    Args:
+        Figure: matplotlib's class.
+        title: what the gate is.
+        values: `[M, units]`.
+        names: what each member is called.
+    """
+    values = values[:GATED]
+    rows, columns = values.shape
+    title = f"{title}: 1 adds, 0 multiplies"
+    figure, axes = _axes(Figure, max(2.4, 0.4 * columns), max(0.5, 0.2 * rows), title, bar=True)
+    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    _figures_in_cells(axes, values, [value < 0.5 for value in values.ravel()])
+    axes.set_yticks(range(rows), names[:rows])
+    axes.set_xticks(range(columns))
+    axes.set_xlabel("output")
+    _colorbar(figure, image)
     return figure
 
 
@@ -57,8 +80,7 @@ def predictions_figure(Figure: Any, title: str, y: np.ndarray, prediction: np.nd
         y: targets, `[M, examples, outputs]`.
         prediction: the same of predictions.
     """
-    figure = Figure(figsize=(4.2, 4.0), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _axes(Figure, 3.4, 3.2, title)
     every = max(1, y.size // POINTS)
     true, seen = (np.asarray(a, np.float64).ravel()[::every] for a in (y, prediction))
     known = np.isfinite(true) & np.isfinite(seen)
@@ -67,11 +89,9 @@ def predictions_figure(Figure: Any, title: str, y: np.ndarray, prediction: np.nd
         ends = [true[known].min(), true[known].max()]
         axes.plot(ends, ends, color="black", linewidth=0.8, label="exact")
         axes.legend(fontsize=7)
-    axes.set_xlabel("target", fontsize=8)
-    axes.set_ylabel("prediction", fontsize=8)
-    axes.tick_params(labelsize=7)
+    axes.set_xlabel("target")
+    axes.set_ylabel("prediction")
     axes.grid(alpha=0.25)
-    axes.set_title(title, fontsize=9)
     return figure
 
 
@@ -84,21 +104,48 @@ def spread_figure(Figure: Any, title: str, steps: Sequence[int], values: np.ndar
         steps: `[n]`.
         values: `[n, M]`, none below 0.
     """
-    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _axes(Figure, 4.4, 2.9, title)
     positive = values[np.isfinite(values) & (values > 0)]
     shown = np.maximum(values, positive.min() if positive.size else 1.0)
     axes.plot(steps, shown, color=INK, alpha=0.4, linewidth=0.8)
     known = np.where(np.isfinite(shown), shown, np.inf)
     axes.plot(steps, np.median(known, axis=1), color=INK, linewidth=2, label="median")
     axes.set_yscale("log")
-    axes.set_xlabel("training step", fontsize=8)
-    axes.set_ylabel("error", fontsize=8)
-    axes.tick_params(labelsize=7)
+    axes.set_xlabel("training step")
+    axes.set_ylabel("error")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=7)
-    axes.set_title(title, fontsize=9)
     return figure
+
+
+def _axes(
+    Figure: Any, width: float, height: float, title: str, bar: bool = False
+) -> tuple[Any, Any]:
+    """A figure around axes of a size in inches; matplotlib's own layouts draw everything twice."""
+    left, right, bottom, top = 0.75, 0.75 if bar else 0.15, 0.5, 0.35
+    whole = left + width + right, bottom + height + top
+    figure = Figure(figsize=whole)
+    axes = figure.add_axes(
+        (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
+    )
+    axes.tick_params(labelsize=6)
+    axes.xaxis.label.set_size(7)
+    axes.yaxis.label.set_size(7)
+    figure.suptitle(title, fontsize=9, y=1 - 0.08 / whole[1])
+    return figure, axes
+
+
+def _colorbar(figure: Any, image: Any) -> None:
+    width, height = figure.get_size_inches()
+    place = 1 - 0.6 / width, 0.5 / height, 0.12 / width, 1 - 0.85 / height
+    figure.colorbar(image, cax=figure.add_axes(place)).ax.tick_params(labelsize=6)
+
+
+def _figures_in_cells(axes: Any, values: np.ndarray, white: Sequence[bool]) -> None:
+    for ((i, j), value), light in zip(np.ndenumerate(values), white, strict=True):
+        if np.isfinite(value):
+            color = "white" if light else "black"
+            axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=6, color=color)
 
 
 def digits_figure(

@@ -66,8 +66,11 @@ def columns(subject: Subject, metrics: Mapping[str, str]) -> Any:
         subject: the run.
         metrics: the tags of scalars, what matters first, and how each is called.
     """
+    # TensorBoard sorts the columns by their names, those that differ before the others.
     infos = [
-        api_pb2.HParamInfo(name=key, display_name=key, type=_type(value))
+        api_pb2.HParamInfo(
+            name=key, display_name=key, type=_type(value), differs=key in subject.varied
+        )
         for key, value in shown_settings(subject).items()
     ]
     outcome = [

@@ -15,20 +15,24 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.weights import effective_weights
-from nalu_seq.listeners import drawings, hparams
+from nalu_seq.listeners import hparams
+from nalu_seq.listeners.budget import Budget
+from nalu_seq.listeners.gallery import Gallery, code
 from nalu_seq.listeners.hparams import Subject
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
-from nalu_seq.tasks.digit_sequences import DigitSequences
 from nalu_seq.training.trainer import Trainer
 
 BAND = {"lower": 0.25, "median": 0.5, "upper": 0.75}
 ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has is its error
+HARDEST = "hardest"  # the last split under a tag that all tasks have, so that runs compare
 SMALLEST = 1e-12  # an error of 0 has no logarithm
-MEASURING = 0.015  # of the training time, for measurements between those of the record
+# Shares of the training time: for measurements between those of the record, and at its end.
+BETWEEN, ENDING = 0.01, 0.015
 GROWTH = 1.5  # of the steps between these
 LOSSES = 150  # of a training, besides those of its first steps
-LONG_ENOUGH = 30.0  # seconds of training that pictures, half a second each run, are drawn after
+# Seconds that are expected of what has not been done yet.
+PICTURES, EVENTS, GATES, FORMULA = 0.5, 0.2, 1.0, 0.5
 
 
 class TensorBoard(Listener):
@@ -70,25 +74,28 @@ class TensorBoard(Listener):
         self._directory, self._subject = directory, subject
         self._trainer, self._evaluator = trainer, evaluator
         self._steps, self._eval_every = steps, eval_every
-        self._say, self._alone = say, alone
+        self._alone = alone
         self._task, self._population = evaluator.task, evaluator.population
         self._members: Members = evaluator.members
         self._splits = list(self._task.splits)
         self._error = ""  # the task's error metric, known when it is first measured
         self._course: dict[int, np.ndarray] = {}  # step -> the last split's error, [M]
+        self._errors: dict[str, np.ndarray] = {}  # the criterion's metric by split, [M]
         self._begun = self._step = int(trainer.step.numpy())
-        self._started = time.perf_counter()
-        self._loss_due = self._begun + 1
-        self._due, self._spent, self._last_cost = self._begun + 1, 0.0, 0.0
+        self._between = Budget(BETWEEN, self._begun, steps)
+        self._ending = Budget(ENDING, self._begun, steps)
+        self._gallery = Gallery(evaluator, subject.name, subject.explain, say)
+        self._loss_due = self._due = self._begun + 1
         self._weights = tf.function(lambda: effective_weights(self._population))
 
     def open(self) -> None:
         """Write what is known before the first step."""
-        self._started = time.perf_counter()
+        self._between.start()
+        self._ending.start()
         self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=self._begun):
             tf.summary.text("run/1 command", f"    {self._subject.command}")
-            tf.summary.text("run/2 config", _code(self._subject.config))
+            tf.summary.text("run/2 config", code(self._subject.config))
             tf.summary.text("run/3 formula", f"    {self._subject.explain}")
             tf.summary.graph(_graph(self._population.model))
             _write_layers(self._population.model)
@@ -104,13 +111,11 @@ class TensorBoard(Listener):
                 self._quartiles("loss", _logarithm(loss), "log10 of the newest batch's loss")
             self._loss_due = step + max(1, min(step // 4, self._steps // LOSSES))
         on_grid = step % self._eval_every == 0 or step == self._steps
-        if step >= self._due and not on_grid and self._affordable(step):
-            started = time.perf_counter()
-            for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
-                metrics, _ = self._evaluator.measure(split)
-                self._judged(step, split, metrics)
-            self._last_cost = time.perf_counter() - started
-            self._spent += self._last_cost
+        if step >= self._due and not on_grid and self._allows(self._between, "measuring"):
+            with self._between.spending("measuring"):
+                for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
+                    metrics, _ = self._evaluator.measure(split)
+                    self._judged(step, split, metrics)
             self._due = max(step + 1, int(step * GROWTH))
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
@@ -131,28 +136,46 @@ class TensorBoard(Listener):
         with self._writer.as_default(step=step):
             if first:
                 _write(custom_scalar.pb(self._layout()))
-                # TensorBoard takes the first columns that it finds for all runs that it shows:
-                # those of a run by itself would hide what the jobs of a sweep differ in.
-                if self._subject.varied:
-                    _write(hparams.columns(self._subject, self._outcomes()))
+                _write(hparams.columns(self._subject, self._outcomes()))
             for name, values in self._weights().items():
                 tf.summary.histogram(f"weights/{name}", values)
             for variable in self._population.trainable_variables:
                 tf.summary.histogram(f"weights/raw/{variable.name}", variable.value)
+            if step < self._steps:
+                self._learned(self._between, draw=False)
         self._writer.flush()
 
     def close(self) -> None:
         """Draw what was learned, if the training is done, and close the event files."""
         if self._step == self._steps:
             with self._writer.as_default(step=self._steps):
-                if time.perf_counter() - self._started >= LONG_ENOUGH:
-                    self._pictures()
+                self._learned(self._ending, draw=True)
                 _write(hparams.end(time.time()))
         self._writer.close()
+
+    def _learned(self, budget: Budget, draw: bool) -> None:
+        """Write what the members have learned, as far as a budget reaches."""
+        gallery = self._gallery
+        if draw and budget.allows(self._step, "pictures", PICTURES):
+            with budget.spending("pictures"):
+                gallery.pictures(self._weights(), self._course, self._error)
+        if draw and self._allows(budget, "formula", FORMULA):
+            with budget.spending("formula"):
+                gallery.formula(self._errors)
+        if gallery.adds and self._allows(budget, "events", EVENTS):
+            with budget.spending("events"):
+                gallery.events(draw)
+        if gallery.gated and self._allows(budget, "gates", GATES):
+            with budget.spending("gates"):
+                gallery.gates(draw)
+
+    def _allows(self, budget: Budget, name: str, guess: float = 0.0) -> bool:
+        return self._alone and budget.allows(self._step, name, guess)
 
     def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
         """Write the error on a split, who has solved it, and the other metrics."""
         criterion = self._task.criterion
+        self._errors[split] = metrics[criterion.metric]
         if not self._error:
             self._error = next((m for m in ERRORS if m in metrics), criterion.metric)
         with self._writer.as_default(step=step):
@@ -162,10 +185,13 @@ class TensorBoard(Listener):
                 self._quartiles(f"error/{split}", _logarithm(values), told)
                 if split == self._splits[-1]:
                     self._course[step] = values
+                    self._quartiles(f"{HARDEST}/error", _logarithm(values), told, band=False)
             solved = criterion.solved(metrics[criterion.metric], split, self._members.task_cases)
             if solved is not None:
                 told = "the share of members that solve it"
                 tf.summary.scalar(f"solved/{split}", np.mean(solved), description=told)
+                if split == self._splits[-1]:
+                    tf.summary.scalar(f"{HARDEST}/solved", np.mean(solved), description=told)
             for metric, values in metrics.items():
                 if metric != self._error:
                     self._quartiles(f"values/{metric}/{split}", _finite(values), metric, band=False)
@@ -178,14 +204,6 @@ class TensorBoard(Listener):
         if band:
             for name, value in zip(BAND, np.quantile(values, list(BAND.values())), strict=True):
                 tf.summary.scalar(f"spread/{tag}/{name}", value)
-
-    def _affordable(self, step: int) -> bool:
-        """Whether one more measurement leaves the training most of its time."""
-        seconds = time.perf_counter() - self._started - self._spent
-        whole = seconds * (self._steps - self._begun) / max(step - self._begun, 1)
-        cost = self._last_cost or whole * MEASURING / 4  # of the first one nothing is known
-        enough = self._spent + cost <= MEASURING * max(whole, seconds)
-        return self._alone and enough and whole > LONG_ENOUGH
 
     def _layout(self) -> layout_pb2.Layout:
         """Bands over members, one a split, and the shares that solved each."""
@@ -208,47 +226,24 @@ class TensorBoard(Listener):
         )
 
     def _outcomes(self) -> dict[str, str]:
-        """The scalars that HParams shows: successes and errors, the hardest split first."""
-        splits = list(reversed(self._splits))
-        judged = [s for s in splits if self._judges(s)]
+        """The scalars that HParams shows: successes and errors, the hardest split first.
+
+        That one is shown by the tag that all tasks have: TensorBoard takes the first columns that
+        it finds for all runs that it shows.
+        """
+        hardest, *others = reversed(self._splits)
+        solved = {f"solved/{split}": f"solved {split}" for split in others if self._judges(split)}
         return {
-            **{f"solved/{split}": f"solved {split}" for split in judged},
-            **{f"error/{split}": f"log10 {self._error} {split}" for split in splits},
+            **({f"{HARDEST}/solved": "solved, hardest split"} if self._judges(hardest) else {}),
+            f"{HARDEST}/error": "log10 error, hardest split",
+            **solved,
+            **{f"error/{split}": f"log10 {self._error} {split}" for split in others},
             "loss": "log10 loss",
         }
 
     def _judges(self, split: str) -> bool:
         cases = self._members.task_cases
         return self._task.criterion.solved(np.zeros(len(cases)), split, cases) is not None
-
-    def _pictures(self) -> None:
-        """Draw weights, predictions, the spread of errors, digits; a line where that can't be."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            self._say("TensorBoard's pictures are left out: pip install 'nalu-seq[plots]'")
-            return
-        last = self._splits[-1]
-        several = len(self._members.cases) > 1
-        names = [f"{case} {seed}" if several else f"seed {seed}"
-                 for case, seed in self._members.names]  # fmt: skip
-        for name, values in self._weights().items():
-            figure = drawings.matrices_figure(Figure, f"{name}, effective", values.numpy(), names)
-            _image(f"pictures/weights {name}", figure)
-        if last in self._evaluator.ends:
-            y, prediction = self._evaluator.ends[last]
-            figure = drawings.predictions_figure(Figure, last, y.numpy(), prediction.numpy())
-            _image(f"pictures/predictions {last}", figure)
-        steps = sorted(self._course)
-        if steps:
-            values = np.array([self._course[step] for step in steps])
-            figure = drawings.spread_figure(Figure, f"{self._error}, {last}", steps, values)
-            _image(f"pictures/spread {last}", figure)
-        if isinstance(self._task, DigitSequences):
-            figure = drawings.digits_figure(
-                Figure, self._task, self._members, self._population, self._subject.name
-            )
-            _image("pictures/digits", figure)
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:
@@ -262,20 +257,6 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 def _write(summary: Any) -> None:
     tf.summary.experimental.write_raw_pb(summary.SerializeToString())
-
-
-def _code(text: str) -> str:
-    """A text as Markdown shows it unchanged."""
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _image(tag: str, figure: Any) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_dpi(110)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    tf.summary.image(tag, np.asarray(canvas.buffer_rgba())[None])
 
 
 def _write_layers(model: keras.Model) -> None:

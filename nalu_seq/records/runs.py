@@ -16,6 +16,7 @@ RESUMABLE = (
     "train.steps",
     "train.parts",
     "train.threads",
+    "profile",
     "task.reference",
     "data.dir",
     "strategy",

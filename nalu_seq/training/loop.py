@@ -69,6 +69,7 @@ def loop(
     progress: Callable[[int], None],
     check: Callable[[], None],
     agree: Callable[[float], float] = float,
+    pauses: Sequence[int] = (),
 ) -> None:
     """Train up to `steps`, measuring at step 0, every `eval_every` steps, and at the end.
 
@@ -83,6 +84,7 @@ def loop(
         check: called between calls; what it raises ends the training there, as does what `measure`
             raises. Nothing is lost: the step is whole, and a measurement is made again.
         agree: the seconds of a call, as all workers shall take them: they make the same calls.
+        pauses: steps at which a call ends too, though nothing is measured there.
     """
     step = int(trainer.step.numpy())
     length, pace = 1, 0.0
@@ -92,7 +94,7 @@ def loop(
         boundary = min((step // eval_every + 1) * eval_every, steps)
         while step < boundary:
             check()
-            count = min(length, boundary - step)
+            count = min(length, min(s for s in (*pauses, boundary) if s > step) - step)
             started = time.perf_counter()
             trainer.run(count)
             seconds = agree(time.perf_counter() - started)

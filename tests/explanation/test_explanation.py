@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.explanation.explanation import Explainer
 from nalu_seq.models import build, build_stateful, encoders, heads
 from nalu_seq.population.population import Population
@@ -26,7 +27,7 @@ def explainer(task, unit, seeds=SEEDS, encoder=encoders.none, head=heads.readout
     make = functools.partial(build, encoder, head, unit, *sizes, sequence=task.sequence)
     stream = build_stateful(encoder, head, unit, *sizes) if task.sequence else None
     members = Members.of_seeds(range(seeds), task.cases)
-    return Explainer(Population(make, members.seeds), task, members, stream)
+    return Explainer(Evaluator(Population(make, members.seeds), task, members, stream))
 
 
 def assign(population: Population, *weights: np.ndarray) -> None:

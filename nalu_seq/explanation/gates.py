@@ -1,0 +1,56 @@
+"""The gates of a population's units, which may depend on what the units see."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nalu_seq.evaluation.weights import named_units
+from nalu_seq.explanation.rounding import unit_in
+from nalu_seq.models.heads import UnitCell
+from nalu_seq.population.population import Population
+
+
+def gates(population: Population, x: Any) -> dict[str, Any]:
+    """The gates of each unit, `[M, units]`, by `NALU gate`; a gate by the input is its mean.
+
+    Those of a unit inside another layer, whose inputs can't be seen from outside, are left out.
+
+    Args:
+        population: the members, each a chain of layers.
+        x: a sample of each member's inputs, `[M, examples, ..., in]`.
+    """
+
+    def of_member(model: keras.Model, x: Any) -> dict[str, Any]:
+        names = {id(unit): name for name, unit in named_units(model).items()}
+        found: dict[str, Any] = {}
+        z = x
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.InputLayer):
+                continue
+            y = layer(z)
+            unit = unit_in(layer)
+            if unit is not None and id(unit) in names:
+                found |= {
+                    f"{names[id(unit)]} {key}": value
+                    for key, value in unit.effective(_seen(layer, z, y)).items()
+                    if key.startswith("gate")
+                }
+            z = y
+        return found
+
+    return population(x, forward=of_member) if has_gates(population.model) else {}
+
+
+def has_gates(model: keras.Model) -> bool:
+    """Whether a layer of a model is or holds a unit that has a gate."""
+    units = (unit_in(layer) for layer in model.layers)
+    return any(key.startswith("gate") for u in units if u is not None for key in u.facts().favours)
+
+
+def _seen(layer: keras.layers.Layer, z: Any, y: Any) -> Any:
+    """What the unit of a layer sees, `[examples, in]`, where z goes in and y comes out."""
+    if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, UnitCell):
+        first = ops.full_like(y[:, :1], layer.cell.initial_state)
+        z = ops.concatenate([z, ops.concatenate([first, y[:, :-1]], axis=1)], axis=-1)
+    return ops.reshape(z, (-1, z.shape[-1]))

@@ -1,0 +1,163 @@
+"""What members have learned, for TensorBoard: pictures, events, gates, a formula."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nalu_seq.errors import BadInput
+from nalu_seq.evaluation.measure import Evaluator
+from nalu_seq.explanation.events import symbols_of
+from nalu_seq.explanation.explanation import Explainer, agreement
+from nalu_seq.explanation.gates import gates, has_gates
+from nalu_seq.listeners import drawings
+from nalu_seq.models.heads import Accumulate
+from nalu_seq.tasks.base import SequenceTask
+from nalu_seq.tasks.digit_sequences import DigitSequences
+
+# Of the first split: examples whose inputs decide a gate, and steps whose increments are measured.
+EXAMPLES, STEPS = 64, 10
+
+
+class Gallery:
+    """Writes what members have learned with the current writer, each part by a method.
+
+    Args:
+        evaluator: has measured the members.
+        name: what the run is called.
+        explain: the command that reads it as a formula.
+        say: says in a line what is left out.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, name: str, explain: str, say: Callable[[str], None]
+    ) -> None:
+        self._evaluator, self._name, self._explain, self._say = evaluator, name, explain, say
+        self._task, self._population = evaluator.task, evaluator.population
+        members = self._members = evaluator.members
+        several = len(members.cases) > 1
+        self._names = [f"{c} {seed}" if several else f"seed {seed}" for c, seed in members.names]
+        self._first, *_, self._last = [*self._task.splits, *self._task.splits]
+        head = self._population.model.layers[-1]
+        #: Whether what the members add at each step is known.
+        self.adds = (
+            isinstance(self._task, SequenceTask)
+            and isinstance(head, Accumulate)
+            and head.operation == "sum"
+        )
+        self.gated = has_gates(self._population.model)
+        self._gates = tf.function(lambda x: gates(self._population, x))
+        self._sample: np.ndarray | None = None
+
+    def pictures(
+        self, weights: Mapping[str, Any], course: Mapping[int, np.ndarray], error: str
+    ) -> None:
+        """Draw weights, predictions against targets, the spread of errors, digits as read.
+
+        Args:
+            weights: the effective weights `[M, ...]`, by name.
+            course: the error of the last split, `[M]`, by step.
+            error: what that error is called.
+        """
+        if (Figure := self._figure()) is None:
+            return
+        for name, values in weights.items():
+            figure = drawings.matrices_figure(
+                Figure, f"{name}, effective", np.asarray(values), self._names
+            )
+            _image(f"pictures/weights {name}", figure)
+        if self._last in self._evaluator.ends:
+            y, prediction = self._evaluator.ends[self._last]
+            figure = drawings.predictions_figure(Figure, self._last, y.numpy(), prediction.numpy())
+            _image(f"pictures/predictions {self._last}", figure)
+        if steps := sorted(course):
+            values = np.array([course[step] for step in steps])
+            figure = drawings.spread_figure(Figure, f"{error}, {self._last}", steps, values)
+            _image(f"pictures/spread {self._last}", figure)
+        if isinstance(self._task, DigitSequences):
+            figure = drawings.digits_figure(
+                Figure, self._task, self._members, self._population, self._name
+            )
+            _image("pictures/digits", figure)
+
+    def events(self, draw: bool) -> None:
+        """Write what the members add at each step of some sequences: the events of an encoder.
+
+        Args:
+            draw: whether also the mean at each symbol is drawn, where the inputs are symbols.
+        """
+        outputs = self._evaluator.outputs(self._first, STEPS)
+        increments = np.diff(outputs, axis=2, prepend=0)  # [M, B, T, units]
+        finite = increments[np.isfinite(increments)]
+        tf.summary.histogram("events/increments", finite)
+        Figure = self._figure() if draw and isinstance(self._task.input_size, int) else None
+        if Figure is None:
+            return
+        x, _ = self._evaluator.examples(self._first, EXAMPLES, STEPS)
+        if (symbols := symbols_of(x)) is not None:
+            means = [
+                [np.mean(of_member[symbol == s], axis=0) for s in range(x.shape[-1])]
+                for of_member, symbol in zip(increments, symbols, strict=True)
+            ]
+            figure = drawings.matrices_figure(
+                Figure, "mean increment at each symbol", np.asarray(means), self._names, "symbol"
+            )
+            _image("pictures/events", figure)
+
+    def gates(self, draw: bool) -> None:
+        """Write the units' gates.
+
+        Args:
+            draw: whether they are drawn, too.
+        """
+        if self._sample is None:
+            steps = self._task.splits[self._first].length
+            self._sample, _ = self._evaluator.examples(self._first, EXAMPLES, min(steps, STEPS))
+        for name, values in self._gates(tf.constant(self._sample)).items():
+            tf.summary.histogram(f"gates/{name}", values)
+            if draw and (Figure := self._figure()) is not None:
+                figure = drawings.gates_figure(Figure, name, values.numpy(), self._names)
+                _image(f"pictures/gates {name}", figure)
+
+    def formula(self, errors: Mapping[str, np.ndarray]) -> None:
+        """Write the members' formulas as text; the members keep their weights.
+
+        Args:
+            errors: the criterion's metric of each member, `[M]`, on each split.
+        """
+        variables = self._population.variables
+        trained = [variable.numpy() for variable in variables]
+        try:
+            blocks = agreement(Explainer(self._evaluator).explain(errors))
+        except BadInput:  # only a formula of units needs SymPy
+            self._say("TensorBoard's formula is left out: pip install 'nalu-seq[explain]'")
+            return
+        finally:
+            for variable, value in zip(variables, trained, strict=True):
+                variable.assign(value)
+        text = "\n\n".join([*blocks, self._explain])
+        tf.summary.text("run/3 formula", code(text))
+
+    def _figure(self) -> Any:
+        """Matplotlib's Figure, or None where there is no matplotlib."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            self._say("TensorBoard's pictures are left out: pip install 'nalu-seq[plots]'")
+            return None
+        return Figure
+
+
+def code(text: str) -> str:
+    """A text as Markdown shows it unchanged."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _image(tag: str, figure: Any) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    tf.summary.image(tag, np.asarray(canvas.buffer_rgba())[None])
