@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
 
-import nalu_seq.listeners.tensorboard
-from nalu_seq.listeners.hparams import Subject, shown_settings
+from nalu_seq.listeners.budget import Budget
+from nalu_seq.listeners.hparams import BASIC, Subject, columns, shown_settings
 from nalu_seq.records.command import job_name, recorded_command, varied
-from tests.commands import wait_for
+from tests.commands import TINY, wait_for
 
 SWEEP = ["task=product", "unit=nmu", "train.compile=graph", "seeds=2", "train.steps=6"]
 SWEEP += ["train.eval_every=2", "train.clip_norm=null,0.01,0.1", "hydra.mode=MULTIRUN"]
@@ -67,6 +68,21 @@ def test_settings_that_are_null_somewhere_are_texts_everywhere() -> None:
     shown = shown_settings(Subject("a", "", "", "", settings, rates))
     assert shown == {"train.clip_norm": "0.01", "optimizer.learning_rate": 0.1, "unit": "nau"}
     assert list(shown)[:2] == list(rates)  # what differs comes first
+
+
+def test_a_setting_that_the_config_s_groups_lack_is_shown_as_the_command_has_it() -> None:
+    subject = Subject("a", "", "", "", {"seeds": "20", "unit": "nau"}, {"seeds": ["10", "20"]})
+    assert shown_settings(subject) == {"seeds": "20", "unit": "nau"}
+
+
+def test_columns_that_differ_are_marked_so_that_tensorboard_puts_them_first() -> None:
+    settings = {"task": "count", "unit": "nau", "train.clip_norm": 0.1}
+    subject = Subject("a", "", "", "", settings, {"train.clip_norm": ["0.1", "1"]})
+    content = columns(subject, {"loss": "log10 loss"}).value[0].metadata.plugin_data.content
+    infos = metadata.parse_experiment_plugin_data(content).hparam_infos
+    assert {info.name: info.differs for info in infos} == {
+        "train.clip_norm": True, "task": False, "unit": False,
+    }  # fmt: skip
 
 
 def test_a_job_is_called_by_what_differs(tmp_path: Path) -> None:
@@ -124,32 +140,51 @@ def tensorboard(directory: Path) -> Iterator[Served]:
             process.terminate()
 
 
+def columns_of(served: Served) -> tuple[list[str], list[str]]:
+    """The settings and the metrics that HParams shows, in its order."""
+    shown = served.post("plugin/hparams/experiment", {"experimentName": ""})
+    metrics = [info["name"]["tag"] for info in shown["metricInfos"]]
+    return [info["name"] for info in shown["hparamInfos"]], metrics
+
+
+def rows_of(served: Served, names: list[str], tags: list[str]) -> dict[str, dict[str, Any]]:
+    """The rows of HParams that are done, by their names."""
+    params: list[dict[str, Any]] = [{"hparam": name} for name in names]
+    params += [{"metric": {"tag": tag, "group": ""}} for tag in tags]
+    body = {
+        "experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0,
+        "sliceSize": 100, "colParams": params,
+    }  # fmt: skip
+    groups = served.post("plugin/hparams/session_groups", body)["sessionGroups"]
+    return {group["name"]: group for group in groups}
+
+
 @pytest.mark.slow
 def test_the_real_tensorboard_serves_all_of_it(
-    run: Path, main: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    main: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run, a run on digits and a sweep with a null among its settings, in one server."""
+    """The main job's run, a run on digits and a sweep with a null among its settings."""
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr(nalu_seq.listeners.tensorboard, "LONG_ENOUGH", 0.0)
-    for name, arguments in (("sweep", SWEEP), ("digits", DIGITS)):
+    monkeypatch.setattr(Budget, "allows", lambda *_: True)
+    count = [*TINY, "train.steps=40", "train.eval_every=10"]
+    for name, arguments in (("run", count), ("sweep", SWEEP), ("digits", DIGITS)):
         where = "hydra.sweep.dir" if name == "sweep" else "hydra.run.dir"
         code, _, err = main(f"{where}={tmp_path / name}", *arguments)
         assert code == 0, err
-    (tmp_path / "run").symlink_to(run)
     jobs = [f"sweep/tensorboard/clip_norm {value}" for value in ("null", "0.01", "0.1")]
-    digits = "digits/tensorboard/nau"
-    names = {*jobs, digits, "run/tensorboard/nalu"}
+    counts, digits = "run/tensorboard/nalu", "digits/tensorboard/nau"
+    names = {*jobs, digits, counts}
     with tensorboard(tmp_path) as served:
         tags: dict[str, Any] = {}
 
         def loaded() -> bool:
             with contextlib.suppress(OSError):
                 tags.update(served.get("plugin/scalars/tags"))
-            return all("error/range_9_99" in tags.get(job, {}) for job in jobs) and {*tags} >= names
+            return all("hardest/error" in tags.get(name, {}) for name in names)
 
         wait_for(loaded)
         assert {*tags} == names, "one run a job, called by what differs"
-        assert "error/length_20" in tags["run/tensorboard/nalu"]
+        assert {"error/length_20", "hardest/solved"} <= {*tags[counts]}
         assert all(
             {"loss", "error/range_9_99", "solved/range_9_99"} <= {*tags[job]} for job in jobs
         )
@@ -159,28 +194,68 @@ def test_the_real_tensorboard_serves_all_of_it(
             "pictures/predictions range_9_99",
             "pictures/spread range_9_99",
         } <= {*images[jobs[0]]}
+        assert {
+            "pictures/weights NALU W",
+            "pictures/gates NALU gate",
+            "pictures/events",
+            "pictures/predictions length_20",
+        } <= {*images[counts]}
         assert "pictures/digits" in images[digits]
         texts = served.get("plugin/text/tags")
-        assert {"run/1 command", "run/2 config"} <= {*texts[jobs[0]]}
+        assert {"run/1 command", "run/2 config", "run/3 formula"} <= {*texts[jobs[0]]}
         command = served.get("plugin/text/text", run=jobs[1], tag="run/1 command")[0]["text"]
         assert "train.clip_norm=0.01" in command and "task=product" in command
-        assert "weights/NMU W" in served.get("plugin/histograms/tags")[jobs[0]]
+        learned = served.get("plugin/text/text", run=jobs[1], tag="run/3 formula")[-1]
+        assert learned["step"] == 6 and "2 of 2 members, 0 of them solved" in learned["text"]
+        assert "nalu_seq.explain" in learned["text"]
+        histograms = served.get("plugin/histograms/tags")
+        assert "weights/NMU W" in histograms[jobs[0]]
+        events = served.get("plugin/histograms/histograms", run=counts, tag="events/increments")
+        gates = served.get("plugin/histograms/histograms", run=counts, tag="gates/NALU gate")
+        assert [e[1] for e in events] == [e[1] for e in gates] == [0, 10, 20, 30, 40]
+        assert sum(count for *_, count in events[-1][2]) == 2 * 64 * 10 * 10
+        assert all(0 <= low <= high <= 1 for low, high, _ in gates[-1][2])
         graphs = served.get("plugin/graphs/info")
         assert all(graphs[job]["run_graph"] for job in jobs)
         assert graphs[digits]["tags"]["keras"]["conceptual_graph"]
         layout = served.get("plugin/custom_scalars/layout")
         charts = layout["category"][0]["chart"]
         assert charts[0]["margin"]["series"][0]["lower"].startswith("spread/error/")
+        _, metrics = columns_of(served)
+        assert metrics[:2] == ["hardest/solved", "hardest/error"]
+        rows = rows_of(served, ["unit"], metrics[:2])
+        assert {*rows} == {"nalu", "nau", "clip_norm null", "clip_norm 0.01", "clip_norm 0.1"}
+        for row in rows.values():  # of whatever task
+            shown = [m["name"]["tag"] for m in row["metricValues"]]
+            assert {*metrics[:2]} <= {*shown}
 
-        columns = served.post("plugin/hparams/experiment", {"experimentName": ""})
-        keys = [info["name"] for info in columns["hparamInfos"]]
-        assert "train.clip_norm" in keys
-        body = {
-            "experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0,
-            "sliceSize": 100, "colParams": [{"hparam": key} for key in keys],
-        }  # fmt: skip
-        groups = served.post("plugin/hparams/session_groups", body)
-        found = {group["name"]: group["hparams"] for group in groups["sessionGroups"]}
-        assert {"clip_norm null", "clip_norm 0.01", "clip_norm 0.1"} <= {*found}
-        assert found["clip_norm null"]["train.clip_norm"] == "None"
-        assert found["clip_norm 0.1"]["train.clip_norm"] == "0.1"
+    with tensorboard(tmp_path / "run") as served:
+        wait_for(lambda: "metricInfos" in asked(served))
+        keys, metrics = columns_of(served)
+        assert keys == sorted(BASIC)
+        assert metrics == [
+            "hardest/solved", "hardest/error", "solved/length_10", "error/length_10", "loss",
+        ]  # fmt: skip
+        wait_for(lambda: rows_of(served, keys, metrics))
+        (row,) = rows_of(served, keys, metrics).values()
+        assert row["sessions"][0]["status"] == "STATUS_SUCCESS"
+        assert row["hparams"]["train.steps"] == 40 and row["hparams"]["unit"] == "nalu"
+        assert len(row["metricValues"]) == len(metrics)
+
+    with tensorboard(tmp_path / "sweep") as served:
+        wait_for(lambda: "metricInfos" in asked(served))
+        keys, metrics = columns_of(served)
+        assert keys[0] == "train.clip_norm", "what differs comes first"
+        wait_for(lambda: len(rows_of(served, keys, metrics)) == 3)
+        rows = rows_of(served, keys, metrics)
+        assert [row["hparams"]["train.clip_norm"] for row in rows.values()] == [
+            {"clip_norm null": "None"}.get(name, name.split()[-1]) for name in rows
+        ]
+        assert {row["hparams"]["train.batch_size"] for row in rows.values()} == {10}
+
+
+def asked(served: Served) -> dict[str, Any]:
+    """What HParams has by now; nothing where the server does not answer yet."""
+    with contextlib.suppress(OSError):
+        return served.post("plugin/hparams/experiment", {"experimentName": ""})
+    return {}

@@ -40,7 +40,7 @@ def run(
     check: Any = lambda: None,
     measure: Any = lambda: [Measurement("validation", "mae", np.ones(2))],
     measured: bool = False,
-    **sizes: int,
+    **sizes: Any,
 ) -> list:
     heard: list[tuple[int, list[str]]] = []
     with contextlib.suppress(Interrupted):
@@ -75,6 +75,13 @@ def test_a_step_of_the_grid_that_was_not_measured_is_measured_first(step: int, f
     heard = run(FakeTrainer(step))
     assert heard[0][0] == first
     assert ("train" in heard[0][1]) == (first > 0)
+
+
+def test_calls_end_at_pauses_and_nothing_is_measured_there() -> None:
+    trainer = FakeTrainer()
+    heard = run(trainer, pauses=(5, 12, 40))
+    assert [step for step, _ in heard] == [0, 10, 20, 25]
+    assert {5, 10, 12, 20} <= {*np.cumsum(trainer.calls)}
 
 
 def stop() -> Any:
