@@ -18,7 +18,7 @@ from nalu_seq.units import Linear
 
 # Examples of a split that a formula is computed on, and steps of a sequence.
 EXAMPLES, STEPS = 1_000, 1_000
-# Steps of the sequences that events are read from.
+# Steps of the sequences that events are read from, by default.
 EVENT_STEPS = 100
 # Steps of a sequence that are held at once.
 PIECE = 4_096
@@ -64,12 +64,15 @@ class Explainer:
         names = self.members.names
         self.explanations = [Explanation(case, seed, solved=False) for case, seed in names]
 
-    def explain(self, errors: Mapping[str, np.ndarray] | None = None) -> list[Explanation]:
+    def explain(
+        self, errors: Mapping[str, np.ndarray] | None = None, steps: int = EVENT_STEPS
+    ) -> list[Explanation]:
         """Every member's formula, in the population's order.
 
         Args:
             errors: the criterion's metric of each member as trained, `[M]`, on each split, if it
                 has been measured.
+            steps: of the sequences that events are read from.
         """
         trained = self._errors() if errors is None else dict(errors)
         solved = self._solved(trained)
@@ -79,7 +82,7 @@ class Explainer:
         try:
             readable_layers(self.population.model)
         except Unreadable as error:
-            self._read_events(trained, str(error))
+            self._read_events(trained, str(error), steps)
         else:
             self._read_units(trained)
         return self.explanations
@@ -115,13 +118,13 @@ class Explainer:
         self._check(trained, after)
         self._check(trained, self._formula_errors(examples))
 
-    def _read_events(self, trained: dict[str, np.ndarray], reason: str) -> None:
+    def _read_events(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
         """Measure what the members add at each symbol."""
         head = self.population.model.layers[-1]
         symbols, first = None, next(iter(self.task.splits))
         adds = isinstance(head, Accumulate) and head.operation == "sum"
         if adds and isinstance(self.task, SequenceTask) and isinstance(self.task.input_size, int):
-            x, _ = self.evaluator.examples(first, EXAMPLES, EVENT_STEPS)
+            x, _ = self.evaluator.examples(first, EXAMPLES, steps)
             symbols = symbols_of(x)
         if symbols is None:
             for explanation in self.explanations:

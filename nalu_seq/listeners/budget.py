@@ -20,14 +20,23 @@ class Budget:
     LONG_ENOUGH = 30.0
 
     def __init__(self, share: float, begun: int, steps: int) -> None:
-        self._share, self._begun, self._steps = share, begun, steps
+        self._share, self._steps = share, steps
         self._spent = 0.0
         self._costs: dict[str, float] = {}
-        self.start()
+        self.start(begun)
 
-    def start(self) -> None:
-        """The training's first step comes now."""
+    def start(self, step: int) -> None:
+        """The training's first call comes now."""
         self._started = time.perf_counter()
+        self._first, self._second = step, self._started
+
+    def note(self, step: int) -> None:
+        """The training has come to a step: the pace is measured from the end of the first call.
+
+        The first call traces and compiles, which says nothing of the steps after it.
+        """
+        if self._second == self._started:
+            self._first, self._second = step, time.perf_counter()
 
     def allows(self, step: int, name: str, guess: float) -> bool:
         """Whether something may be done at a step.
@@ -37,8 +46,11 @@ class Budget:
             name: what would be done.
             guess: its cost in seconds, if it has not been done before.
         """
-        seconds = time.perf_counter() - self._started - self._spent
-        whole = seconds * (self._steps - self._begun) / max(step - self._begun, 1)
+        now = time.perf_counter()
+        if step < self._steps and (step == self._first or now - self._second < 1):
+            return False  # the pace is not known yet
+        pace = (now - self._second - self._spent) / max(step - self._first, 1)
+        whole = now - self._started - self._spent + pace * (self._steps - step)
         cost = self._costs.get(name, guess)
         return whole >= self.LONG_ENOUGH and self._spent + cost <= self._share * whole
 

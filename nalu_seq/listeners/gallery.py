@@ -12,6 +12,7 @@ from nalu_seq.explanation.events import symbols_of
 from nalu_seq.explanation.explanation import Explainer, agreement
 from nalu_seq.explanation.gates import gates, has_gates
 from nalu_seq.listeners import drawings
+from nalu_seq.listeners.summaries import write_figure, write_histogram, write_text
 from nalu_seq.models.heads import Accumulate
 from nalu_seq.tasks.base import SequenceTask
 from nalu_seq.tasks.digit_sequences import DigitSequences
@@ -47,7 +48,7 @@ class Gallery:
             and head.operation == "sum"
         )
         self.gated = has_gates(self._population.model)
-        self._gates = tf.function(lambda x: gates(self._population, x))
+        self._gates = tf.function(lambda x: gates(self._population, x), autograph=False)
         self._sample: np.ndarray | None = None
 
     def pictures(
@@ -66,20 +67,20 @@ class Gallery:
             figure = drawings.matrices_figure(
                 Figure, f"{name}, effective", np.asarray(values), self._names
             )
-            _image(f"pictures/weights {name}", figure)
+            write_figure(f"pictures/weights {name}", figure)
         if self._last in self._evaluator.ends:
             y, prediction = self._evaluator.ends[self._last]
             figure = drawings.predictions_figure(Figure, self._last, y.numpy(), prediction.numpy())
-            _image(f"pictures/predictions {self._last}", figure)
+            write_figure(f"pictures/predictions {self._last}", figure)
         if steps := sorted(course):
             values = np.array([course[step] for step in steps])
             figure = drawings.spread_figure(Figure, f"{error}, {self._last}", steps, values)
-            _image(f"pictures/spread {self._last}", figure)
+            write_figure(f"pictures/spread {self._last}", figure)
         if isinstance(self._task, DigitSequences):
             figure = drawings.digits_figure(
                 Figure, self._task, self._members, self._population, self._name
             )
-            _image("pictures/digits", figure)
+            write_figure("pictures/digits", figure)
 
     def events(self, draw: bool) -> None:
         """Write what the members add at each step of some sequences: the events of an encoder.
@@ -89,8 +90,7 @@ class Gallery:
         """
         outputs = self._evaluator.outputs(self._first, STEPS)
         increments = np.diff(outputs, axis=2, prepend=0)  # [M, B, T, units]
-        finite = increments[np.isfinite(increments)]
-        tf.summary.histogram("events/increments", finite)
+        write_histogram("events/increments", increments)
         Figure = self._figure() if draw and isinstance(self._task.input_size, int) else None
         if Figure is None:
             return
@@ -103,7 +103,7 @@ class Gallery:
             figure = drawings.matrices_figure(
                 Figure, "mean increment at each symbol", np.asarray(means), self._names, "symbol"
             )
-            _image("pictures/events", figure)
+            write_figure("pictures/events", figure)
 
     def gates(self, draw: bool) -> None:
         """Write the units' gates.
@@ -115,10 +115,10 @@ class Gallery:
             steps = self._task.splits[self._first].length
             self._sample, _ = self._evaluator.examples(self._first, EXAMPLES, min(steps, STEPS))
         for name, values in self._gates(tf.constant(self._sample)).items():
-            tf.summary.histogram(f"gates/{name}", values)
+            write_histogram(f"gates/{name}", values)
             if draw and (Figure := self._figure()) is not None:
                 figure = drawings.gates_figure(Figure, name, values.numpy(), self._names)
-                _image(f"pictures/gates {name}", figure)
+                write_figure(f"pictures/gates {name}", figure)
 
     def formula(self, errors: Mapping[str, np.ndarray]) -> None:
         """Write the members' formulas as text; the members keep their weights.
@@ -129,7 +129,7 @@ class Gallery:
         variables = self._population.variables
         trained = [variable.numpy() for variable in variables]
         try:
-            blocks = agreement(Explainer(self._evaluator).explain(errors))
+            blocks = agreement(Explainer(self._evaluator).explain(errors, STEPS))
         except BadInput:  # only a formula of units needs SymPy
             self._say("TensorBoard's formula is left out: pip install 'nalu-seq[explain]'")
             return
@@ -137,7 +137,7 @@ class Gallery:
             for variable, value in zip(variables, trained, strict=True):
                 variable.assign(value)
         text = "\n\n".join([*blocks, self._explain])
-        tf.summary.text("run/3 formula", code(text))
+        write_text("run/3 formula", text)
 
     def _figure(self) -> Any:
         """Matplotlib's Figure, or None where there is no matplotlib."""
@@ -147,17 +147,3 @@ class Gallery:
             self._say("TensorBoard's pictures are left out: pip install 'nalu-seq[plots]'")
             return None
         return Figure
-
-
-def code(text: str) -> str:
-    """A text as Markdown shows it unchanged."""
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _image(tag: str, figure: Any) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_dpi(110)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    tf.summary.image(tag, np.asarray(canvas.buffer_rgba())[None])

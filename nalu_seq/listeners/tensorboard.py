@@ -17,8 +17,9 @@ from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.weights import effective_weights
 from nalu_seq.listeners import hparams
 from nalu_seq.listeners.budget import Budget
-from nalu_seq.listeners.gallery import Gallery, code
+from nalu_seq.listeners.gallery import Gallery
 from nalu_seq.listeners.hparams import Subject
+from nalu_seq.listeners.summaries import write, write_histogram, write_scalars, write_text
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
 from nalu_seq.training.trainer import Trainer
@@ -28,11 +29,11 @@ ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has 
 HARDEST = "hardest"  # the last split under a tag that all tasks have, so that runs compare
 SMALLEST = 1e-12  # an error of 0 has no logarithm
 # Shares of the training time: for measurements between those of the record, and at its end.
-BETWEEN, ENDING = 0.01, 0.015
+BETWEEN, ENDING = 0.005, 0.025
 GROWTH = 1.5  # of the steps between these
 LOSSES = 150  # of a training, besides those of its first steps
 # Seconds that are expected of what has not been done yet.
-PICTURES, EVENTS, GATES, FORMULA = 0.5, 0.2, 1.0, 0.5
+MEASURING, FORMULA, EVENTS, PICTURES, GATES = 0.25, 0.35, 0.1, 0.5, 0.6
 
 
 class TensorBoard(Listener):
@@ -86,32 +87,38 @@ class TensorBoard(Listener):
         self._ending = Budget(ENDING, self._begun, steps)
         self._gallery = Gallery(evaluator, subject.name, subject.explain, say)
         self._loss_due = self._due = self._begun + 1
-        self._weights = tf.function(lambda: effective_weights(self._population))
+        self._weights = tf.function(lambda: effective_weights(self._population), autograph=False)
 
     def open(self) -> None:
         """Write what is known before the first step."""
-        self._between.start()
-        self._ending.start()
+        for budget in (self._between, self._ending):
+            budget.start(self._begun)
         self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=self._begun):
-            tf.summary.text("run/1 command", f"    {self._subject.command}")
-            tf.summary.text("run/2 config", code(self._subject.config))
-            tf.summary.text("run/3 formula", f"    {self._subject.explain}")
+            write_text("run/1 command", self._subject.command)
+            write_text("run/2 config", self._subject.config)
+            write_text("run/3 formula", self._subject.explain)
             tf.summary.graph(_graph(self._population.model))
             _write_layers(self._population.model)
-            _write(hparams.start(self._subject, time.time()))
+            write(hparams.start(self._subject, time.time()))
         self._writer.flush()
 
     def advance(self, step: int) -> None:
         """Write the newest batch's loss, and now and then the errors."""
         self._step = step
+        for budget in (self._between, self._ending):
+            budget.note(step)
         if step >= self._loss_due:
             loss = self._trainer.last_loss.numpy()
             with self._writer.as_default(step=step):
                 self._quartiles("loss", _logarithm(loss), "log10 of the newest batch's loss")
             self._loss_due = step + max(1, min(step // 4, self._steps // LOSSES))
         on_grid = step % self._eval_every == 0 or step == self._steps
-        if step >= self._due and not on_grid and self._allows(self._between, "measuring"):
+        if (
+            step >= self._due
+            and not on_grid
+            and self._allows(self._between, "measuring", MEASURING)
+        ):
             with self._between.spending("measuring"):
                 for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
                     metrics, _ = self._evaluator.measure(split)
@@ -135,12 +142,12 @@ class TensorBoard(Listener):
                 self._judged(step, split, metrics)
         with self._writer.as_default(step=step):
             if first:
-                _write(custom_scalar.pb(self._layout()))
-                _write(hparams.columns(self._subject, self._outcomes()))
+                write(custom_scalar.pb(self._layout()))
+                write(hparams.columns(self._subject, self._outcomes()))
             for name, values in self._weights().items():
-                tf.summary.histogram(f"weights/{name}", values)
+                write_histogram(f"weights/{name}", values)
             for variable in self._population.trainable_variables:
-                tf.summary.histogram(f"weights/raw/{variable.name}", variable.value)
+                write_histogram(f"weights/raw/{variable.name}", variable.value)
             if step < self._steps:
                 self._learned(self._between, draw=False)
         self._writer.flush()
@@ -150,26 +157,26 @@ class TensorBoard(Listener):
         if self._step == self._steps:
             with self._writer.as_default(step=self._steps):
                 self._learned(self._ending, draw=True)
-                _write(hparams.end(time.time()))
+                write(hparams.end(time.time()))
         self._writer.close()
 
     def _learned(self, budget: Budget, draw: bool) -> None:
         """Write what the members have learned, as far as a budget reaches."""
         gallery = self._gallery
-        if draw and budget.allows(self._step, "pictures", PICTURES):
-            with budget.spending("pictures"):
-                gallery.pictures(self._weights(), self._course, self._error)
         if draw and self._allows(budget, "formula", FORMULA):
             with budget.spending("formula"):
                 gallery.formula(self._errors)
         if gallery.adds and self._allows(budget, "events", EVENTS):
             with budget.spending("events"):
                 gallery.events(draw)
+        if draw and budget.allows(self._step, "pictures", PICTURES):
+            with budget.spending("pictures"):
+                gallery.pictures(self._weights(), self._course, self._error)
         if gallery.gated and self._allows(budget, "gates", GATES):
             with budget.spending("gates"):
                 gallery.gates(draw)
 
-    def _allows(self, budget: Budget, name: str, guess: float = 0.0) -> bool:
+    def _allows(self, budget: Budget, name: str, guess: float) -> bool:
         return self._alone and budget.allows(self._step, name, guess)
 
     def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
@@ -189,9 +196,9 @@ class TensorBoard(Listener):
             solved = criterion.solved(metrics[criterion.metric], split, self._members.task_cases)
             if solved is not None:
                 told = "the share of members that solve it"
-                tf.summary.scalar(f"solved/{split}", np.mean(solved), description=told)
-                if split == self._splits[-1]:
-                    tf.summary.scalar(f"{HARDEST}/solved", np.mean(solved), description=told)
+                tags = [f"solved/{split}"]
+                tags += [f"{HARDEST}/solved"] if split == self._splits[-1] else []
+                write_scalars(dict.fromkeys(tags, np.mean(solved)), told)
             for metric, values in metrics.items():
                 if metric != self._error:
                     self._quartiles(f"values/{metric}/{split}", _finite(values), metric, band=False)
@@ -200,10 +207,12 @@ class TensorBoard(Listener):
         """Write the median of finite values as a scalar of its own, and their quartiles."""
         if not values.size:
             return
-        tf.summary.scalar(tag, np.median(values), description=told)
+        scalars = {tag: np.median(values)}
         if band:
-            for name, value in zip(BAND, np.quantile(values, list(BAND.values())), strict=True):
-                tf.summary.scalar(f"spread/{tag}/{name}", value)
+            quartiles = np.quantile(values, list(BAND.values()))
+            named = zip(BAND, quartiles, strict=True)
+            scalars |= {f"spread/{tag}/{name}": value for name, value in named}
+        write_scalars(scalars, told)
 
     def _layout(self) -> layout_pb2.Layout:
         """Bands over members, one a split, and the shares that solved each."""
@@ -255,10 +264,6 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _write(summary: Any) -> None:
-    tf.summary.experimental.write_raw_pb(summary.SerializeToString())
-
-
 def _write_layers(model: keras.Model) -> None:
     """Write the graph of a model's layers by their names, TensorBoard's conceptual graph."""
     plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
@@ -270,4 +275,4 @@ def _write_layers(model: keras.Model) -> None:
 
 def _graph(model: keras.Model) -> Any:
     spec = [tf.TensorSpec((1, *(d or 10 for d in x.shape[1:])), x.dtype) for x in model.inputs]
-    return tf.function(model).get_concrete_function(*spec).graph
+    return tf.function(model, autograph=False).get_concrete_function(*spec).graph
