@@ -137,7 +137,7 @@ class Gallery:
             for variable, value in zip(variables, trained, strict=True):
                 variable.assign(value)
         text = "\n\n".join([*blocks, self._explain])
-        write_text("run/3 formula", text)
+        write_text("run/2 formula", text)
 
     def _figure(self) -> Any:
         """Matplotlib's Figure, or None where there is no matplotlib."""

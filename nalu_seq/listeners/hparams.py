@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams
 
-# Shown of every run, after what its sweep varies. All other settings are in the Text tab.
-BASIC = (
-    "task", "encoder", "head", "unit", "optimizer.learning_rate", "train.batch_size", "train.steps",
-)  # fmt: skip
+# Shown of every run, after what its sweep varies: TensorBoard's table has five columns at first.
+# All other settings are in the Text tab.
+BASIC = ("task", "encoder", "head", "unit", "optimizer.learning_rate")
 
 
 class Subject(NamedTuple):

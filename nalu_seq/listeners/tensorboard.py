@@ -96,8 +96,8 @@ class TensorBoard(Listener):
         self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=self._begun):
             write_text("run/1 command", self._subject.command)
-            write_text("run/2 config", self._subject.config)
-            write_text("run/3 formula", self._subject.explain)
+            write_text("run/2 formula", self._subject.explain)
+            write_text("run/3 config", self._subject.config)
             tf.summary.graph(_graph(self._population.model))
             _write_layers(self._population.model)
             write(hparams.start(self._subject, time.time()))

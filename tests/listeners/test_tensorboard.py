@@ -202,10 +202,10 @@ def test_the_real_tensorboard_serves_all_of_it(
         } <= {*images[counts]}
         assert "pictures/digits" in images[digits]
         texts = served.get("plugin/text/tags")
-        assert {"run/1 command", "run/2 config", "run/3 formula"} <= {*texts[jobs[0]]}
+        assert {"run/1 command", "run/3 config", "run/2 formula"} <= {*texts[jobs[0]]}
         command = served.get("plugin/text/text", run=jobs[1], tag="run/1 command")[0]["text"]
         assert "train.clip_norm=0.01" in command and "task=product" in command
-        learned = served.get("plugin/text/text", run=jobs[1], tag="run/3 formula")[-1]
+        learned = served.get("plugin/text/text", run=jobs[1], tag="run/2 formula")[-1]
         assert learned["step"] == 6 and "2 of 2 members, 0 of them solved" in learned["text"]
         assert "nalu_seq.explain" in learned["text"]
         histograms = served.get("plugin/histograms/tags")
@@ -239,7 +239,9 @@ def test_the_real_tensorboard_serves_all_of_it(
         wait_for(lambda: rows_of(served, keys, metrics))
         (row,) = rows_of(served, keys, metrics).values()
         assert row["sessions"][0]["status"] == "STATUS_SUCCESS"
-        assert row["hparams"]["train.steps"] == 40 and row["hparams"]["unit"] == "nalu"
+        assert (
+            row["hparams"]["optimizer.learning_rate"] == 0.05 and row["hparams"]["unit"] == "nalu"
+        )
         assert len(row["metricValues"]) == len(metrics)
 
     with tensorboard(tmp_path / "sweep") as served:
@@ -251,7 +253,7 @@ def test_the_real_tensorboard_serves_all_of_it(
         assert [row["hparams"]["train.clip_norm"] for row in rows.values()] == [
             {"clip_norm null": "None"}.get(name, name.split()[-1]) for name in rows
         ]
-        assert {row["hparams"]["train.batch_size"] for row in rows.values()} == {10}
+        assert {row["hparams"]["optimizer.learning_rate"] for row in rows.values()} == {0.001}
 
 
 def asked(served: Served) -> dict[str, Any]:
