@@ -119,7 +119,7 @@ def _text(explanations: Sequence[Any], metric: str) -> list[str]:
     for formula, group in _groups(explanations):
         solved = sum(e.solved for e in group)
         counted = "member" if total == 1 else "members"
-        lines.append(f"{len(group)} of {total} {counted}, {solved} solved as trained:")
+        lines.append(f"{len(group)} of {total} {counted}, {solved} solved at the last step:")
         lines += [f"    {line}" for line in formula.lines()]
         lines += [f"  {line}" for line in _evidence(group, metric)]
     for explanation in explanations:

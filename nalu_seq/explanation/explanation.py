@@ -33,7 +33,8 @@ class Explanation:
     Attributes:
         case: the member's case.
         seed: its seed.
-        solved: whether it has solved every split that its task judges, as trained.
+        solved: whether its newest weights solve every split that its task judges; a task that
+            selects a step may count it as solved by earlier ones.
         formula: what it computes; None where nothing was found that the data bear out.
         reason: why there is no formula, or "".
         distances: how far weights, or increments, were from their rounded values at most, by name.
@@ -232,7 +233,9 @@ def agreement(explanations: Sequence[Explanation]) -> list[str]:
     blocks = []
     for text, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         solved = sum(explanation.solved for explanation in group)
-        told = f"{len(group)} of {len(explanations)} members, {solved} of them solved as trained"
+        told = (
+            f"{len(group)} of {len(explanations)} members, {solved} of them solved at the last step"
+        )
         lines = text.splitlines() or [f"no formula: {group[0].reason}"]
         more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
         blocks.append("\n".join([f"{told}:", *lines[:MOST_LINES], *more]))

@@ -15,6 +15,7 @@ DASHES = ("", "6 3", "2 2", "8 2 2 2")
 MOST_POINTS = 150  # of a line; more could not be told apart on 300 pixels
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CELLS_WITH_FIGURES = 120
+TOP_OF_CELLS = 28  # of a matrix, below its labels
 
 
 class Axis(NamedTuple):
@@ -151,14 +152,16 @@ def heat_map(
     wide = max(len(text) for text in [*rows, ""]) * 5.5 + 10
     cell_width = min(44.0, (WIDTH - wide - RIGHT) / max(len(columns), 1))
     cell_height = min(22.0, max(4.0, 400 / max(len(rows), 1)))
-    height = 30 + cell_height * len(rows)
+    height = TOP_OF_CELLS + 8 + cell_height * len(rows)
     few = len(rows) * len(columns) <= CELLS_WITH_FIGURES and cell_width > 24 and cell_height > 10
     drawn = []
     for i, row in enumerate(values):
         if cell_height > 9:
-            drawn.append(_text(wide - 4, 26 + cell_height * (i + 0.5), rows[i], "end"))
+            drawn.append(
+                _text(wide - 4, TOP_OF_CELLS + 4 + cell_height * (i + 0.5), rows[i], "end")
+            )
         for j, value in enumerate(row):
-            x, y = wide + cell_width * j, 22 + cell_height * i
+            x, y = wide + cell_width * j, TOP_OF_CELLS + cell_height * i
             size = min(abs(value), 1.0) if isfinite(value) else 0.0
             side = "positive" if value > 0 else "negative"
             tip = f"{row_label} {rows[i]}, {column_label} {columns[j]}: {value:.4g}"
@@ -169,13 +172,14 @@ def heat_map(
             )
             if few:
                 strong = "strong" if size > 0.6 else ""
-                text = f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0", value == 0)
+                text = f"{value:.2f}".rstrip("0").rstrip(".")
+                text = "0" if text == "-0" else text
                 drawn.append(
                     _text(x + cell_width / 2, y + cell_height / 2 + 3.5, text, "middle", strong)
                 )
     if cell_width > 9:
         for j, name in enumerate(columns):
-            drawn.append(_text(wide + cell_width * (j + 0.5), 18, name, "middle"))
+            drawn.append(_text(wide + cell_width * (j + 0.5), TOP_OF_CELLS - 4, name, "middle"))
     drawn.append(_text(2, 8, f"↓ {row_label}  → {column_label}", "start", "label"))
     width = max(wide + cell_width * len(columns) + 4, 92.0)
     return _figure(title, "".join(drawn), [], None, None, (width, height))

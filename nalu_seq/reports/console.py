@@ -68,6 +68,7 @@ def results_table(summary: dict[str, Any]) -> Table:
     table = Table(title=title, title_justify="left", **COMPACT)
     if len(summary["cases"]) > 1:
         return _cases_table(table, summary["results"])
+    table.padding = (0, 0, 0, 0)  # the box's own blanks are between columns: two ranges need room
     results = [row for row in summary["results"] if row["split"] != "train"]
     splits = list(dict.fromkeys(row["split"] for row in results))
     metrics = [m for m in dict.fromkeys(r["metric"] for r in results) if m != "solved_at"]
@@ -129,7 +130,7 @@ def _lines(row: dict[str, Any]) -> str:
     """The median, and below it the range, where there is one."""
     if row["median"] is None or row["min"] == row["max"]:
         return _number(row["median"])
-    return f"{_number(row['median'])}\n[{_number(row['min'])}, {_number(row['max'])}]"
+    return f"{_number(row['median'])}\n[{_end(row['min'])}, {_end(row['max'])}]"
 
 
 def _spread(row: dict[str, Any]) -> str:
@@ -156,3 +157,9 @@ def drift_table(drift: list[dict[str, Any]]) -> Table:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def _end(value: float | None) -> str:
+    """An end of a range, in so few characters that two ranges stand side by side."""
+    text = _number(value)
+    return f"{value:.1e}" if "e" in text else text

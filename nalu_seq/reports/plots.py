@@ -364,7 +364,8 @@ def _heat_map(
     shades = values if is_share else -np.log10(np.maximum(values, 1e-8))
     finite = shades[np.isfinite(shades)]
     low, high = (0.0, 1.0) if is_share or not finite.size else (finite.min(), finite.max())
-    panel.imshow(shades, cmap="viridis", vmin=low, vmax=max(high, low + 1e-9), aspect="auto")
+    high = max(high, low + 1e-9)  # a single value is drawn dark, and its figure white
+    panel.imshow(shades, cmap="viridis", vmin=low, vmax=high, aspect="auto")
     panel.grid(False)
     panel.tick_params(length=0)
     for (i, j), value in np.ndenumerate(values):

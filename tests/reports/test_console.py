@@ -76,6 +76,16 @@ def test_the_header_says_what_on_what_and_how_to_look_at_it() -> None:
     assert second == "watch it: tensorboard --logdir x/tensorboard"
 
 
+def test_two_ranges_of_small_errors_stand_side_by_side() -> None:
+    results = [
+        row("extrapolation", m, 2.048e-11, rate) for m, rate in (("mse", 1.0), ("mae", None))
+    ]
+    results += [row("extrapolation", "solved_at", 5000.0)]
+    text = shown(results_table({**summary("hidden"), "results": results}))
+    assert text.count("[2.0e-11, 4.1e-11]") == 2 and "…" not in text
+    assert "extrapolation" in text and "5,000" in text
+
+
 @pytest.mark.parametrize("name", ["mnist_count", "product", "count_units/0", "primer_mul/0"])
 def test_no_name_is_broken_at_80_columns(name: str) -> None:
     recorded = json.loads((RESULTS / name / "summary.json").read_text())
