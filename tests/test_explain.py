@@ -57,3 +57,47 @@ def test_without_sympy_one_line_says_what_to_install(explain, run: Path, monkeyp
 def test_no_run_is_refused(explain, tmp_path: Path) -> None:
     code, _, error = explain(str(tmp_path))
     assert code == 2 and "is no run" in error
+
+
+# What runs that trained say
+
+PRODUCT = ["task=product", "seeds=2", "train.eval_every=2000", "optimizer.learning_rate=0.01"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "formula"),
+    [
+        ([*PRODUCT, "unit=nmu", "train.steps=4000"], "x0*x1"),
+        (
+            ["task=single_module", "task.operation=sub", "unit=nau", "seeds=2",
+             "task.ranges=[[[-2,2],[-6,-2],[2,6]]]", "train.steps=6000", "train.eval_every=2000"],
+            "x0 - x1",
+        ),
+        (
+            ["task=count", "task.lengths=[10,100]", "seeds=2", "train.steps=1000",
+             "train.eval_every=500"],
+            "y[a] += 1 when the symbol is a, for a from 0 to 9",
+        ),
+    ],
+    ids=["product", "difference", "count"],
+)  # fmt: skip
+def test_what_was_learned_is_read_and_checked(
+    main, explain, tmp_path: Path, arguments, formula: str
+) -> None:
+    code, _, error = main(f"hydra.run.dir={tmp_path}", *arguments)
+    assert code == 0, error
+    code, out, _ = explain(str(tmp_path), "--format", "json")
+    members = json.loads(out)["members"]
+    assert code == 0 and [member["formula"] for member in members] == [[formula]] * 2
+    for member in members:
+        assert all(errors["rounded"] is not None for errors in member["errors"].values())
+
+
+@pytest.mark.slow
+def test_a_unit_that_can_t_has_no_formula(main, explain, tmp_path: Path) -> None:
+    """NAC only adds: whatever it learns of a product is no product."""
+    code, _, error = main(f"hydra.run.dir={tmp_path}", *PRODUCT, "unit=nac", "train.steps=4000")
+    assert code == 0, error
+    code, out, _ = explain(str(tmp_path))
+    assert code == 0 and out.count("(not solved): no formula, rounded, it is wrong on") == 2
