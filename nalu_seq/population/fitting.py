@@ -69,9 +69,17 @@ class Fitting(keras.Model):
         self._metric_pairs = []
         super().compile(optimizer=None, loss=None, metrics=None, **how)
 
-    def begin(self, steps_per_execution: int) -> None:
-        """Get ready for `fit` or `evaluate`: a call of Keras' loop makes so many steps."""
+    def begin(self, steps_per_execution: int, data: Any) -> None:
+        """Get ready for `fit` or `evaluate`.
+
+        Args:
+            steps_per_execution: how many steps a call of Keras' loop makes.
+            data: what `fit` is given. A data set tells its shapes, so that metrics are built here:
+                a step that builds them is traced twice, as a graph must not make variables.
+        """
         refuse_own_steps(self.population.model)
+        if isinstance(data, tf.data.Dataset):
+            self._symbolic_build(data_batch=data.element_spec)
         if steps_per_execution != self.steps_per_execution:
             self.steps_per_execution = steps_per_execution
             self.train_function = self.test_function = None  # traced with it
@@ -335,12 +343,9 @@ class Fitting(keras.Model):
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         if self._metric_pairs:  # Keras asks before each `evaluate`, too
             return
-        if isinstance(data_batch, OwnBatch):
-            swapped = tf.nest.map_structure(_members_first, data_batch.data)
-            data_batch = tf.nest.map_structure(_one_members, swapped)
         model = self.population.model
         with tf.init_scope():
-            model._symbolic_build(data_batch=data_batch)
+            model._symbolic_build(data_batch=_one_batch(data_batch))
             self._metric_pairs = self.population.stacks_of(model.metrics_variables)
         if self.population.strategy.num_replicas_in_sync > 1:
             self._counted = {id(stack) for _, stack in self._metric_pairs}
@@ -378,6 +383,22 @@ def _members_first(tensor: Any) -> Any:
 
 def _one_members(tensor: Any) -> Any:
     return tf.TensorSpec(tensor.shape[1:], tensor.dtype)
+
+
+def _one_batch(data: Any) -> Any:
+    """The shapes and types of a batch that one member sees, of tensors or of their specs."""
+
+    def spec(part: Any) -> Any:
+        if isinstance(part, tf.experimental.Optional | tf.OptionalSpec):  # Keras' form of None
+            return None
+        if isinstance(data, Batch):
+            return tf.TensorSpec([data.places.shape[0], *part.shape[1:]], part.dtype)
+        if isinstance(data, OwnBatch):  # [B, M, ...]
+            return tf.TensorSpec([part.shape[0], *part.shape[2:]], part.dtype)
+        return part
+
+    examples = data.data if isinstance(data, Batch | OwnBatch) else data
+    return keras.tree.map_structure(spec, examples)
 
 
 def _variable(value: Any, shape: Any = None) -> tf.Variable:

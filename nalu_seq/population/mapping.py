@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -92,7 +94,8 @@ def map_members(
     def drawing_checked(inputs: Any) -> Any:
         graph = tf.compat.v1.get_default_graph() if not tf.executing_eagerly() else None
         before = len(graph.get_operations()) if graph else 0
-        result = one_member(inputs)
+        with _own_draws_refused():
+            result = one_member(inputs)
         for operation in graph.get_operations()[before:] if graph else ():
             if operation.type in _STATEFUL_DRAWS:
                 raise ValueError(
@@ -116,6 +119,38 @@ def map_members(
             if not told and "No pfor vectorization" not in text:
                 raise
             raise NotVectorised(_explained(text, layers)) from error
+
+
+@contextlib.contextmanager
+def _own_draws_refused() -> Iterator[None]:
+    """Meanwhile whatever draws by Python's or NumPy's generator raises ValueError.
+
+    What it draws would be a constant of the graph, and the same for all members.
+    """
+
+    def states() -> tuple[Any, ...]:
+        state = np.random.get_state(legacy=False)
+        return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]
+
+    drew: list[str] = []
+    call = keras.layers.Layer.__call__
+
+    def noting(layer: Any, *args: Any, **how: Any) -> Any:
+        before = states()
+        result = call(layer, *args, **how)
+        if states() != before:
+            drew.append(f"{layer.name} ({type(layer).__name__})")
+        return result
+
+    before = states()
+    with mock.patch.object(keras.layers.Layer, "__call__", noting):
+        yield
+    if states() != before:
+        name = drew[0] if drew else "the model's loss or a metric"  # the innermost layer ends first
+        raise ValueError(
+            f"{name} draws by Python's or NumPy's generator, which gives no member a seed of its "
+            "own: draw by keras.random"
+        )
 
 
 def _explained(text: str, layers: Sequence[keras.layers.Layer]) -> str:

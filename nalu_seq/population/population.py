@@ -195,7 +195,7 @@ class Population(Stacked):
                 False,
             )
             hears.steps_a_call = calls
-        fitting.begin(steps // hears.steps_a_call)
+        fitting.begin(steps // hears.steps_a_call, x)
         fitting.begin_training()
         fitting.fit(
             x=x,
@@ -241,7 +241,7 @@ class Population(Stacked):
         if len(taken) == 1:
             x, y, sample_weight, batch_size = *taken, None, None, None
             hears.steps_a_call = 1 if steps or self._fitting.jit_compile else number
-        self._fitting.begin(number // hears.steps_a_call)
+        self._fitting.begin(number // hears.steps_a_call, x)
         measured = self._fitting.evaluate(
             x=x,
             y=y,

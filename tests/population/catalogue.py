@@ -81,6 +81,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "LSTM": lambda: L.LSTM(3, dropout=0.3, return_sequences=True),
     "LSTMCell": lambda: L.RNN(L.LSTMCell(3)),
     "Lambda": lambda: L.Lambda(lambda x: 2 * x),
+    "MelSpectrogram": lambda: L.MelSpectrogram(64, 32, num_mel_bins=8),
     "MultiHeadAttention": lambda: L.MultiHeadAttention(2, 2, dropout=0.2),
     "Normalization": lambda: L.Normalization(mean=1.0, variance=2.0),
     "Permute": lambda: L.Permute((2, 1)),
@@ -89,12 +90,16 @@ MADE: dict[str, Callable[[], Any]] = {
     "RandomZoom": lambda: L.RandomZoom(0.2, 0.2),
     "RandomTranslation": lambda: L.RandomTranslation(0.2, 0.2),
     "RandomShear": lambda: L.RandomShear(0.2, 0.2),
+    "RandomGaussianBlur": lambda: L.RandomGaussianBlur(1.0, 3),
     "RandomPosterization": lambda: L.RandomPosterization(4),
     "RepeatVector": lambda: L.RepeatVector(2),
     "Rescaling": lambda: L.Rescaling(2.0),
     "Reshape": lambda: L.Reshape((2, 2)),
     "Resizing": lambda: L.Resizing(3, 3),
     "ReversibleEmbedding": lambda: L.ReversibleEmbedding(6, 3),
+    "STFTSpectrogram": lambda: L.STFTSpectrogram(
+        "log", frame_length=32, frame_step=16, fft_length=32
+    ),
     "SimpleRNN": lambda: L.SimpleRNN(3, recurrent_dropout=0.3),
     "SimpleRNNCell": lambda: L.RNN(L.SimpleRNNCell(3, dropout=0.3)),
     "SpectralNormalization": lambda: L.SpectralNormalization(L.Dense(3)),
@@ -135,7 +140,8 @@ def layer_input(name: str) -> np.ndarray:
     if name.startswith("ConvLSTM"):
         return np.repeat(X[{"1": "steps", "2": "image", "3": "volume"}[name[-2]]][:, None], 3, 1)
     if name.endswith("Spectrogram"):
-        return RANDOM.normal(size=(STEPS * BATCH, 512)).astype("float32")
+        shape = (STEPS * BATCH, 128, 1) if name.startswith("STFT") else (STEPS * BATCH, 128)
+        return RANDOM.normal(size=shape).astype("float32")
     if name in AUGMENTING:
         return RANDOM.uniform(size=(STEPS * BATCH, 6, 6, 3)).astype("float32")
     if "3D" in name:
@@ -165,6 +171,8 @@ def layer_model(name: str) -> tuple[Callable[[], keras.Model], np.ndarray]:
             y = layer(first)
         y = keras.tree.flatten(y)[0]
         y = y if str(y.dtype).startswith("float") else keras.ops.cast(y, "float32")
+        if name == "RandomCrop":  # gives another shape where nothing is trained
+            y = L.GlobalAveragePooling2D()(y)
         y = y if len(y.shape) == 2 else L.Flatten()(y)
         return keras.Model(inputs, L.Dense(1)(y))
 
@@ -244,6 +252,7 @@ MADE_METRICS: dict[str, Callable[[], Any]] = {
 }
 
 
+WHOLE_TARGETS = ("MeanIoU", "IoU", "Circle", "CategoricalGeneralizedCrossEntropy")
 ONE_HOT_NAMES = ("F1Score", "FBetaScore", "Tversky", "Dice")
 YES_OR_NO = (
     *("Binary", "AUC", "Positives", "Negatives", "Precision", "Recall", "Sensitivity"),
@@ -257,7 +266,7 @@ def _targets(name: str) -> tuple[Callable[[], keras.Model], np.ndarray]:
     if name == "CTC":
         build = lambda: keras.Sequential([keras.Input((5, 3)), L.Dense(4)])  # noqa: E731
         return build, RANDOM.randint(1, 3, size=(STEPS * BATCH, 2))
-    if name.startswith("Sparse") or name in ("MeanIoU", "IoU", "Circle"):
+    if name.startswith("Sparse") or name in WHOLE_TARGETS:
         units, last, y = 3, "softmax", CLASSES
     elif "Categorical" in name or "OneHot" in name or name in ONE_HOT_NAMES:
         units, last, y = 3, "softmax", ONE_HOT

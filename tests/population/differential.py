@@ -79,7 +79,7 @@ def _alone(
 ) -> tuple[Any, Any]:
     keras.utils.set_random_seed(seed)
     model = build()
-    model.compile(run_eagerly=eager, **how)
+    model.compile(**how | {"run_eagerly": eager, "steps_per_execution": 1})
     history = _named(model.fit(verbose=0, shuffle=False, **data).history)
     return history, [variable.numpy() for variable in model.variables]
 
@@ -111,5 +111,8 @@ def _close(found: Any, expected: Any) -> bool:
 
 
 def _line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:160] if text else type(error).__name__
+    # Keras wraps what is raised in a layer's call into lines of its own, in bold.
+    bold = re.search("\x1b\\[1m(.*?)\x1b\\[0m", str(error), flags=re.S)
+    text = (bold[1] if bold else str(error)).strip() or type(error).__name__
+    line = re.sub(r"_\d+(?= \()", "", text.splitlines()[0])  # a layer's number: `dense_3 (Dense)`
+    return line[:200]

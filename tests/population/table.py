@@ -46,11 +46,14 @@ def write(outcomes: Mapping[tuple[str, str], Outcome]) -> None:
 
 if __name__ == "__main__":
     os.chdir(tempfile.mkdtemp())
-    outcomes = {} if "--again" in sys.argv else read()
+    outcomes, differ = {} if "--again" in sys.argv else read(), []
     for one in everything():
         if outcomes.get(one, UNTRIED) == UNTRIED:
             outcome = attempt(*one)
             if outcome.kind == "different":
-                sys.exit(f"{one}: {outcome.why}")
+                differ.append(f"{one}: {outcome.why}")
+                print(differ[-1], flush=True)
+                continue
             outcomes[one] = outcome
             write(outcomes)
+    sys.exit(len(differ) > 0)

@@ -43,7 +43,7 @@ def drawn_layers(draw: random.Random) -> list[Callable[[], L.Layer]]:
         L.UnitNormalization,
         L.PReLU,
     ]
-    return draw.sample(pool, draw.randint(1, 3))
+    return draw.sample(pool, draw.choice([1, 1, 2, 3]))
 
 
 class Penalised(L.Layer):
@@ -92,18 +92,19 @@ def drawn(number: int) -> dict[str, Any]:
     units = {"real": 1, "classes": 3, "yes": 1}[kind]
     last = {"real": None, "classes": "softmax", "yes": "sigmoid"}[kind]
     model_class = draw.choices([keras.Model, OwnLoss, OwnStep], [12, 2, 1])[0]
+    unroll = draw.random() < 0.8  # a loop of the graph takes several seconds to trace
 
     def build() -> keras.Model:
         ins = [keras.Input(shape) for _ in range(inputs)]
         h = ins[0] if inputs == 1 else L.Concatenate()(ins) if not masked else ins[0]
         if masked:
-            h = L.LSTM(3, return_sequences=True)(L.Masking()(h))
+            h = L.LSTM(3, return_sequences=True, unroll=unroll)(L.Masking()(h))
             if inputs == 2:
                 h = L.Add()([h, L.Dense(3)(ins[1])])
         for make in middle:
             h = make()(h)
         if masked and not sequences:
-            h = L.GRU(3)(h)
+            h = L.GRU(3, unroll=unroll)(h)
         outs = [L.Dense(units, last, name=f"out{i}")(h) for i in range(outputs)]
         return model_class(ins if inputs > 1 else ins[0], outs if outputs > 1 else outs[0])
 
@@ -127,15 +128,18 @@ def drawn(number: int) -> dict[str, Any]:
     optimizer = drawn_optimizer(draw)
     weights = numbers.uniform(0.5, 2, EXAMPLES).astype("float32") if draw.random() < 0.3 else None
     form = draw.choice(["arrays", "arrays", "dataset", "generator", "split", "epochs"])
+    steps_a_call = draw.choice([None, None, 1, 2])
 
     def how() -> dict[str, Any]:
-        own = {"optimizer": optimizer(), "loss": loss() if isinstance(loss, type) else loss}
+        own = {"optimizer": optimizer(), "steps_per_execution": steps_a_call}
+        own["loss"] = loss() if isinstance(loss, type) else loss
         if metrics:
             own["metrics"] = [list(metrics)] * outputs if outputs > 1 else list(metrics)
         if weights is not None and metrics and outputs == 1:
-            own["weighted_metrics"] = [keras.metrics.MeanAbsoluteError(name="weighted")]
+            weighted = "SparseCategoricalAccuracy" if kind == "classes" else "MeanAbsoluteError"
+            own["weighted_metrics"] = [getattr(keras.metrics, weighted)(name="weighted")]
         if outputs > 1 and number % 2:
-            own["loss_weights"] = [0.3, 0.7]
+            own |= {"loss": [own["loss"]] * outputs, "loss_weights": [0.3, 0.7]}
         return own
 
     def data() -> dict[str, Any]:
@@ -155,7 +159,7 @@ def drawn(number: int) -> dict[str, Any]:
             more = {"epochs": 2, "steps_per_epoch": 2}
         return {"x": one_x, "y": one_y, "sample_weight": weight, "batch_size": BATCH} | more
 
-    return {"build": build, "data": data, "how": how}
+    return {"build": build, "data": data, "how": how, "loop": draw.random() < 0.2}
 
 
 def absolute(y: Any, prediction: Any) -> Any:

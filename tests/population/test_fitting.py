@@ -1,12 +1,14 @@
 """A population fits as its members would one by one, by Keras' own `fit`."""
 
 import os
+import random
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from nalu_seq import Population
 from nalu_seq.population.callbacks import BestMember, EachMember
@@ -183,6 +185,33 @@ def compiled(build=linear) -> Population:
 def test_what_can_not_be_fitted_is_refused_before_anything_is_traced(wrong, says):
     with pytest.raises(ValueError, match=says):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("draw", "says"),
+    [
+        (lambda: random.random(), "own_noise .Lambda. draws by Python's or NumPy's"),
+        (lambda: np.random.uniform(), "own_noise .Lambda. draws by Python's or NumPy's"),
+        (lambda: tf.random.uniform([]), "own_noise .Lambda. draws by TensorFlow's own"),
+    ],
+)
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_draw_that_no_seed_governs_is_refused(draw, says, loop):
+    def build() -> keras.Model:
+        noise = keras.layers.Lambda(lambda x: x * draw(), name="own_noise")
+        return keras.Sequential([keras.Input((6,)), noise, keras.layers.Dense(1)])
+
+    population = Population(build, 2, loop=loop)
+    population.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=says):
+        population.fit(X, X[:, :1])
+
+
+def test_a_loss_that_draws_by_numpy_is_refused():
+    population = Population(linear, 2)
+    population.compile("sgd", lambda y, prediction: keras.ops.abs(y) * np.random.uniform())
+    with pytest.raises(ValueError, match="the model's loss or a metric draws by"):
+        population.fit(X, X[:, :1])
 
 
 def convnet() -> keras.Model:
