@@ -44,15 +44,32 @@ def _arguments() -> argparse.Namespace:
         metavar="FILE",
         help="write the rounded model as FILE.keras; with --seed, if there are several",
     )
+    parser.add_argument(
+        "--certify",
+        action="store_true",
+        help="say instead how long the counts of each member stay right",
+    )
+    parser.add_argument(
+        "--check",
+        type=int,
+        metavar="LENGTH",
+        help="with --certify: draw sequences of this length too, and compare",
+    )
     parser.add_argument("--trust", action="store_true", help="run code of the run's own: units …")
     return parser.parse_args()
 
 
 def _explain(arguments: argparse.Namespace) -> None:
-    from nalu_seq.explanation.sympy import symbolic
     from nalu_seq.records.runs import read_run
 
-    symbolic()
+    if arguments.certify:
+        _check_certify(arguments)
+    elif arguments.check is not None:
+        raise BadInput("--check goes with --certify")
+    else:
+        from nalu_seq.explanation.sympy import symbolic
+
+        symbolic()
     _check_export(arguments.export)
     cfg, choices = read_run(arguments.run, arguments.trust)
     from nalu_seq.distribution.startup import start_tensorflow
@@ -62,14 +79,20 @@ def _explain(arguments: argparse.Namespace) -> None:
     from nalu_seq.evaluation.measure import Evaluator
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.session import open_trained
-    from nalu_seq.explanation.explanation import Explainer
 
     OmegaConf.set_struct(cfg, True)
+    if arguments.check:
+        cfg.task.lengths = [arguments.check]
     experiment = Experiment(cfg, choices)
     population, step = open_trained(experiment, arguments.run)
     chosen = _choose(experiment.members.names, arguments.seed, arguments.case)
     if arguments.export and len(chosen) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")
+    if arguments.certify:
+        _certify(arguments, experiment, population, step, chosen)
+        return
+    from nalu_seq.explanation.explanation import Explainer
+
     explainer = Explainer(
         Evaluator(population, experiment.task, experiment.members, experiment.stateful_model())
     )
@@ -84,6 +107,67 @@ def _explain(arguments: argparse.Namespace) -> None:
         print("\n".join(_text(kept, experiment.task.criterion.metric)))
     if arguments.export:
         _export(explainer, chosen[0], arguments.export)
+
+
+def _check_certify(arguments: argparse.Namespace) -> None:
+    if arguments.export or arguments.format == "latex":
+        raise BadInput("--certify writes no model and no LaTeX: leave out --export, --format latex")
+    if arguments.check is not None and arguments.check < 1:
+        raise BadInput(f"--check must be a positive number of steps, not {arguments.check}")
+
+
+def _certify(
+    arguments: argparse.Namespace,
+    experiment: Any,
+    population: Any,
+    step: int,
+    chosen: Sequence[int],
+) -> None:
+    """Print the certificates."""
+    from nalu_seq.evaluation.measure import Evaluator
+    from nalu_seq.explanation.certificate import Certifier, check
+    from nalu_seq.explanation.rounding import Unreadable
+    from nalu_seq.explanation.statement import as_dict, header, statement
+
+    snap = experiment.cfg.head.get("snap")
+    if snap not in (None, 1):
+        raise BadInput(f"--certify: head.snap={snap} rounds to no whole numbers: 1 does")
+    stream = experiment.stateful_model()
+    try:
+        certifier = Certifier(population, experiment.task, experiment.members, _free(experiment))
+    except Unreadable as error:
+        raise BadInput(f"--certify: {arguments.run} has nothing to certify: {error}") from error
+    certificates = certifier.certify()
+    checks = []
+    if arguments.check:
+        evaluator = Evaluator(population, experiment.task, experiment.members, stream)
+        split = f"length_{arguments.check}"
+        _, course = evaluator.measure(split)
+        assert course is not None
+        checks = [
+            check(c.snapped if snap else c.length[1], exact, experiment.task.splits[split].examples)
+            for c, exact in zip(certificates, course.exact, strict=True)
+        ]
+        checks = [checks[i] for i in chosen]
+    certificates = [certificates[i] for i in chosen]
+    if arguments.format == "json":
+        members = [as_dict(c, checks[i] if checks else None) for i, c in enumerate(certificates)]
+        report = {**experiment.choices, "step": step, **header(certifier, snap), "members": members}
+        print(json.dumps(report, indent=1, allow_nan=False))
+    else:
+        print("\n".join(statement(certifier, certificates, checks, snap)))
+
+
+def _free(experiment: Any) -> Any:
+    """The model that is fed in pieces, with its increments as they are, not rounded."""
+    snap = experiment.cfg.head.get("snap")
+    if snap is None:
+        return experiment.stateful_model()
+    experiment.cfg.head.snap = None
+    try:
+        return experiment.stateful_model()
+    finally:
+        experiment.cfg.head.snap = snap
 
 
 def _check_export(path: Path | None) -> None:

@@ -132,9 +132,14 @@ class SequenceTask(Task):
             beginning, such as `tf.add`; None if sequences can begin at the beginning alone.
         initial_totals: the range of totals that training sequences may begin from, if any can.
         piece_steps: steps x examples x members that are measured at once.
+        alphabet: how many symbols there are, for a task that counts by one-hot symbols, each
+            equally probable at each step, and has `events`; 0 for any other.
+        memory: how many of the last symbols say what a step adds to the counts.
     """
 
     sequence = True
+    alphabet: int = 0
+    memory: int = 1
     counts: bool = False
     combine: Callable[[Any, Any], Any] | None = None
     initial_totals: tuple[float, float] = (0.0, 0.0)
@@ -158,6 +163,18 @@ class SequenceTask(Task):
     @abstractmethod
     def target_state(self, members: int, examples: int) -> Any:
         """The target's state before the first step."""
+
+    def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
+        """What each symbol adds to the counts, for a task with an `alphabet`.
+
+        Args:
+            symbols: `[M, B, T]`, integers.
+            recent: the symbols before them, `[M, B, memory - 1]`, -1 for none.
+
+        Returns:
+            Whole numbers `[M, B, T, output_size]`, and the last symbols for the piece after.
+        """
+        raise NotImplementedError
 
     train_split: Split
 

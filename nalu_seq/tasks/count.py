@@ -65,6 +65,7 @@ class Count(SequenceTask):
         if supervise not in ("every", "last"):
             raise ValueError(f"supervise must be every or last, not {supervise!r}")
         self.supervise = supervise
+        self.memory = max(len(self.pattern), 1)
         self.output_size = 1 if self.pattern else alphabet
         self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)
@@ -74,7 +75,7 @@ class Count(SequenceTask):
         """Counts so far `[M, B, output_size]`, and the last symbols `[M, B, len(pattern) - 1]`."""
         counts = tf.zeros([members, examples, self.output_size], tf.int32)
         # -1 is no symbol: a pattern cannot begin before the sequence does.
-        recent = tf.fill([members, examples, max(len(self.pattern) - 1, 0)], -1)
+        recent = tf.fill([members, examples, self.memory - 1], -1)
         return counts, recent
 
     def piece(
@@ -83,20 +84,23 @@ class Count(SequenceTask):
         """One-hot symbols `[M, B, T, alphabet]` and counts `[M, B, T, output_size]`."""
         counts, recent = state
         symbols = draws.integers(0, self.alphabet, count, start)  # [M, B, T]
-        if self.pattern:
-            history = tf.concat([recent, symbols], axis=2)  # [M, B, len(pattern) - 1 + T]
-            hits = [
-                history[:, :, i : i + tf.shape(symbols)[2]] == symbol
-                for i, symbol in enumerate(self.pattern)
-            ]
-            events = tf.cast(tf.reduce_all(hits, axis=0), tf.int32)[..., None]  # [M, B, T, 1]
-            recent = history[:, :, tf.shape(history)[2] - (len(self.pattern) - 1) :]
-        else:
-            events = tf.one_hot(symbols, self.alphabet, dtype=tf.int32)
+        events, recent = self.events(symbols, recent)
         # Counted in integers: a float32 loses single counts beyond 2^24.
         totals = counts[:, :, None] + tf.cumsum(events, axis=2)  # [M, B, T, output_size]
         batch = Batch(tf.one_hot(symbols, self.alphabet), tf.cast(totals, tf.float32))
         return batch, (totals[:, :, -1], recent)
+
+    def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
+        """What each symbol adds to the counts, `[M, B, T, output_size]`, and the last symbols."""
+        if not self.pattern:
+            return tf.one_hot(symbols, self.alphabet, dtype=tf.int32), recent
+        history = tf.concat([recent, symbols], axis=2)  # [M, B, len(pattern) - 1 + T]
+        hits = [
+            history[:, :, i : i + tf.shape(symbols)[2]] == symbol
+            for i, symbol in enumerate(self.pattern)
+        ]
+        ended = tf.cast(tf.reduce_all(hits, axis=0), tf.int32)[..., None]  # [M, B, T, 1]
+        return ended, history[:, :, tf.shape(history)[2] - (len(self.pattern) - 1) :]
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """Mean squared error, over every step or at the last."""

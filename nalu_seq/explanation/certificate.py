@@ -1,0 +1,439 @@
+"""How far each member counts right: its increments, measured, and what they add up to."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import brentq
+from scipy.stats import binom, t
+
+from nalu_seq.explanation.cycles import MOST_SYMBOLS, cycle, rows, word_length
+from nalu_seq.explanation.passage import passage
+from nalu_seq.explanation.rounding import Unreadable
+from nalu_seq.models import StatefulModel
+from nalu_seq.models.heads import Accumulate
+from nalu_seq.population.population import Population
+from nalu_seq.records.members import Members
+from nalu_seq.tasks.base import EVALUATION_EXAMPLES, SequenceTask, Task
+
+CYCLES = 8  # that are measured, each by itself: they tell how sure a drift is
+BEFORE = 32  # symbols that a row's states come from
+PROBABILITY, CONFIDENCE = 0.05, 0.95
+SURELY = 0.001  # that a certificate is refuted, and not by chance
+HALF = 0.5  # a total that is off by so much rounds to another count
+WHOLE_NUMBERS = 2**24  # float32's end here: 16,777,216 + 1 is 16,777,216
+FIRST = 64  # counts up to here are one level, then each doubling is one
+MOST_WORDS = 1_000  # of a table of increments
+BEYOND = 1e9  # how far off a total is that is no number
+Lengths = tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Increment:
+    """What a word of symbols adds when its last one is read.
+
+    Attributes:
+        word: the symbols, the last of them the current one.
+        counts: what it adds in truth, a whole number for each count.
+        mean: what the member adds, in the mean over what came before.
+        farthest: how far the member was from the truth at most, in any count.
+    """
+
+    word: tuple[int, ...]
+    counts: tuple[int, ...]
+    mean: tuple[float, ...]
+    farthest: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far one member counts right.
+
+    Attributes:
+        case: the member's case.
+        seed: its seed.
+        count: the output that is wrong first.
+        drift: how fast that one drifts off a step, with the ends of its 95 % interval.
+        deviation: standard deviation of what it is off by, over the square root of the steps.
+        length: the length at which some count has rounded wrong with a probability of 5 %, and the
+            ends of its interval; None where none has before float32's whole numbers end.
+        farthest: how far a single increment was from its whole number at most.
+        sure: the length up to which no sequence is wrong, whatever its symbols are, if no
+            increment is farther off than `farthest`; None where the unit reads its own total.
+        complete: whether the increments are all that there are, since nothing before the current
+            symbol changes them.
+        snapped: as `length`, with every increment rounded to a whole number (`head.snap=1`).
+        end: the length at which a count passes float32's whole numbers, in the mean.
+        increments: of each word of symbols.
+    """
+
+    case: str
+    seed: int
+    count: int
+    drift: tuple[float, float, float]
+    deviation: float
+    length: Lengths
+    farthest: float
+    sure: int | None
+    complete: bool
+    snapped: int | None
+    end: int
+    increments: tuple[Increment, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What sequences have shown of a certificate.
+
+    Attributes:
+        sequences: how many there were.
+        steps: how long they were.
+        length: where 5 % of them were wrong first; None if nowhere.
+        refuted: whether more than 5 % of them were wrong, at the near end of the certificate's
+            interval or at the end of the sequences, than chance explains (P < 0.001).
+    """
+
+    sequences: int
+    steps: int
+    length: int | None
+    refuted: bool
+
+
+def check(length: int | None, exact: np.ndarray, sequences: int) -> Check:
+    """Compare a predicted length with the share of sequences that were right at each step.
+
+    Args:
+        length: up to where at most 5 % should be wrong; None for any length.
+        exact: the share `[T]` of the sequences of which every count was right at each step.
+        sequences: how many they were.
+    """
+    wrong = np.flatnonzero(1 - exact >= PROBABILITY)
+    at = len(exact) if length is None else max(1, min(length, len(exact)))
+    failed = round(float(1 - exact[at - 1]) * sequences)
+    return Check(
+        sequences=sequences,
+        steps=len(exact),
+        length=int(wrong[0]) + 1 if len(wrong) else None,
+        refuted=bool(binom.sf(failed - 1, sequences, PROBABILITY) < SURELY),
+    )
+
+
+class _Rows(NamedTuple):
+    """A cycle in rows.
+
+    Attributes:
+        x: one-hot symbols, the same for every member, `[M, rows, steps, alphabet]`.
+        events: what each step adds in truth, `[rows, steps, outputs]`.
+        states: the model's states before the first step, each `[M, rows, size]`.
+        words: the number of each step's word of symbols, `[rows, steps]`.
+    """
+
+    x: Any
+    events: np.ndarray
+    states: list[Any]
+    words: np.ndarray
+
+
+class Certifier:
+    """Measures what every member adds at each symbol, and says how long the counts stay right.
+
+    Symbols are drawn as the task draws them, each equally probable. Rows of them are fed from
+    totals of several sizes, as a long sequence reaches them, in pieces as long as `evaluate` feeds
+    them: so that float32's rounding, and a cell that reads its own total, are in what is measured.
+
+    Args:
+        population: the members.
+        task: what they learned.
+        members: who they are.
+        stream: the population's model with its states passed on, and no increment rounded.
+
+    Raises:
+        Unreadable: there is nothing that could be certified; says why.
+    """
+
+    def __init__(
+        self, population: Population, task: Task, members: Members, stream: StatefulModel | None
+    ) -> None:
+        if not isinstance(task, SequenceTask) or not task.alphabet or stream is None:
+            raise Unreadable("it does not count symbols, as task=count does")
+        if "total" not in stream.kinds:
+            raise Unreadable("its head keeps no total, as accumulate and unit_cell do")
+        self.population, self.task, self.members, self.stream = population, task, members, stream
+        self.total = stream.kinds.index("total")
+        self.adds = isinstance(stream.model.layers[-1], Accumulate)
+        self.piece = max(1, task.piece_steps // (len(population) * EVALUATION_EXAMPLES))
+        self.word = word_length(task.alphabet)
+        self._fed = tf.function(self._feed, autograph=False)
+        self._farthest = np.zeros(len(population))
+        words = task.alphabet**task.memory
+        self._table = _Table(len(population), words) if words <= MOST_WORDS else None
+
+    def certify(self) -> list[Certificate]:
+        """Every member's certificate, in the population's order."""
+        generator = np.random.default_rng(0)
+        cycles = [self._rows(generator) for _ in range(CYCLES)]
+        counted = np.mean([c.events.mean(axis=(0, 1)) for c in cycles], axis=0)  # [outputs]
+        rate = float(counted.max())
+        course = _Course()
+        for low, high in _counts():
+            # A total in the middle of a level: where what is added changes evenly with it, the
+            # middle adds what the level does in the mean.
+            total = np.round((low + high) / 2 * counted / rate)
+            if not course.all_wrong():
+                course.add(high / rate, *self._level(cycles, total, first=low == 0))
+            elif self.adds:  # what its unit adds is the same whatever the total is
+                break
+            else:
+                course.add_wrong(high / rate, self._level(cycles[:1], total)[2])
+        end = int(WHOLE_NUMBERS / rate)
+        return [self._certificate(i, course, end) for i in range(len(self.members))]
+
+    def _rows(self, generator: np.random.Generator) -> _Rows:
+        """A random cycle, and the members' states at the beginning of its rows."""
+        task, members = self.task, len(self.population)
+        times = max(1, MOST_SYMBOLS // task.alphabet**self.word)
+        drawn = [cycle(task.alphabet, self.word, generator) for _ in range(times)]
+        symbols = rows(np.concatenate(drawn), self.piece, BEFORE + task.memory).astype(np.int32)
+        none = tf.fill([1, len(symbols), task.memory - 1], -1)
+        events = task.events(tf.constant(symbols)[None], none)[0].numpy()[0]
+        x = np.eye(task.alphabet, dtype=np.float32)[symbols]
+        x = np.broadcast_to(x, (members, *x.shape))
+        states = [
+            tf.tile(tf.constant(s)[None], [members, len(symbols), 1])
+            for s in self.stream.initial_states
+        ]
+        before = BEFORE + task.memory
+        error, _, states = self._fed(
+            tf.constant(x[:, :, :before]), tf.constant(events[:, :before]), states
+        )
+        self._farthest = np.maximum(self._farthest, _farthest(error))
+        power = task.alphabet ** np.arange(task.memory)[::-1]
+        windows = np.lib.stride_tricks.sliding_window_view(symbols, task.memory, axis=1)
+        words = (windows * power).sum(axis=-1)[:, before - task.memory + 1 :]
+        return _Rows(tf.constant(x[:, :, before:]), events[:, before:], states, words)
+
+    def _feed(self, x: Any, events: Any, states: list[Any]) -> tuple[Any, Any, list[Any]]:
+        """What each step is off by, what the whole is off by, and the states after it.
+
+        Args:
+            x: `[M, rows, steps, alphabet]`.
+            events: what each step adds in truth, `[rows, steps, outputs]`.
+            states: each `[M, rows, size]`, the total among them.
+
+        Returns:
+            `[M, rows, steps, outputs]`, `[M, rows, outputs]`, both in float64, and a list.
+        """
+        y, *states_after = self.population([x, *states], model=self.stream.model)
+        start = tf.cast(states[self.total], tf.float64)
+        y, true = tf.cast(y, tf.float64), tf.cast(events, tf.float64)
+        steps = y - tf.concat([start[:, :, None], y[:, :, :-1]], axis=2)
+        whole = tf.cast(states_after[self.total], tf.float64) - start
+        return _finite(steps - true), _finite(whole - tf.reduce_sum(true, axis=1)), states_after
+
+    def _level(
+        self, cycles: list[_Rows], total: np.ndarray, first: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is measured from one total, `[outputs]`: see `_Course.add`."""
+        drift, variance, wrong = [], [], []
+        for cycle_rows in cycles:
+            x, events, states, words = cycle_rows
+            states = list(states)
+            states[self.total] = tf.zeros_like(states[self.total]) + total.astype(np.float32)
+            error, whole, _ = self._fed(x, tf.constant(events), states)
+            whole, steps = whole.numpy(), events.shape[1]
+            drift.append(whole.mean(axis=1) / steps)
+            variance.append(whole.var(axis=1) / steps)
+            rounded_wrong = tf.reduce_any(tf.abs(error) >= HALF, axis=3)
+            wrong.append(tf.reduce_mean(tf.cast(rounded_wrong, tf.float64), [1, 2]).numpy())
+            if first:
+                self._farthest = np.maximum(self._farthest, _farthest(error))
+                if self._table is not None:
+                    self._table.add(error.numpy(), events, words)
+        return np.stack(drift), np.mean(variance, axis=0), np.mean(wrong, axis=0)
+
+    def _certificate(self, i: int, course: "_Course", end: int) -> Certificate:
+        case, seed = self.members.names[i]
+        count, length = course.length(i)
+        drift, half = course.drift(i, count)
+        farthest = float(self._farthest[i])
+        increments = () if self._table is None else self._table.increments(i, self.task)
+        return Certificate(
+            case=case,
+            seed=seed,
+            count=count,
+            drift=(drift, drift - half, drift + half),
+            deviation=float(np.sqrt(course.variances[0][i, count])),
+            length=length,
+            farthest=farthest,
+            sure=int(HALF / farthest) if self.adds and farthest > HALF / WHOLE_NUMBERS else None,
+            complete=self.adds and len(self.stream.kinds) == 1,
+            snapped=course.snapped(i, end),
+            end=end,
+            increments=increments,
+        )
+
+
+class _Course:
+    """What was measured at each level of the counts, and what it adds up to.
+
+    Attributes:
+        knots: the lengths at which the levels begin, and that at which the last one ends.
+        drifts: of each level, what a step was off by, `[cycles, M, outputs]`.
+        variances: the variance of a sum of it, over the steps, `[M, outputs]`.
+        wrong: the share of steps at which an increment would have been rounded wrong, `[M]`.
+    """
+
+    def __init__(self) -> None:
+        self.knots = [0.0]
+        self.drifts: list[np.ndarray] = []
+        self.variances: list[np.ndarray] = []
+        self.wrong: list[np.ndarray] = []
+
+    def add(self, end: float, drift: np.ndarray, variance: np.ndarray, wrong: np.ndarray) -> None:
+        """One more level, up to the length `end`."""
+        self.knots.append(end)
+        self.drifts.append(drift)
+        self.variances.append(variance)
+        self.wrong.append(wrong)
+
+    def add_wrong(self, end: float, wrong: np.ndarray) -> None:
+        """One more level, beyond those where the unrounded counts are right."""
+        self.knots.append(end)
+        self.wrong.append(wrong)
+
+    def all_wrong(self) -> bool:
+        """Whether every member has rounded wrong within the levels, surely with 5 %."""
+        members = self.wrong[0].shape[0] if self.wrong else 0
+        return members > 0 and all(self.wrong_by(i, self._last, -1) for i in range(members))
+
+    @property
+    def _last(self) -> float:
+        """The length up to which drifts were measured."""
+        return self.knots[len(self.drifts)]
+
+    def drift(self, i: int, count: int) -> tuple[float, float]:
+        """A member's drift a step in one count at the first level, and half its interval."""
+        return _mean(self.drifts[0][:, i, count])
+
+    def probabilities(self, i: int, length: float, side: int = 0) -> np.ndarray:
+        """How probably each count of a member has rounded wrong by a length, `[outputs]`.
+
+        Args:
+            i: the member.
+            length: the length.
+            side: 1 or -1 for the drift at the far or the near end of its interval.
+        """
+        knots = np.asarray(self.knots[: len(self.drifts) + 1])
+        steps = np.clip(length - knots[:-1], 0, np.diff(knots))  # within each level
+        passed = np.tensordot(steps, [d[:, i] for d in self.drifts], 1)  # [cycles, outputs]
+        mean, half = _mean(passed)
+        variance = np.tensordot(steps, [v[i] for v in self.variances], 1)
+        return passage(np.maximum(np.abs(mean) + side * half, 0), variance, HALF)
+
+    def wrong_by(self, i: int, length: float, side: int = 0) -> bool:
+        """Whether some count has rounded wrong by a length, with a probability of 5 %."""
+        return self._excess(length, i, side) >= 0
+
+    def length(self, i: int) -> tuple[int, Lengths]:
+        """The count that is wrong first, and the length with the ends of its interval."""
+        length, low, high = (self._solve(i, side) for side in (0, 1, -1))
+        at = self._last if length is None else length
+        count = int(np.argmax(self.probabilities(i, at)))
+        if length is None:
+            count = int(np.argmax(np.abs(self.drifts[0][:, i].mean(axis=0))))
+        return count, (_whole(length), _whole(low), _whole(high))
+
+    def snapped(self, i: int, end: float) -> int | None:
+        """The length at which an increment has been rounded wrong with a probability of 5 %.
+
+        Args:
+            i: the member.
+            end: the length at which to stop: the last level's increments go on until there.
+        """
+        left = -math.log1p(-PROBABILITY)
+        knots = [*self.knots[:-1], end]
+        for low, high, share in zip(knots, knots[1:], self.wrong, strict=False):
+            hazard = -math.log1p(-min(share[i], 1 - 1e-12))
+            if hazard * (high - low) >= left:
+                return int(low + left / hazard)
+            left -= hazard * (high - low)
+        return None
+
+    def _solve(self, i: int, side: int) -> float | None:
+        for low, high in itertools.pairwise(self.knots[: len(self.drifts) + 1]):
+            if self._excess(high, i, side) >= 0:
+                return float(brentq(self._excess, low, high, args=(i, side), xtol=0.5))
+        return None
+
+    def _excess(self, length: float, i: int, side: int) -> float:
+        right = np.prod(1 - self.probabilities(i, length, side))
+        return float(1 - right - PROBABILITY)
+
+
+class _Table:
+    """Gathers what each word of symbols adds."""
+
+    def __init__(self, members: int, words: int) -> None:
+        self.words, self.seen = words, np.zeros(words)
+        self.farthest = np.zeros((members, words))
+        self.sums: Any = 0.0
+
+    def add(self, error: np.ndarray, events: np.ndarray, words: np.ndarray) -> None:
+        """What the steps of some rows are off by, `[M, rows, steps, outputs]`."""
+        outputs = events.shape[-1]
+        error = error.reshape(len(error), -1, outputs)
+        order = np.argsort(words.ravel(), kind="stable")
+        present, starts = np.unique(words.ravel()[order], return_index=True)
+        error = error[:, order]
+        sums = np.zeros((len(error), self.words, outputs))
+        sums[:, present] = np.add.reduceat(error, starts, axis=1)
+        self.sums = self.sums + sums
+        self.seen += np.bincount(words.ravel(), minlength=self.words)
+        most = np.maximum.reduceat(np.abs(error).max(axis=2), starts, axis=1)
+        self.farthest[:, present] = np.maximum(self.farthest[:, present], most)
+
+    def increments(self, i: int, task: SequenceTask) -> tuple[Increment, ...]:
+        """Those of a member."""
+        all_words = list(itertools.product(range(task.alphabet), repeat=task.memory))
+        symbols = tf.constant(all_words, tf.int32)[None]  # [1, words, memory]
+        none = tf.fill([1, len(all_words), task.memory - 1], -1)
+        counts = task.events(symbols, none)[0].numpy()[0, :, -1]
+        mean = counts + self.sums[i] / self.seen[:, None]
+        return tuple(
+            Increment(word, tuple(c), tuple(m), float(f))
+            for word, c, m, f in zip(
+                all_words, counts.tolist(), mean.tolist(), self.farthest[i], strict=True
+            )
+        )
+
+
+def _whole(length: float | None) -> int | None:
+    return None if length is None else int(length)
+
+
+def _counts() -> Iterator[tuple[int, int]]:
+    """The levels of the largest count: within one, float32's numbers are equally far apart."""
+    low, high = 0, FIRST
+    while low < WHOLE_NUMBERS:
+        yield low, high
+        low, high = high, 2 * high
+
+
+def _finite(x: Any) -> Any:
+    """The same, with `BEYOND` where x is not finite or larger."""
+    return tf.where(tf.abs(x) < BEYOND, x, tf.constant(BEYOND, x.dtype))
+
+
+def _farthest(error: Any) -> np.ndarray:
+    """How far a step of each member was off at most, `[M]`."""
+    return tf.reduce_max(tf.abs(error), axis=[1, 2, 3]).numpy()
+
+
+def _mean(cycles: np.ndarray) -> tuple[Any, Any]:
+    """The mean over the cycles, along the first axis, and half its interval."""
+    half = t.ppf((1 + CONFIDENCE) / 2, CYCLES - 1) * cycles.std(axis=0, ddof=1) / math.sqrt(CYCLES)
+    return cycles.mean(axis=0), half
