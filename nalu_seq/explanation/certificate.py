@@ -26,6 +26,7 @@ PROBABILITY, CONFIDENCE = 0.05, 0.95
 SURELY = 0.001  # that a certificate is refuted, and not by chance
 HALF = 0.5  # a total that is off by so much rounds to another count
 WHOLE_NUMBERS = 2**24  # float32's end here: 16,777,216 + 1 is 16,777,216
+SHORT = 8  # steps of a piece for a cell that reads its own total
 FIRST = 64  # counts up to here are one level, then each doubling is one
 MOST_WORDS = 1_000  # of a table of increments
 BEYOND = 1e9  # how far off a total is that is no number
@@ -138,6 +139,20 @@ class _Rows(NamedTuple):
     words: np.ndarray
 
 
+class _Level(NamedTuple):
+    """What was measured from one total.
+
+    Attributes:
+        drift: what a step was off by, in the mean over each cycle, `[cycles, M, outputs]`.
+        variance: the variance of a sum of it, over the steps, `[M, outputs]`.
+        wrong: the share of steps at which an increment would have been rounded wrong, `[M]`.
+    """
+
+    drift: np.ndarray
+    variance: np.ndarray
+    wrong: np.ndarray
+
+
 class Certifier:
     """Measures what every member adds at each symbol, and says how long the counts stay right.
 
@@ -166,6 +181,8 @@ class Certifier:
         self.total = stream.kinds.index("total")
         self.adds = isinstance(stream.model.layers[-1], Accumulate)
         self.piece = max(1, task.piece_steps // (len(population) * EVALUATION_EXAMPLES))
+        if not self.adds:  # a short one, within which what it reads of its total hardly changes
+            self.piece = min(self.piece, SHORT)
         self.word = word_length(task.alphabet)
         self._fed = tf.function(self._feed, autograph=False)
         self._farthest = np.zeros(len(population))
@@ -179,16 +196,20 @@ class Certifier:
         counted = np.mean([c.events.mean(axis=(0, 1)) for c in cycles], axis=0)  # [outputs]
         rate = float(counted.max())
         course = _Course()
+        start = None if self.adds else self._level(cycles, 0 * counted).drift
         for low, high in _counts():
-            # A total in the middle of a level: where what is added changes evenly with it, the
-            # middle adds what the level does in the mean.
-            total = np.round((low + high) / 2 * counted / rate)
-            if not course.all_wrong():
-                course.add(high / rate, *self._level(cycles, total, first=low == 0))
-            elif self.adds:  # what its unit adds is the same whatever the total is
-                break
-            else:
-                course.add_wrong(high / rate, self._level(cycles[:1], total)[2])
+            if course.all_wrong() and self.adds:
+                break  # what its unit adds is rounded alike whatever the total is
+            # A running sum's increments are the same throughout a level, but for float32's
+            # rounding; a cell's change with its total from the beginning of a level to its end.
+            total = np.round(((low + high) / 2 if self.adds else high) * counted / rate)
+            if course.all_wrong():
+                course.add_wrong(high / rate, self._level(cycles[:1], total).wrong)
+                continue
+            level = self._level(cycles, total, first=low == 0)
+            wrong = course.wrong[0] if self.adds and course.wrong else level.wrong
+            course.add(high / rate, level._replace(wrong=wrong), start)
+            start = None if self.adds else level.drift
         end = int(WHOLE_NUMBERS / rate)
         return [self._certificate(i, course, end) for i in range(len(self.members))]
 
@@ -234,10 +255,8 @@ class Certifier:
         whole = tf.cast(states_after[self.total], tf.float64) - start
         return _finite(steps - true), _finite(whole - tf.reduce_sum(true, axis=1)), states_after
 
-    def _level(
-        self, cycles: list[_Rows], total: np.ndarray, first: bool = False
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is measured from one total, `[outputs]`: see `_Course.add`."""
+    def _level(self, cycles: list[_Rows], total: np.ndarray, first: bool = False) -> _Level:
+        """What is measured from one total, `[outputs]`."""
         drift, variance, wrong = [], [], []
         for cycle_rows in cycles:
             x, events, states, words = cycle_rows
@@ -253,7 +272,7 @@ class Certifier:
                 self._farthest = np.maximum(self._farthest, _farthest(error))
                 if self._table is not None:
                     self._table.add(error.numpy(), events, words)
-        return np.stack(drift), np.mean(variance, axis=0), np.mean(wrong, axis=0)
+        return _Level(np.stack(drift), np.mean(variance, axis=0), np.mean(wrong, axis=0))
 
     def _certificate(self, i: int, course: "_Course", end: int) -> Certificate:
         case, seed = self.members.names[i]
@@ -269,7 +288,7 @@ class Certifier:
             deviation=float(np.sqrt(course.variances[0][i, count])),
             length=length,
             farthest=farthest,
-            sure=int(HALF / farthest) if self.adds and farthest > HALF / WHOLE_NUMBERS else None,
+            sure=_sure(farthest) if self.adds else None,
             complete=self.adds and len(self.stream.kinds) == 1,
             snapped=course.snapped(i, end),
             end=end,
@@ -282,23 +301,26 @@ class _Course:
 
     Attributes:
         knots: the lengths at which the levels begin, and that at which the last one ends.
-        drifts: of each level, what a step was off by, `[cycles, M, outputs]`.
-        variances: the variance of a sum of it, over the steps, `[M, outputs]`.
-        wrong: the share of steps at which an increment would have been rounded wrong, `[M]`.
+        starts: of each level, what a step is off by at its beginning, `[cycles, M, outputs]`.
+        ends: the same at its end; it changes evenly between them.
+        variances: of each level, as `_Level.variance`.
+        wrong: of each level, as `_Level.wrong`.
     """
 
     def __init__(self) -> None:
         self.knots = [0.0]
-        self.drifts: list[np.ndarray] = []
+        self.starts: list[np.ndarray] = []
+        self.ends: list[np.ndarray] = []
         self.variances: list[np.ndarray] = []
         self.wrong: list[np.ndarray] = []
 
-    def add(self, end: float, drift: np.ndarray, variance: np.ndarray, wrong: np.ndarray) -> None:
-        """One more level, up to the length `end`."""
+    def add(self, end: float, level: _Level, start: np.ndarray | None) -> None:
+        """One more level, up to the length `end`; its drift is even without a `start`."""
         self.knots.append(end)
-        self.drifts.append(drift)
-        self.variances.append(variance)
-        self.wrong.append(wrong)
+        self.starts.append(level.drift if start is None else start)
+        self.ends.append(level.drift)
+        self.variances.append(level.variance)
+        self.wrong.append(level.wrong)
 
     def add_wrong(self, end: float, wrong: np.ndarray) -> None:
         """One more level, beyond those where the unrounded counts are right."""
@@ -313,11 +335,11 @@ class _Course:
     @property
     def _last(self) -> float:
         """The length up to which drifts were measured."""
-        return self.knots[len(self.drifts)]
+        return self.knots[len(self.ends)]
 
     def drift(self, i: int, count: int) -> tuple[float, float]:
         """A member's drift a step in one count at the first level, and half its interval."""
-        return _mean(self.drifts[0][:, i, count])
+        return _mean(self.starts[0][:, i, count])
 
     def probabilities(self, i: int, length: float, side: int = 0) -> np.ndarray:
         """How probably each count of a member has rounded wrong by a length, `[outputs]`.
@@ -327,9 +349,11 @@ class _Course:
             length: the length.
             side: 1 or -1 for the drift at the far or the near end of its interval.
         """
-        knots = np.asarray(self.knots[: len(self.drifts) + 1])
+        knots = np.asarray(self.knots[: len(self.ends) + 1])
         steps = np.clip(length - knots[:-1], 0, np.diff(knots))  # within each level
-        passed = np.tensordot(steps, [d[:, i] for d in self.drifts], 1)  # [cycles, outputs]
+        later = steps**2 / (2 * np.diff(knots))  # those weighed by how far through it they are
+        passed = np.tensordot(steps - later, [d[:, i] for d in self.starts], 1)
+        passed += np.tensordot(later, [d[:, i] for d in self.ends], 1)  # [cycles, outputs]
         mean, half = _mean(passed)
         variance = np.tensordot(steps, [v[i] for v in self.variances], 1)
         return passage(np.maximum(np.abs(mean) + side * half, 0), variance, HALF)
@@ -344,7 +368,7 @@ class _Course:
         at = self._last if length is None else length
         count = int(np.argmax(self.probabilities(i, at)))
         if length is None:
-            count = int(np.argmax(np.abs(self.drifts[0][:, i].mean(axis=0))))
+            count = int(np.argmax(np.abs(self.starts[0][:, i].mean(axis=0))))
         return count, (_whole(length), _whole(low), _whole(high))
 
     def snapped(self, i: int, end: float) -> int | None:
@@ -364,7 +388,7 @@ class _Course:
         return None
 
     def _solve(self, i: int, side: int) -> float | None:
-        for low, high in itertools.pairwise(self.knots[: len(self.drifts) + 1]):
+        for low, high in itertools.pairwise(self.knots[: len(self.ends) + 1]):
             if self._excess(high, i, side) >= 0:
                 return float(brentq(self._excess, low, high, args=(i, side), xtol=0.5))
         return None
@@ -409,6 +433,17 @@ class _Table:
                 all_words, counts.tolist(), mean.tolist(), self.farthest[i], strict=True
             )
         )
+
+
+def _sure(farthest: float) -> int:
+    """The steps that no sequence of increments, each off by so much at most, rounds wrong within.
+
+    Two additions a step round, by half of the distance of float32's numbers each: where the total
+    is at most T, that is at most 2^-24 T. So T is where farthest T + 2^-24 T^2 = 1/2.
+    """
+    if farthest == 0:  # sums of whole numbers are not rounded
+        return WHOLE_NUMBERS
+    return int(2 * HALF / (farthest + math.sqrt(farthest**2 + 4 * HALF / WHOLE_NUMBERS)))
 
 
 def _whole(length: float | None) -> int | None:
