@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -99,6 +100,41 @@ def test_recommended_units_solve_what_the_readme_says() -> None:
         for units, counts in ((row[1], row[2]), (row[3], row[4])):
             for unit in re.findall(r"`(\w+)`", units):
                 assert [solved(e)[unit] for e in experiments] == counts.split(", "), row
+
+
+def test_the_first_table_is_what_results_say() -> None:
+    rows = [line.strip("| ").split(" | ") for line in TEXTS["README.md"].splitlines()]
+    header = next(row for row in rows if row[0] == "the addition is")
+    shown = [row for row in rows if row[-1].startswith("`count_")]
+    assert len(shown) == 3
+    for row in shown:
+        (run,) = find_runs(ROOT / "results" / row[-1].strip("`"))[0]
+        seeds = len(run.summary["seeds"])
+        results = {(r["split"], r["metric"]): r for r in run.summary["results"]}
+        for length, cell in zip(header[1:-1], row[1:-1], strict=True):
+            split = f"length_{length.replace(',', '')}"
+            solved = round(results[split, "exact"]["success_rate"] * seeds)
+            error = results[split, "mae"]["median"]
+            assert cell == f"{solved}/{seeds}, {error:.2g}" or (
+                error >= 100 and cell == f"{solved}/{seeds}, {error:,.0f}"
+            )
+
+
+def test_certificates_hold_as_the_pages_say() -> None:
+    folder = ROOT / "results/certify_fresh"
+    members, measured, snapped = (
+        {m["seed"]: m for m in json.loads((folder / f"{name}.json").read_text())["members"]}
+        for name in ("certificates", "measured", "snapped")
+    )
+    lengths = sorted(m["length"] for m in members.values())
+    assert len(lengths) == len(measured) == len(snapped) == 100
+    assert f"{lengths[0]:,} to {lengths[-1]:,}" in TEXTS["docs/results.md"]
+    assert all(members[seed]["length"] == m["predicted"] for seed, m in measured.items())
+    ratios = sorted(m["measured"] / m["predicted"] for m in measured.values())
+    assert f"{ratios[0]:.3f} to {ratios[-1]:.3f}" in TEXTS["docs/results.md"]
+    assert max(1 - ratios[0], ratios[-1] - 1) < 0.06
+    assert not any(m["refuted"] for m in measured.values())
+    assert all(m["first_wrong"] is None for m in snapped.values())
 
 
 @pytest.mark.parametrize("group", ["task", "encoder", "head"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nalu_seq.explain
-from tests.commands import in_process
+from tests.commands import in_process, train
 
 
 @pytest.fixture
@@ -38,6 +38,9 @@ def test_members_that_learned_nothing_say_so(explain, run: Path, tmp_path: Path)
         (["--export", "model.h5"], "--export: model.h5 must end in .keras"),
         (["--export", "no/such/model.keras"], "is no directory"),
         (["--export", "all.keras"], "--export writes one member"),
+        (["--check", "100"], "--check goes with --certify"),
+        (["--certify", "--check", "0"], "--check must be a positive number of steps, not 0"),
+        (["--certify", "--format", "latex"], "--certify writes no model and no LaTeX"),
     ],
 )
 def test_bad_input_gets_one_line(explain, run: Path, arguments, message) -> None:
@@ -52,6 +55,30 @@ def test_without_sympy_one_line_says_what_to_install(explain, run: Path, monkeyp
     assert (code, error) == (
         2, "nalu_seq: explain needs SymPy: pip install 'nalu-seq[explain]'\n"
     )  # fmt: skip
+
+
+def test_certify_says_how_far_and_checks_it(explain, run: Path) -> None:
+    code, out, _ = explain(str(run), "--certify", "--check", "20", "--format", "json")
+    assert code == 0
+    report = json.loads(out)
+    assert (report["probability"], report["snap"], report["word_length"]) == (0.05, None, 4)
+    for member in report["members"]:  # trained for a few steps
+        low, high = member["length_interval"]
+        assert low <= member["length"] <= high < 100
+        assert member["check"]["steps"] == 20 and len(member["increments"]) == 10
+    code, out, _ = explain(str(run), "--certify", "--seed", "1")
+    header, row, *rest = out.splitlines()
+    assert code == 0 and header.split()[:2] == ["seed", "length"] and row.split()[0] == "1"
+    assert sum(line.startswith("symbol ") for line in rest) == 10
+    assert any("does not round its increments" in line for line in rest)
+
+
+@pytest.mark.slow
+def test_what_counts_nothing_is_refused(explain, tmp_path: Path) -> None:
+    product = train(tmp_path, "task=product", "seeds=1", "train.steps=2", "train.eval_every=1")
+    code, out, error = explain(str(product), "--certify")
+    assert (code, out) == (2, "")
+    assert "has nothing to certify: it does not count symbols" in error.splitlines()[-1]
 
 
 def test_no_run_is_refused(explain, tmp_path: Path) -> None:
