@@ -92,6 +92,7 @@ def _notes(
 ) -> list[str]:
     steps = f"every word of {certifier.word} symbols, {CYCLES} times"
     complete = all(c.complete for c in certificates)
+    reads_its_total = any(c.sure is None for c in certificates)
     ends = f"{WHOLE_NUMBERS:,}, where float32's whole numbers end"
     notes = [
         f"length: some count has rounded wrong in {PROBABILITY:.0%} of the sequences, each symbol "
@@ -102,7 +103,7 @@ def _notes(
         + ("; there are no others, as nothing but the symbol itself is read" if complete else ""),
         "any: no sequence is wrong up to there, whatever its symbols are"
         + ("" if complete else ", if no increment is farther off than the farthest measured")
-        + "; -: not said, as the unit reads its own total",
+        + ("; -: not said, as the unit reads its own total" if reads_its_total else ""),
         "snapped: the length with each increment rounded to a whole number; end: right up to "
         + f"counts of {ends}",
         f"this run rounds its increments: the column snapped is its own (head.snap={snap:g})"
