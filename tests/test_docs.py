@@ -135,6 +135,14 @@ def test_certificates_hold_as_the_pages_say() -> None:
     assert max(1 - ratios[0], ratios[-1] - 1) < 0.06
     assert not any(m["refuted"] for m in measured.values())
     assert all(m["first_wrong"] is None for m in snapped.values())
+    folder = ROOT / "results/count_learned_10000"
+    cells = {
+        m["seed"]: m for m in json.loads((folder / "certificates.json").read_text())["members"]
+    }
+    drift = json.loads((folder / "summary.json").read_text())["drift"]
+    ratios = sorted(m["first_wrong"] / cells[m["seed"]]["length"] for m in drift)
+    low, high = f"{ratios[0]:.3f}", f"{ratios[-1]:.3f}"
+    assert re.search(rf"{low} to\s{high}", TEXTS["docs/results.md"])
 
 
 @pytest.mark.parametrize("group", ["task", "encoder", "head"])
