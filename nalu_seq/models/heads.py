@@ -103,6 +103,66 @@ class UnitCell(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
+class AffineCell(keras.layers.Layer):
+    """A running sum that each step may also multiply, as a cell for `keras.layers.RNN`.
+
+        y_t = exp(x_t F) * y_{t-1} + unit(x_t),    y_0 = 0
+
+    F is zero at first, so that the cell begins as the running sum of the unit's outputs. A step
+    whose factor is never needed keeps the factor 1, as no gradient reaches it. The factor is an
+    exponential, as 100 and 1,000 are then as near as 4.6 and 6.9, and it can't change the sign of
+    what it multiplies. The cell and its unit compute in float32 under Keras' mixed precision.
+
+    Args:
+        unit: the unit, a layer `[batch, in] -> [batch, units]` with a `units` attribute.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Call arguments: x `[batch, in]`, states `[y]` with y `[batch, units]`.
+
+    Example:
+        >>> layer = keras.layers.RNN(AffineCell(nalu_seq.units.Linear(1)))
+        >>> tuple(layer(keras.ops.ones((2, 10, 5))).shape)
+        (2, 1)
+    """
+
+    def __init__(self, unit: keras.layers.Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.unit = unit
+        for layer in self._flatten_layers():
+            _in_float32(layer)
+        self.state_size = self.output_size = unit.units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the unit, and `factors`, F, `[in, units]`."""
+        if not self.unit.built:
+            self.unit.build(input_shape)
+        self.factors = self.add_weight(
+            name="factors", shape=(input_shape[-1], self.state_size), initializer="zeros"
+        )
+
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
+        """One step."""
+        del training
+        x = ops.cast(x, self.compute_dtype)
+        y = ops.exp(ops.matmul(x, self.factors)) * states[0] + self.unit(x)
+        return y, [y]
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """`[y_0]`."""
+        return [ops.zeros((batch_size, self.state_size), self.compute_dtype)]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "unit": keras.saving.serialize_keras_object(self.unit)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AffineCell":
+        """The inverse of `get_config`."""
+        unit = keras.saving.deserialize_keras_object(config["unit"])
+        return cls(**{**config, "unit": unit})
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
 class Accumulate(keras.layers.Layer):
     """A unit at every step, and the running sum or product of what it gives.
 
@@ -254,6 +314,19 @@ def unit_cell(
         unroll=unroll,
         return_state=return_state,
         name="unit_cell",
+    )
+
+
+def affine_cell(
+    unit: keras.layers.Layer, *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """The running sum of the unit's outputs, which each step multiplies by a learned factor."""
+    return keras.layers.RNN(
+        AffineCell(unit),
+        return_sequences=True,
+        unroll=unroll,
+        return_state=return_state,
+        name="affine_cell",
     )
 
 

@@ -22,6 +22,8 @@ ONES = (
 )  # fmt: skip
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 STYLES = ("british", "american")
+EMPTY = ("before", "after")
+ERRORS = ("absolute", "relative")
 LARGEST = 10**6
 SPLIT_SEED = 0
 
@@ -31,9 +33,9 @@ class Language(SequenceTask):
 
         "three hundred and thirty four" -> 334
 
-    A model has to answer after the last word, and only that answer is trained and measured. A
-    number of few words has empty steps, all zeros, before its first word, so that all sequences end
-    together.
+    A model has to answer at the last step, and only that answer is trained and measured. A number
+    of few words has empty steps, all zeros: before its first word, so that the answer follows the
+    last word, or after its last, so that every number begins at the model's initial state.
 
     The numbers from `low` to `high` fall into three parts that share none. The training part holds
     0 to 19, as far as they are in the range, then random numbers that bring a word which the part
@@ -52,6 +54,9 @@ class Language(SequenceTask):
         validation: how many are measured as `validation`.
         test: how many are measured as `test`.
         style: "british" says "and" after the hundreds, "american" does not.
+        empty: whether empty steps come "before" the words or "after" them.
+        error: what training squares: the "absolute" error, or the "relative" one, the error over
+            1 + the number, by which an error of 1 matters more in 3 than in 300.
         beyond: the largest number of the split `above`, or null for no such split.
         taught: how many numbers above `high` are trained on.
         above: how many numbers above `high` are measured.
@@ -78,6 +83,8 @@ class Language(SequenceTask):
         validation: int = 200,
         test: int = 631,
         style: str = "british",
+        empty: str = "before",
+        error: str = "absolute",
         beyond: int | None = None,
         taught: int = 10,
         above: int = 1000,
@@ -89,6 +96,12 @@ class Language(SequenceTask):
             )
         if style not in STYLES:
             raise ValueError(f"style must be {' or '.join(STYLES)}, not {style!r}")
+        if empty not in EMPTY:
+            raise ValueError(f"empty must be {' or '.join(EMPTY)}, not {empty!r}")
+        self.empty = empty
+        if error not in ERRORS:
+            raise ValueError(f"error must be {' or '.join(ERRORS)}, not {error!r}")
+        self.error = error
         sizes = {"train": train, "validation": validation, "test": test}
         for name, size in sizes.items():
             check_positive(name, size)
@@ -165,8 +178,11 @@ class Language(SequenceTask):
         return Batch(x, y), state
 
     def loss(self, y: Any, prediction: Any) -> Any:
-        """The squared error after the last word."""
-        return mean_per_member(tf.square(prediction[:, :, -1] - y[:, :, -1]))
+        """The squared error at the last step, absolute or relative."""
+        error = prediction[:, :, -1] - y[:, :, -1]
+        if self.error == "relative":
+            error /= 1 + y[:, :, -1]
+        return mean_per_member(tf.square(error))
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mae`, and `exact`: the share of the numbers that the answer rounds to."""
@@ -181,7 +197,8 @@ class Language(SequenceTask):
         table = np.full((len(spoken), length), -1, np.int32)
         places = {word: i for i, word in enumerate(self.vocabulary)}
         for row, words in zip(table, spoken, strict=True):
-            row[length - len(words) :] = [places[word] for word in words]
+            first = length - len(words) if self.empty == "before" else 0
+            row[first : first + len(words)] = [places[word] for word in words]
         return table
 
 

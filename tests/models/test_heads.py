@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from nalu_seq.models.heads import Accumulate, UnitCell
-from nalu_seq.units import NAU, NMU, GatedNAUNMU
+from nalu_seq.models.heads import Accumulate, AffineCell, UnitCell
+from nalu_seq.units import NAU, NMU, GatedNAUNMU, Linear
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(2, 6, 3)).astype(np.float32)
@@ -28,8 +28,9 @@ def of_cell(layer: keras.layers.Layer) -> keras.layers.RNN:
         lambda: Accumulate(NAU(2)),
         lambda: Accumulate(NMU(2), "product"),
         lambda: of_cell(UnitCell(NAU(2))),
+        lambda: of_cell(AffineCell(NAU(2))),
     ],
-    ids=["sum", "product", "cell"],
+    ids=["sum", "product", "cell", "affine"],
 )
 def test_a_masked_step_adds_nothing(layer):
     model = masked(layer())
@@ -96,3 +97,22 @@ def test_it_accumulates_in_both_directions():
     assert tuple(y.shape) == (2, 6, 4)
     backward = layer.backward_layer.unit(X)
     np.testing.assert_allclose(y[:, 0, 2:], keras.ops.sum(backward, axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_an_affine_cell_begins_as_the_running_sum():
+    layer, total = of_cell(AffineCell(NAU(2))), Accumulate(NAU(2))
+    layer.build(X.shape)
+    total.build(X.shape)
+    total.unit.w.assign(layer.cell.unit.w)
+    np.testing.assert_allclose(layer(X), total(X), rtol=1e-5, atol=1e-6)
+
+
+def test_an_affine_cell_multiplies_what_came_before():
+    three, hundred, four = np.eye(3, dtype=np.float32)
+    layer = of_cell(AffineCell(Linear(1)))
+    layer.build((None, 4, 3))
+    layer.cell.unit.w.assign([[3.0], [0.0], [4.0]])
+    layer.cell.factors.assign([[0.0], [np.log(100.0)], [0.0]])
+    empty = np.zeros(3, np.float32)
+    y = layer(np.stack([three, hundred, four, empty])[None])
+    np.testing.assert_allclose(np.ravel(y), [3, 300, 304, 304], rtol=1e-5)

@@ -83,9 +83,9 @@ def test_the_parts_are_the_same_each_time() -> None:
     assert all((one.parts[name] == other.parts[name]).all() for name in one.parts)
 
 
-@pytest.mark.parametrize("style", ["british", "american"])
-def test_a_measured_part_has_each_number_once_and_its_words(style: str) -> None:
-    task = Language(style=style)
+@pytest.mark.parametrize(("style", "empty"), [("british", "before"), ("american", "after")])
+def test_a_measured_part_has_each_number_once_and_its_words(style: str, empty: str) -> None:
+    task = Language(style=style, empty=empty)
     split = task.splits["test"]
     batch, _ = task.piece(split, draws(split.examples, "test"), 0, split.length, ())
     assert batch.x.shape == (MEMBERS, 631, split.length, task.input_size)
@@ -95,7 +95,7 @@ def test_a_measured_part_has_each_number_once_and_its_words(style: str) -> None:
             assert (number == number[0]).all()
             assert spoken(task, steps) == " ".join(number_words(int(number[0]), style))
             filled = steps.any(axis=1)
-            assert (np.sort(filled) == filled).all()  # empty steps come first
+            assert (np.sort(filled) == (filled if empty == "before" else filled[::-1])).all()
 
 
 def test_training_draws_from_its_own_part() -> None:
@@ -135,7 +135,7 @@ def test_a_range_up_to_a_million_holds_every_word() -> None:
     assert 10**6 in task.parts["train"]
 
 
-def test_only_the_answer_after_the_last_word_counts() -> None:
+def test_only_the_answer_at_the_last_step_counts() -> None:
     task = Language()
     y = np.full([1, 2, 5, 1], 7.0, np.float32)
     prediction = y.copy()
@@ -143,6 +143,8 @@ def test_only_the_answer_after_the_last_word_counts() -> None:
     prediction[0, 0, -1] = 7.4
     prediction[0, 1, -1] = 8.0
     assert float(task.loss(y, prediction)[0]) == pytest.approx((0.16 + 1) / 2, rel=1e-5)
+    relative = Language(error="relative").loss(y, prediction)
+    assert float(relative[0]) == pytest.approx((0.16 + 1) / 2 / 8**2, rel=1e-5)
     metrics = task.metrics(y[:, :, -1], prediction[:, :, -1])
     assert float(metrics["mae"][0]) == pytest.approx(0.7, rel=1e-5)
     assert float(metrics["exact"][0]) == 0.5
@@ -156,6 +158,8 @@ def test_only_the_answer_after_the_last_word_counts() -> None:
         ({"low": 5, "high": 5}, "not 5 and 5"),
         ({"high": 99.5}, "not 0 and 99.5"),
         ({"style": "scottish"}, "style must be british or american, not 'scottish'"),
+        ({"empty": "between"}, "empty must be before or after, not 'between'"),
+        ({"error": "square"}, "error must be absolute or relative, not 'square'"),
         ({"train": 0}, "train must be a positive integer, not 0"),
         ({"test": 633}, "at most 1001 numbers together, .* from 0 to 1000, not 1002"),
         ({"train": 25}, "train must be at least 29 to hold every word, not 25"),
