@@ -69,7 +69,7 @@ WORKLOADS: dict[str, tuple[list[str], int]] = {
     "mnist_count_4": ([*MNIST, "seeds={members}"], 4),
     "evaluate": (["task=count", "task.lengths=[10000]", "seeds={members}"], 10),
     **{f"scaling_{members}": (grid(members), members) for members in (1, 10, 100, 1000, 10_000)},
-    "keras_mlp": ([], 50),
+    **{f"keras_mlp{variant}": ([], 50) for variant in ("", "_dropout", "_stopping")},
     "keras_lstm": ([], 10),
     "keras_convnet": ([], 4),
 }  # fmt: skip

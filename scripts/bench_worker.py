@@ -229,19 +229,34 @@ def evaluate(overrides: list[str]) -> Work:
 
 
 def example(name: str, members: int, together: bool) -> Work:
-    """Keras' own fit, or a population's, an epoch of an example; a step is one batch of 32."""
+    """Keras' own fit, or a population's, an epoch of an example; a step is one batch of 32.
+
+    `mlp_dropout` is the example with dropout before its last layer, `mlp_stopping` with an
+    EarlyStopping that looks at each epoch and never stops.
+    """
+    name, _, variant = name.partition("_")
     given = runpy.run_path(str(EXAMPLES / f"{name}.py"))
-    x, y = given["x"], given["y"]
+    x, y, build = given["x"], given["y"], given["build"]
+
+    def with_dropout() -> keras.Model:
+        model = build()
+        *layers, last = model.layers
+        shape = keras.Input(model.input_shape[1:])
+        return keras.Sequential([shape, *layers, keras.layers.Dropout(0.2), last])
+
+    chosen = with_dropout if variant == "dropout" else build
     if together:
-        made: Any = Population(given["build"], members, loop=name == "convnet")
+        made: Any = Population(chosen, members, loop=name == "convnet")
     else:
         keras.utils.set_random_seed(0)
-        made = given["build"]()
+        made = chosen()
     made.compile("adam", LOSS, metrics=["accuracy"])
     steps = -(-len(x) // 32)
 
     def work(count: int) -> None:
-        made.fit(x, y, epochs=max(1, round(count / steps)), verbose=0)
+        stopping = keras.callbacks.EarlyStopping("loss", patience=10**6)
+        callbacks = [stopping] if variant == "stopping" else []
+        made.fit(x, y, epochs=max(1, round(count / steps)), callbacks=callbacks, verbose=0)
 
     work.steps = steps  # type: ignore[attr-defined]
     return work
