@@ -5,8 +5,8 @@
 
 import pytest
 
-from tests.population.catalogue import attempt, everything
-from tests.population.differential import compare
+from tests.population.catalogue import attempt, everything, try_layer
+from tests.population.differential import Outcome, compare
 from tests.population.draws import drawn, is_so
 from tests.population.table import PAGE, WORDS, read
 
@@ -19,6 +19,13 @@ TRIED = [one for one, outcome in read().items() if outcome.kind != "untried"]
 def test_a_draw_is_fit_of_each_seed(number):
     outcome = compare(**drawn(number))
     assert is_so(outcome), outcome
+
+
+@pytest.mark.parametrize(
+    "name", ["Dropout", "GaussianNoise", "BatchNormalization", "SpectralNormalization"]
+)
+def test_noise_and_statistics_are_those_of_the_members_own_fit(name):
+    assert try_layer(name) == Outcome("works")
 
 
 @pytest.mark.slow
