@@ -9,6 +9,7 @@ import platform
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,7 +90,8 @@ def _train(
     interruption: Interruption,
     workers: Workers,
 ) -> None:
-    console = Console(quiet=is_quiet())
+    # A pipe is no terminal, whatever FORCE_COLOR says, which the kernel of a notebook sets.
+    console = Console(quiet=is_quiet(), force_terminal=sys.stdout.isatty())
     experiment.settle()
     if not resume:
         _greet(console, experiment, directory)

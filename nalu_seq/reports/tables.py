@@ -118,11 +118,18 @@ def compare(runs: Sequence[Run]) -> Table:
             Cell("" if seconds is None else f"{seconds:.0f}", {"value": seconds}),
         ]
         rows.append(Row([*labels(run, keys), describe_seeds(run.summary["seeds"])], cells))
+    names = [*keys, "seeds"]
+    if len({tuple(row.labels) for row in rows}) < len(rows):  # the same command, run again
+        names = ["run", *names]
+        places = [run.place.name for run in runs]
+        rows = [
+            Row([place, *row.labels], row.cells) for place, row in zip(places, rows, strict=True)
+        ]
     columns = [*splits, "steps", "seconds"]
     results = [_shown(_of_split(run.summary, split)) for run in runs for split in splits]
     shown = {result["metric"] for result in results if result}
     named = f"Shown: {', '.join(sorted(shown))}. " if shown - {*ERRORS} else ""
-    return without_same(Table("", [*keys, "seeds"], columns, rows, [named + PLAIN_NOTE]))
+    return without_same(Table("", names, columns, rows, [named + PLAIN_NOTE]))
 
 
 def benchmark(runs: Sequence[Run], title: str) -> list[Table]:

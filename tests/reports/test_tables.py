@@ -129,6 +129,13 @@ def test_namesakes_are_told_apart(write: Callable[..., Path]) -> None:
     assert (long.labels, long.rows[1].labels) == (["optimizer.learning_rate"], ["0.2"])
 
 
+def test_a_command_that_ran_twice_is_told_apart_by_its_folders(write: Callable[..., Path]) -> None:
+    runs = [run for n in ("a", "b") for run in find_runs(write(n, {"default": [1]}))[0]]
+    table = compare(runs)
+    assert table.labels == ["run"] and [row.labels for row in table.rows] == [["a"], ["b"]]
+    assert compare(runs[:1]).labels[:1] == ["task"]
+
+
 def test_formats(primer: list[Table]) -> None:
     assert r"nau & 2/2 [34, 100] & 2/2 [34, 100] & 4/4 [51, 100] \\" in latex(primer)
     page = "".join(map(html_table, primer))
