@@ -85,10 +85,13 @@ def map_members(
         members = int(flat[0].shape[0])
         ends = np.linspace(0, members, min(parts, members) + 1).astype(int)
         split = zip(*(tf.split(value, np.diff(ends)) for value in flat), strict=True)
-        made = [
-            map_members(one_member, tf.nest.pack_sequence_as(stacked, list(part)), layers, loop)
-            for part in split
-        ]
+
+        def of_part(*part: Any) -> Any:
+            return map_members(one_member, tf.nest.pack_sequence_as(stacked, part), layers, loop)
+
+        if not tf.executing_eagerly():  # parts of one size are traced and converted once
+            of_part = tf.function(of_part, autograph=False)
+        made = [of_part(*part) for part in split]
         return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *made)
 
     def drawing_checked(inputs: Any) -> Any:
