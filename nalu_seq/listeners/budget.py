@@ -17,7 +17,7 @@ class Budget:
         steps: the step that it ends at.
     """
 
-    LONG_ENOUGH = 30.0
+    LONG_ENOUGH = 20.0
 
     def __init__(self, share: float, begun: int, steps: int) -> None:
         self._share, self._steps = share, steps

@@ -29,11 +29,11 @@ ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has 
 HARDEST = "hardest"  # the last split under a tag that all tasks have, so that runs compare
 SMALLEST = 1e-12  # an error of 0 has no logarithm
 # Shares of the training time: for measurements between those of the record, and at its end.
-BETWEEN, ENDING = 0.005, 0.025
+BETWEEN, ENDING = 0.005, 0.02
 GROWTH = 1.5  # of the steps between these
 LOSSES = 150  # of a training, besides those of its first steps
 # Seconds that are expected of what has not been done yet.
-MEASURING, FORMULA, EVENTS, PICTURES, GATES = 0.25, 0.35, 0.1, 0.5, 0.6
+MEASURING, FORMULA, EVENTS, PICTURES, GATES = 0.25, 0.3, 0.1, 0.25, 0.6
 
 
 class TensorBoard(Listener):

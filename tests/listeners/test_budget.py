@@ -51,5 +51,5 @@ def test_what_was_spent_is_counted_and_is_no_training(clock: Clock) -> None:
 
 def test_nothing_is_spent_on_a_short_training(clock: Clock) -> None:
     spent = after_a_slow_first_call(clock, steps=101)
-    clock.now = 20.0  # it is done
+    clock.now = 19.0  # it is done
     assert not spent.allows(101, "drawing", 0.0)
