@@ -37,12 +37,12 @@ from nalu_seq.records.sweeps import LAUNCHER, quoted, read_sweep
 if TYPE_CHECKING:
     from nalu_seq.experiment.experiment import Experiment
 
-# Optional groups whose options follow from other choices. Hydra would take a wrong name for none.
-# Set by --quiet: a run then shows its folder alone. The processes of a launcher see it too.
+# The environment variable that --quiet sets, so that a launcher's processes see it too: a run then
+# prints its folder alone.
 QUIET = "NALU_SEQ_QUIET"
+# Optional groups whose option follows from the options of other groups. Hydra would take a wrong
+# name in them for no option at all.
 FOLLOW = ("task_encoders", "task_units", "task_optimizers", "protocol_units")
-
-
 # What a launcher's plugin is called among the extras.
 EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 # What OmegaConf says of a value of another kind, and how a user would call that kind.
@@ -144,7 +144,10 @@ def _sweep_resumed(arguments: list[str]) -> None:
     overrides = read_sweep(directory, trust, more)
     if not trust:
         check_plain_files(directory)
-    sys.argv[1:] = [*flags, *overrides, *more, f"hydra.sweep.dir={quoted(str(directory))}"]
+    # --multirun, since Hydra looks for a recorded hydra.mode in the composed config, and takes a
+    # sweep for a single run where composing fails.
+    own_folder = f"hydra.sweep.dir={quoted(str(directory))}"
+    sys.argv[1:] = ["--multirun", *flags, *overrides, *more, own_folder]
     try:
         _composed()
     except MissingConfigException as error:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
 import sys
@@ -70,6 +71,13 @@ def test_a_sweep_that_was_cut_off_goes_on(
     table = capfd.readouterr().out
     assert "nmu" in table and "nau" in table
 
+    # Another sweep in its folder would record its settings beside these results.
+    configs = [(sweep / i / ".hydra" / "config.yaml").read_text() for i in "01"]
+    code, _, err = main(
+        *(o.replace("nmu,nau", "nac,nau") for o in SMALL), f"hydra.sweep.dir={sweep}"
+    )
+    assert code == 2 and f"{sweep} holds another sweep, of task=product" in err
+    assert [(sweep / i / ".hydra" / "config.yaml").read_text() for i in "01"] == configs
     code, _, err = main(f"sweep.resume={sweep}", "seeds=3")
     assert code == 2 and "sweep.resume keeps the sweep's own command: seeds=3 can't change" in err
     code, _, err = main(f"sweep.resume={tmp_path}")
@@ -80,6 +88,20 @@ def test_a_sweep_that_was_cut_off_goes_on(
         recorded.write_text(text.replace("    task:\n", f"    task:\n    - {hostile}\n"))
         code, _, err = main(f"sweep.resume={sweep}")
         assert code == 2 and "which says more than what a sweep goes through" in err, hostile
+
+
+def test_a_search_minimises_the_judged_error_on_the_last_split(tmp_path: Path) -> None:
+    def result(split: str, median: float | None, rate: float | None = 0.5) -> dict[str, object]:
+        return {"split": split, "median": median, "success_rate": rate}
+
+    def minimised(*results: dict[str, object]) -> float | None:
+        (tmp_path / "summary.json").write_text(json.dumps({"results": results}))
+        return nalu_seq.train._objective(tmp_path)
+
+    near, far = result("length_10", 0.1), result("length_1000", 3.0)
+    assert minimised(near, far, result("train", 0.01, rate=None)) == 3.0
+    assert minimised(near, far, near, result("length_1000", 5.0)) == 4.0  # two cases
+    assert minimised(near, result("length_1000", None)) == math.inf  # it diverged
 
 
 @pytest.mark.slow

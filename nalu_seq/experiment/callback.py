@@ -25,7 +25,7 @@ from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import check_output, release, reserve
 from nalu_seq.records.runs import state
-from nalu_seq.records.sweeps import quoted, read_jobs
+from nalu_seq.records.sweeps import check_same_sweep, quoted, read_jobs
 from nalu_seq.reports.formats import text
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
@@ -67,6 +67,8 @@ class CheckBeforeRun(Callback):
             directory = str(config.hydra.sweep.dir)
             check_output(Path(directory))
             reserve(Path(directory))
+            _check_empty(Path(directory))
+            check_same_sweep(Path(directory), list(config.hydra.overrides.task))
         # Each job would make the folder's name from its own options: all shall have this one.
         OmegaConf.set_readonly(config.hydra, False)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(directory)}")

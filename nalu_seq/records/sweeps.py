@@ -49,6 +49,47 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
         BadInput: the directory is no sweep, or one of its overrides is not allowed.
     """
     path = directory / "multirun.yaml"
+    hydra, task = _recorded(directory)
+    replaced = {override.partition("=")[0] for override in instead}
+    hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
+    kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in replaced]
+    return kept if trust else [o for o in kept if _is_taken(path, o, o in hydra)]
+
+
+def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:
+    """Make sure that a folder holds no jobs of another sweep: Hydra would write over their configs.
+
+    Args:
+        directory: where a sweep is about to run.
+        overrides: those of its command, in order, without Hydra's own.
+
+    Raises:
+        BadInput: it holds jobs of a command with other overrides.
+    """
+    if not (directory / "multirun.yaml").is_file() and not (directory / "sweep.json").is_file():
+        return
+    _, recorded = _recorded(directory)
+    ours, theirs = ([o for o in each if o.partition("=")[0] not in PATHS]
+                    for each in (overrides, recorded))  # fmt: skip
+    if ours != theirs:
+        raise BadInput(
+            f"{directory} holds another sweep, of {' '.join(theirs)[:99]}: give this one another "
+            f"folder, or go on with that one by sweep.resume={directory}"
+        )
+
+
+def _recorded(directory: Path) -> tuple[list[str], list[str]]:
+    """Hydra's overrides and the others of the command that made a sweep.
+
+    Raises:
+        BadInput: the directory is no sweep that can be gone on with.
+    """
+    path = directory / "multirun.yaml"
+    if not path.is_file() and (directory / "sweep.json").is_file():
+        raise BadInput(
+            f"{directory} is a sweep that searched, as by Optuna: its settings depend on earlier "
+            "results, so that it can't be gone on with: give a new search another folder"
+        )
     if not path.is_file():
         raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
     try:
@@ -57,10 +98,7 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
         hydra, task = ([str(override) for override in recorded[key]] for key in ("hydra", "task"))
     except (Unreadable, OSError, LookupError, TypeError, ValueError) as error:
         raise BadInput(f"{path} can't be read: {error}") from error
-    given = {override.partition("=")[0] for override in instead}
-    hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
-    kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in given]
-    return kept if trust else [o for o in kept if _is_taken(path, o, o in hydra)]
+    return hydra, task
 
 
 def read_jobs(directory: Path) -> dict[str, list[str]]:

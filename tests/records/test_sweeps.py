@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from nalu_seq.errors import BadInput
 from nalu_seq.records.command import recorded_command
 from nalu_seq.records.files import Unreadable
-from nalu_seq.records.sweeps import quoted, read_jobs, read_sweep
+from nalu_seq.records.sweeps import check_same_sweep, quoted, read_jobs, read_sweep
 
 
 def sweep(directory: Path, hydra: tuple[str, ...] = (), task: tuple[str, ...] = ()) -> Path:
@@ -148,3 +148,20 @@ def test_no_command_is_shown_that_says_more(override: str, tmp_path: Path) -> No
         OmegaConf.save(overrides, tmp_path / ".hydra" / "overrides.yaml")
         command = "python -m nalu_seq.train unit=nau" if override not in overrides else None
         assert recorded_command(tmp_path) == command
+
+
+def test_a_folder_of_another_sweep_is_refused(tmp_path: Path) -> None:
+    check_same_sweep(tmp_path / "new", ["unit=nau"])
+    sweep(tmp_path, task=("output=/x", "data.dir=/x"))
+    check_same_sweep(tmp_path, ["task=count", "unit=nau,nmu", "data.dir=/y"])
+    for others in (["task=count", "unit=nmu,nau"], ["task=count"], []):
+        with pytest.raises(BadInput, match="holds another sweep, of task=count unit=nau,nmu: give"):
+            check_same_sweep(tmp_path, others)
+
+
+def test_a_search_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Optuna's sweeper leaves no multirun.yaml; its jobs stand in our own list."""
+    (tmp_path / "sweep.json").write_text('{"0": ["optimizer.learning_rate=0.0123"]}')
+    for goes_on in (read_sweep, lambda directory: check_same_sweep(directory, [])):
+        with pytest.raises(BadInput, match="is a sweep that searched, as by Optuna: its settings"):
+            goes_on(tmp_path)
