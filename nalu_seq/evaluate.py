@@ -56,8 +56,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.case and not arguments.export:
         raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)
-    given = [override.partition("=")[0] for override in arguments.overrides]
-    cfg, choices = read_run(arguments.run, arguments.trust, instead=given)
+    changed = [override.partition("=")[0] for override in arguments.overrides]
+    cfg, choices = read_run(arguments.run, arguments.trust, instead=changed)
     from nalu_seq.distribution.startup import start_tensorflow
 
     cfg.strategy = Strategy()  # whatever it was trained on
@@ -82,26 +82,26 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         title = f"{experiment.choices['task']}: {named}"
         plot_digits(experiment.task, experiment.members, population, title, arguments.digits)
         return
-    found = extrapolate(experiment, population, step)
+    measured = extrapolate(experiment, population, step)
     if arguments.plot:
         from nalu_seq.reports.plots import plot_course
 
-        plot_course(found, arguments.plot)
+        plot_course(measured, arguments.plot)
     if arguments.json:
-        print(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+        print(json.dumps(measured.as_dict(), indent=1, allow_nan=False))
         return
     from rich.console import Console
 
     from nalu_seq.reports.console import drift_table, results_table
 
     console = Console()
-    console.print(results_table(found.as_dict()))
-    if found.drift:
-        console.print(drift_table(found.drift))
+    console.print(results_table(measured.as_dict()))
+    if measured.drift:
+        console.print(drift_table(measured.drift))
 
 
-def _overrides(given: list[str]) -> Any:
-    for override in given:
+def _overrides(overrides: list[str]) -> Any:
+    for override in overrides:
         key, equals, _ = override.partition("=")
         if not equals:
             raise BadInput(f"{override!r} is no override: write key=value")
@@ -109,7 +109,7 @@ def _overrides(given: list[str]) -> Any:
             raise BadInput(
                 f"{key}: evaluate can only change where it measures: {', '.join(CHANGEABLE)}"
             )
-    return OmegaConf.from_dotlist(given)
+    return OmegaConf.from_dotlist(overrides)
 
 
 def _export(experiment: Any, population: Any, seed: str, file: str, case: str | None) -> None:

@@ -225,10 +225,10 @@ def _evidence(group: Sequence[Any], metric: str) -> list[str]:
         after = "not rounded" if None in rounded else f"rounded {_span(rounded)}"
         lines.append(f"{metric} on {split}: trained {_span(trained)}, {after}")
     if group[0].distances:
-        told = ", ".join(
+        farthest = ", ".join(
             f"{name} {max(e.distances[name] for e in group):.2g}" for name in group[0].distances
         )
-        lines.append(f"farthest from a rounded value: {told}")
+        lines.append(f"farthest from a rounded value: {farthest}")
     return lines
 
 

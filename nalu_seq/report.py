@@ -116,10 +116,10 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
     left_out: list[str] = []
     for directory in directories:
         try:
-            found, unfinished = find_runs(directory)
+            done, unfinished = find_runs(directory)
         except (OSError, ValueError) as error:
-            found, unfinished = [], [str(error)]
-        runs |= {run.place: run for run in found}
+            done, unfinished = [], [str(error)]
+        runs |= {run.place: run for run in done}
         left_out += unfinished
     if not runs:
         more = f"; and {len(left_out) - REASONS} more" if len(left_out) > REASONS else ""

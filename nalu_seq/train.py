@@ -42,7 +42,11 @@ if TYPE_CHECKING:
 QUIET = "NALU_SEQ_QUIET"
 # Optional groups whose option follows from the options of other groups. Hydra would take a wrong
 # name in them for no option at all.
-FOLLOW = ("task_encoders", "task_units", "task_optimizers", "protocol_units")
+FOLLOW = tuple(
+    f"{chooses}_{group}s"
+    for chooses in ("task", "protocol")
+    for group in ("encoder", "optimizer", "unit")
+)
 # What a launcher's plugin is called among the extras.
 EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 # What OmegaConf says of a value of another kind, and how a user would call that kind.
@@ -104,18 +108,18 @@ def _resumed(arguments: list[str]) -> None:
     """Go on with a run: its own config and directory, and nothing else may change."""
     trust = "--trust" in arguments
     # Taken as they stand, not by Hydra's grammar: a path may hold commas and brackets.
-    given = dict(a.partition("=")[::2] for a in arguments if a != "--trust")
-    directory = Path(given.pop("resume"))
-    for key in given:
+    changes = dict(a.partition("=")[::2] for a in arguments if a != "--trust")
+    directory = Path(changes.pop("resume"))
+    for key in changes:
         if key not in RESUMABLE:
             raise BadInput(
                 f"resume keeps the run's own config: {key} can't change, "
                 f"only {', '.join(RESUMABLE)} can"
             )
-    cfg, choices = read_run(directory, trust, instead=given)
-    if "strategy" in given:
-        cfg.strategy = _strategy(given.pop("strategy"))
-    for key, value in given.items():
+    cfg, choices = read_run(directory, trust, instead=changes)
+    if "strategy" in changes:
+        cfg.strategy = _strategy(changes.pop("strategy"))
+    for key, value in changes.items():
         OmegaConf.update(cfg, key, value)
     if not trust:
         check_plain_files(directory)
@@ -194,8 +198,8 @@ def _strategy(option: str) -> DictConfig:
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """A group that nobody chooses, or an option that is no name: Hydra ends with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    given = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
-    for override in OverridesParser.create().parse_overrides(given):
+    chosen = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
+    for override in OverridesParser.create().parse_overrides(chosen):
         option, group = override.value(), override.key_or_group
         if group in FOLLOW:
             raise BadInput(

@@ -147,16 +147,16 @@ def contestants(
     workload: str, data: list[str], only: Sequence[str] = (), before: Path | None = None
 ) -> Iterator[list[Contestant]]:
     """All that take part in a workload, or the population and `only` some, made ready in turn."""
-    made: list[Contestant] = []
+    ready: list[Contestant] = []
     names = [n for n in CONTESTANTS if takes_part(n, workload) and (n != "before" or before)]
     if only:
         names = [n for n in names if n == "population" or n in only]
     try:
         for name in names:
-            made.append(Contestant(name, workload, data, before))
-        yield made
+            ready.append(Contestant(name, workload, data, before))
+        yield ready
     finally:
-        for contestant in made:
+        for contestant in ready:
             contestant.close()
 
 
@@ -182,15 +182,15 @@ def measure(
     before: Path | None = None,
 ) -> dict[str, Any]:
     """The medians of a workload's contestants."""
-    with contestants(workload, data, only, before) as made:
-        for contestant in made:
+    with contestants(workload, data, only, before) as ready:
+        for contestant in ready:
             contestant.turn(seconds / 4)  # to warm up
             contestant.rounds.clear()
         for _ in range(rounds):
-            for contestant in made:
+            for contestant in ready:
                 contestant.turn(seconds)
         result: dict[str, Any] = {"workload": workload, "members": WORKLOADS[workload][1]}
-        for contestant in made:
+        for contestant in ready:
             ms = [1e3 * s for s in contestant.rounds]
             result[contestant.name] = {
                 "ms_per_member_step": statistics.median(ms),
@@ -294,29 +294,31 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout to compare with")
     parser.add_argument("--record", action="store_true", help=f"rows for {RECORD.name}")
     parser.add_argument("--json", action="store_true", help="all that was measured")
-    given = parser.parse_args()
-    prefixes = tuple(g for g in given.workload or [""] if g not in WORKLOADS)
-    chosen = [w for w in WORKLOADS if w in given.workload or w.startswith(prefixes)]
-    if unknown := [g for g in given.workload if not any(w.startswith(g) for w in WORKLOADS)]:
+    arguments = parser.parse_args()
+    prefixes = tuple(g for g in arguments.workload or [""] if g not in WORKLOADS)
+    chosen = [w for w in WORKLOADS if w in arguments.workload or w.startswith(prefixes)]
+    if unknown := [g for g in arguments.workload if not any(w.startswith(g) for w in WORKLOADS)]:
         parser.error(f"no workload {', '.join(unknown)}; valid: {', '.join(WORKLOADS)}")
-    data, only = [f"data={given.data}"], [name for name in given.only.split(",") if name]
+    data, only = [f"data={arguments.data}"], [name for name in arguments.only.split(",") if name]
     if unknown := [name for name in only if name not in CONTESTANTS]:
         parser.error(f"no contestant {', '.join(unknown)}; valid: {', '.join(CONTESTANTS)}")
     results = []
     for workload in chosen:
         print(f"{workload} ...", file=sys.stderr)
-        results.append(measure(workload, given.rounds, given.seconds, data, only, given.before))
-        if not given.json:
+        results.append(
+            measure(workload, arguments.rounds, arguments.seconds, data, only, arguments.before)
+        )
+        if not arguments.json:
             print(table(results[-1:]).splitlines()[-1] if results[1:] else table(results))
-    if given.plot:
-        plot([r for r in results if r["workload"].startswith("scaling")], given.plot)
+    if arguments.plot:
+        plot([r for r in results if r["workload"].startswith("scaling")], arguments.plot)
     load = os.getloadavg()[0]
-    if given.record:
+    if arguments.record:
         record(results, load)
-    if given.json:
+    if arguments.json:
         print(json.dumps({"load": load, "results": results}, indent=1))
     else:
-        print(f"\nLoad at the end: {load:.1f}. {given.rounds} rounds of {given.seconds} s.")
+        print(f"\nLoad at the end: {load:.1f}. {arguments.rounds} rounds of {arguments.seconds} s.")
 
 
 if __name__ == "__main__":

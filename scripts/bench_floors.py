@@ -33,12 +33,12 @@ def floor(workload: str, members: int, experiment: Experiment) -> Callable[[int]
     if workload.startswith("arithmetic"):
         unit, hidden = ("nalu" if unit == "nalu" else "nau"), 2  # of the first layer, the large one
     products = [Products()] if experiment.task.input_size > FEW else [Products(), Terms()]
-    made = [
+    compiled = [
         _repeated(*_unit(unit, hidden, members, experiment, form), jit)
         for jit in (True, False)
         for form in products
     ]
-    return min(made, key=_seconds)
+    return min(compiled, key=_seconds)
 
 
 class Products:

@@ -87,14 +87,14 @@ def real_npu(p: Parameters, x: Any) -> Any:
 def module(unit: str) -> Twin:
     """`task=single_module`: two inputs of U[1, 2], their sum."""
     pairs = nalu_shapes(2, 1)
-    made = {
+    modules = {
         "nac": (weights(*pairs[:2]), nac, {}),
         "nalu": (weights(*pairs), nalu, {}),
         "nau": (weights(("w", (2, 1))), nau, {"w": (-1.0, 1.0)}),
         "nmu": (weights(("w", (2, 1))), nmu, {"w": (0.0, 1.0)}),
         "real_npu": (weights(("w", (2, 1)), ("gate", (2,))), real_npu, {}),
     }
-    init, forward, bounds = made[unit]
+    init, forward, bounds = modules[unit]
 
     def batch(key: Any) -> tuple[Any, Any]:
         x = jax.random.uniform(key, (128, 2), minval=1.0, maxval=2.0)
@@ -137,9 +137,9 @@ def count() -> Twin:
     def forward(p: Parameters, x: Any) -> Any:
         inputs = jnp.swapaxes(x @ p["kernel"] + p["bias"], 0, 1)  # [T, B, 4 units]
 
-        def cell(state: Any, given: Any) -> tuple[Any, Any]:
+        def cell(state: Any, projected: Any) -> tuple[Any, Any]:
             h, c = state
-            i, f, g, o = jnp.split(given + h @ p["recurrent"], 4, axis=1)
+            i, f, g, o = jnp.split(projected + h @ p["recurrent"], 4, axis=1)
             c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
             h = jax.nn.sigmoid(o) * jnp.tanh(c)
             return (h, c), h
@@ -163,30 +163,30 @@ def twin(workload: str) -> Twin:
 
 def work(workload: str, members: int) -> Work:
     """What trains a twin's members, `STEPS` steps a call."""
-    made = twin(workload)
+    own = twin(workload)
 
     def one(state: Any, key: Any) -> tuple[Any, Any]:
         parameters, m, v, t = state
-        x, y = made.batch(key)
+        x, y = own.batch(key)
 
         def loss(p: Parameters) -> Any:
-            return jnp.mean(jnp.square(made.forward(p, x) - y))
+            return jnp.mean(jnp.square(own.forward(p, x) - y))
 
         value, gradients = jax.value_and_grad(loss)(parameters)
-        if made.clip is not None:
+        if own.clip is not None:
             norm = jnp.sqrt(sum(jnp.sum(g * g) for g in gradients.values()))
             gradients = {
-                n: g * made.clip / jnp.maximum(norm, made.clip) for n, g in gradients.items()
+                n: g * own.clip / jnp.maximum(norm, own.clip) for n, g in gradients.items()
             }
         t = t + 1
         new = {}
         for name, g in gradients.items():
             m = {**m, name: 0.9 * m[name] + 0.1 * g}
-            v = {**v, name: made.beta_2 * v[name] + (1 - made.beta_2) * g * g}
-            root = jnp.sqrt(v[name] / (1 - made.beta_2**t)) + 1e-8
-            new[name] = parameters[name] - made.rate * m[name] / (1 - 0.9**t) / root
-            if name in made.bounds:
-                new[name] = jnp.clip(new[name], *made.bounds[name])
+            v = {**v, name: own.beta_2 * v[name] + (1 - own.beta_2) * g * g}
+            root = jnp.sqrt(v[name] / (1 - own.beta_2**t)) + 1e-8
+            new[name] = parameters[name] - own.rate * m[name] / (1 - 0.9**t) / root
+            if name in own.bounds:
+                new[name] = jnp.clip(new[name], *own.bounds[name])
         return (new, m, v, t), value
 
     @jax.jit
@@ -200,7 +200,7 @@ def work(workload: str, members: int) -> Work:
         (states, keys), losses = jax.lax.scan(all_members, (states, keys), length=STEPS)
         return states, keys, losses[-1]
 
-    parameters = jax.vmap(made.init)(jax.random.split(jax.random.key(0), members))
+    parameters = jax.vmap(own.init)(jax.random.split(jax.random.key(0), members))
     zeros = jax.tree.map(jnp.zeros_like, parameters)
     held = [
         (parameters, zeros, zeros, jnp.zeros(members)),

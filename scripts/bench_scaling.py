@@ -31,31 +31,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=20, help="of a turn")
     parser.add_argument("--batches", type=int, nargs="+", default=[128, 512])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     from tests.distribution.clusters import addresses
 
     spawn = multiprocessing.get_context("spawn")
-    for batch in given.batches:
+    for batch in arguments.batches:
         barrier = spawn.Barrier(5)
         cluster = {"worker": addresses(2)}
         roles = [(place, shared) for shared in (False, True) for place in (0, 1)]
         processes = [
-            spawn.Process(target=take_turns, args=(barrier, given, batch, cluster, *role))
+            spawn.Process(target=take_turns, args=(barrier, arguments, batch, cluster, *role))
             for role in roles
         ]
         for process in processes:
             process.start()
         taken: dict[str, list[float]] = {form: [] for form in FORMS}
-        for _ in range(given.rounds + 1):
+        for _ in range(arguments.rounds + 1):
             for form in FORMS:
                 barrier.wait(WAIT)
                 begun = time.perf_counter()
                 barrier.wait(WAIT)
-                taken[form].append(1e3 * (time.perf_counter() - begun) / given.steps)
+                taken[form].append(1e3 * (time.perf_counter() - begun) / arguments.steps)
         for process in processes:
             process.join()
         tell(
-            f"{given.task}, batch {batch}, {given.members} members",
+            f"{arguments.task}, batch {batch}, {arguments.members} members",
             {form: times[1:] for form, times in taken.items()},
         )
 

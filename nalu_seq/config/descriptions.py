@@ -1,4 +1,4 @@
-"""One line about each option of a config group, taken from the option's own file."""
+"""What the files of options and units say, read as text: importing them would start Keras."""
 
 import ast
 
@@ -46,6 +46,26 @@ def described(group: str) -> str:
         group: a config group.
     """
     return "\n".join(f"  {o:{INDENT}}{description(group, o)}".rstrip() for o in options(group))
+
+
+def penalty_names() -> list[str]:
+    """The penalties of all shipped units, by the `penalty_names` that their classes declare.
+
+    Example:
+        >>> "sparsity" in penalty_names()
+        True
+    """
+    names: list[str] = []
+    for file in sorted((PACKAGE / "units").glob("*.py")):
+        classes = (n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef))
+        for node in (statement for each in classes for statement in each.body):
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id="penalty_names")], value=ast.Tuple() as value)
+                    | ast.AnnAssign(target=ast.Name(id="penalty_names"), value=ast.Tuple() as value)
+                ):
+                    names += ast.literal_eval(value)
+    return list(dict.fromkeys(names))
 
 
 def _docstring(target: str) -> str:

@@ -26,13 +26,13 @@ def check_environment() -> None:
         )
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
     try:
-        found = json.loads(path.read_text()) if path.is_file() else {}
+        settings = json.loads(path.read_text()) if path.is_file() else {}
     except (OSError, ValueError, RecursionError):  # Keras passes over it too
         return
-    for key, value in ASKED.items() if isinstance(found, dict) else ():
+    for key, value in ASKED.items() if isinstance(settings, dict) else ():
         if key == "backend" and named:
             continue
-        if (other := found.get(key, value)) != value:
+        if (other := settings.get(key, value)) != value:
             raise BadInput(
                 f"{path} sets {key} to {other!r}, and nalu_seq needs {value!r}: change it there, "
                 "or set KERAS_HOME to another folder"

@@ -1,7 +1,9 @@
 """Where `conf/` is, and the options of its groups."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -35,16 +37,28 @@ def shipped(group: str, option: str) -> DictConfig:
     return loaded if "_target_" in loaded else loaded[group]
 
 
-def setter(choices: Mapping[str, str], key: str) -> str | None:
-    """The choice of another group, such as `protocol=madsen`, whose file sets a dotted key.
+def setter(choices: Mapping[str, str], key: str) -> tuple[str, list[str]] | None:
+    """The choice of another group whose file sets a key of a group, and what the file suits.
 
     Args:
         choices: the option that was chosen in each group, by the group's name.
-        key: the key, such as `encoder.units`.
+        key: the key, such as `encoder.unit`.
+
+    Returns:
+        The choice as a user types it, such as `protocol=madsen with unit=nmu`, and those options of
+        the key's group that have all the keys which its file sets there; None where no file does.
     """
-    for group, option in choices.items():
-        path = conf_dir() / group / f"{option}.yaml"
-        other = group != key.partition(".")[0] and path.is_file()
-        if other and OmegaConf.select(OmegaConf.load(path), key) is not None:
-            return f"{group}={option}"
+    group = key.partition(".")[0]
+    for other, option in choices.items():
+        path = conf_dir() / other / f"{option}.yaml"
+        if other == group or not path.is_file():
+            continue
+        content: Any = OmegaConf.load(path)
+        if OmegaConf.select(content, key) is None:
+            continue
+        pair = re.fullmatch(r"([a-z]+)_([a-z]+)s", other)  # such as protocol_units, madsen/nmu
+        first, _, second = option.partition("/")
+        typed = f"{pair[1]}={first} with {pair[2]}={second}" if pair else f"{other}={option}"
+        keys = {*content[group]}
+        return typed, [name for name in options(group) if keys <= {*shipped(group, name)}]
     return None

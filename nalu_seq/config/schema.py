@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from nalu_seq.config.descriptions import described
+from nalu_seq.config.descriptions import described, penalty_names
 from nalu_seq.errors import BadInput
 
 Node = TypeVar("Node")
@@ -98,9 +98,6 @@ class Strategy:
     wait: float = 15.0  # seconds that workers wait for each other to come
 
 
-PENALTIES = ("sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z")  # those of the units here
-
-
 @dataclass
 class Config:
     """Every key; the groups are checked by what they instantiate."""
@@ -112,7 +109,7 @@ class Config:
     unit: Any = MISSING
     optimizer: Any = MISSING
     train: Train = field(default_factory=Train)
-    penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in PENALTIES})
+    penalty: dict[str, Ramp] = field(default_factory=lambda: {n: Ramp() for n in penalty_names()})
     alternate: Alternate = field(default_factory=Alternate)
     restart: Restart = field(default_factory=Restart)
     cases: dict[str, Any] = field(default_factory=dict)  # settings' keys -> lists of values

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from omegaconf import DictConfig
 
-from nalu_seq.config.options import conf_dir
+from nalu_seq.config.options import conf_dir, setter
 from nalu_seq.errors import BadInput
 
 COMPILE = ("graph", "xla")
@@ -74,10 +74,12 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         raise BadInput(f"alternate.period must be below 2^31, not {alternate.period}")
     if not 0 <= alternate.gates <= alternate.period:
         raise BadInput("alternate.gates must be from 0 to alternate.period")
-    if alternate.period and choices.get("optimizer") not in MASKED:
+    if alternate.period and (optimizer := choices.get("optimizer")) not in MASKED:
+        source = setter(choices, "alternate.period")
+        valid = " and ".join(f"optimizer={name}" for name in MASKED)
         raise BadInput(
-            "alternate updates some weights and leaves others as they are, which only "
-            f"optimizer={' and '.join(MASKED)} can do"
+            f"{source[0] if source else 'alternate.period'} updates gates and weights in turn, "
+            f"which optimizer={optimizer} can't do; {valid} can"
         )
     for key in cfg.cases:
         group, _, rest = str(key).partition(".")

@@ -187,10 +187,10 @@ def _check_files(idx: Path, dir: str | None) -> None:
         path = idx / info.filename
         if not path.is_file():
             raise BadInput(f"{path} is missing: the folder must hold the four files of MNIST")
-        if (found := compute_url_info(path)).checksum != info.checksum:
+        if (actual := compute_url_info(path)).checksum != info.checksum:
             raise BadInput(
-                f"{path} is not the published file: it has {found.size} bytes and SHA-256 "
-                f"{found.checksum}, not {info.size} and {info.checksum}"
+                f"{path} is not the published file: it has {actual.size} bytes and SHA-256 "
+                f"{actual.checksum}, not {info.size} and {info.checksum}"
             )
 
 

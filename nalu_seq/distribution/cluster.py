@@ -183,5 +183,5 @@ def _split(address: str) -> tuple[str, int]:
 
 def _refuse_missing(cluster: Cluster, missing: list[int], seconds: float) -> None:
     if missing:
-        who = ", ".join(f"worker {i} ({cluster.addresses[i]})" for i in missing)
-        raise BadInput(f"{who} did not come within {seconds:g} s: {ADVICE}")
+        missing_workers = ", ".join(f"worker {i} ({cluster.addresses[i]})" for i in missing)
+        raise BadInput(f"{missing_workers} did not come within {seconds:g} s: {ADVICE}")

@@ -110,9 +110,9 @@ class Workers:
         """End the program at once: TensorFlow would wait for the lost worker."""
         named = sorted({int(i) for i in re.findall(r"task:(\d+)", str(error))} - {self.index})
         lost = [i for i in named if i < self.count] or [0]
-        who = ", ".join(f"worker {i} ({self.addresses[i]})" for i in lost)
+        names = ", ".join(f"worker {i} ({self.addresses[i]})" for i in lost)
         print(
-            f"nalu_seq: {who} is lost; once all workers can start again, go on on each with: "
+            f"nalu_seq: {names} is lost; once all workers can start again, go on on each with: "
             f"python -m nalu_seq.train resume={shlex.quote(str(directory))}",
             file=sys.stderr,
             flush=True,

@@ -262,10 +262,10 @@ def _highest(likelihood: Callable[[float], float]) -> float:
 
 
 def _argmax(f: Callable[[float], float], low: float, high: float) -> float:
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda x: -f(x), bounds=(low, high), method="bounded", options={"xatol": 1e-9}
     )
-    return float(found.x)
+    return float(optimum.x)
 
 
 def _alike(x: np.ndarray, distance: float) -> bool:

@@ -71,9 +71,9 @@ class Outcome:
                 rate = solved / len(group)
                 out.append({**line, "success_rate": rate, "success_low": low, "success_high": high})
                 at = [self.solved_at[split][member] for member in group]
-                found = _statistics([step for step in at if step is not None])
+                statistics = _statistics([step for step in at if step is not None])
                 where = {"case": case, "split": split, "metric": "solved_at"}
-                out.append({**where, **found, **NOT_JUDGED})
+                out.append({**where, **statistics, **NOT_JUDGED})
         return out
 
     def members(self) -> list[dict[str, Any]]:

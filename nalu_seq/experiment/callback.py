@@ -156,8 +156,8 @@ def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
 def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
     """The options of a group that a sweep goes through; none if it stays with one."""
     params = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
-    given = [*params, *config.hydra.overrides.task]
-    parsed = [o for o in OverridesParser.create().parse_overrides(given) if o.key_or_group == key]
+    written = [*params, *config.hydra.overrides.task]
+    parsed = [o for o in OverridesParser.create().parse_overrides(written) if o.key_or_group == key]
     if not parsed or not parsed[-1].is_sweep_override():
         return []
     value = parsed[-1].value()

@@ -1,13 +1,16 @@
 """How far a trained population extrapolates: its splits, and its error along the longest one."""
 
 import datetime
+import math
 import time
+from collections.abc import Callable
 
 from nalu_seq.errors import warn
 from nalu_seq.evaluation.extrapolation import Extrapolation, member_drift
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.feasibility import check_lengths
 from nalu_seq.population.population import Population
 from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import SequenceTask
@@ -16,7 +19,17 @@ PATIENCE, EVERY = 60.0, 30.0  # seconds: from when on there is something to say,
 
 
 def extrapolate(experiment: Experiment, population: Population, step: int) -> Extrapolation:
-    """Measure a population on every split of its task."""
+    """Measure a population on every split of its task.
+
+    Args:
+        experiment: what the population was trained by, with the splits to measure.
+        population: the trained members.
+        step: how many steps they were trained for.
+
+    Raises:
+        BadInput: a split is too long for the machine's memory.
+    """
+    check_lengths(experiment)
     members = experiment.members
     evaluator = Evaluator(
         population, experiment.task, members, experiment.stateful_model(), _Pace(experiment)
@@ -52,28 +65,36 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
 class _Pace:
     """Between the pieces of a long measurement: says how long it takes, and how far it is.
 
-    Called before the results of a piece are kept; silent where all takes less than `PATIENCE`.
+    The evaluator calls it after each piece; it is silent where all takes less than `PATIENCE`.
+
+    Args:
+        experiment: what is measured.
+        now: the clock, in seconds.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, now: Callable[[], float] = time.monotonic) -> None:
         task, members = experiment.task, len(experiment.members)
-        self.pieces, self.done, self.said = 0, -1, 0.0
+        self.now, self.pieces, self.done, self.said = now, 0, -1, -math.inf
         if isinstance(task, SequenceTask):
             for split in task.splits.values():
                 size = max(1, task.piece_steps // (members * split.examples))
                 self.pieces += -(-split.length // size)
-        self.begun = time.monotonic()
+        self.begun = self.now()
 
     def __call__(self) -> None:
         self.done += 1
         if self.done < 1:  # the first piece traces, which says nothing of the pace
-            self.begun = time.monotonic()
+            self.begun = self.now()
             return
-        passed = time.monotonic() - self.begun
+        passed = self.now() - self.begun
         left = passed / self.done * (self.pieces - self.done)
-        if passed + left > PATIENCE and time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
-            warn(
-                f"measured {self.done} of {self.pieces} pieces, about "
-                f"{datetime.timedelta(seconds=round(left))} more; Ctrl-C ends it"
-            )
+        if passed + left > PATIENCE and self.now() - self.said > EVERY:
+            self.said = self.now()
+            share = f"{100 * self.done / self.pieces:.2g} %"
+            warn(f"measured {share}, about {_duration(left)} more; Ctrl-C ends it")
+
+
+def _duration(seconds: float) -> str:
+    """A time as `0:02:05`, or in days from two days on."""
+    days = seconds / 86_400
+    return f"{days:,.0f} days" if days >= 2 else str(datetime.timedelta(seconds=round(seconds)))

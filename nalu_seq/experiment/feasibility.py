@@ -4,15 +4,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nalu_seq.config.options import setter
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment, one_line
 from nalu_seq.experiment.memory import PROGRAM, available, needed
+from nalu_seq.models import units_of
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task
 from nalu_seq.training.penalties import unit_penalties
 from nalu_seq.units import Unit
 
 GIB = 2**30
+COURSE_BYTES = 16  # a step of one member: its error and its share of exact counts, and copies
 
 
 def check(experiment: Experiment) -> None:
@@ -27,6 +30,7 @@ def check(experiment: Experiment) -> None:
     model = _built(experiment)
     experiment.optimizer()
     _check_memory(experiment, model)
+    check_lengths(experiment)
     _check_penalties(experiment, model)
     if replicas > 1:
         _check_shares(experiment, replicas)
@@ -64,6 +68,23 @@ def check_criterion(task: Task, name: str) -> None:
         )
 
 
+def check_lengths(experiment: Experiment) -> None:
+    """Whether the error at each step of the longest split fits into memory.
+
+    Raises:
+        BadInput: it does not.
+    """
+    free, members = available(), len(experiment.members)
+    longest = max(split.length for split in experiment.task.splits.values())
+    if free is None or (need := COURSE_BYTES * members * longest) <= free:
+        return
+    raise BadInput(
+        f"task.lengths: the errors of {members} members at each of {longest} steps need "
+        f"{need / GIB:,.1f} GiB of memory, and {free / GIB:.1f} GiB are free: take at most "
+        f"{free // (COURSE_BYTES * members)} steps"
+    )
+
+
 def _metrics(task: Task) -> list[str]:
     """The names of what a task measures on a split."""
     nothing = tf.zeros([1, 2, task.output_size])
@@ -88,6 +109,7 @@ def _built(experiment: Experiment) -> keras.Model:
 
 
 def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
+    choices = experiment.choices
     means = {
         layer: np.zeros(layer.features, np.float32)
         for layer in model._flatten_layers()
@@ -95,11 +117,18 @@ def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
     }
     known = unit_penalties(model, means)
     for name in experiment.penalties():
-        if name not in known:
+        if name in known:
+            continue
+        source = setter(choices, f"penalty.{name}.weight")
+        if not units_of(model):
+            subject = f"{source[0]} sets" if source else f"penalty.{name} is"
             raise BadInput(
-                f"penalty.{name}: unit={experiment.choices.get('unit')} has no such penalty; "
-                f"it has: {', '.join(known) or 'none'}"
+                f"{subject} a penalty on arithmetic units, and head={choices.get('head')} has none"
             )
+        raise BadInput(
+            f"{source[0] if source else f'penalty.{name}'}: unit={choices.get('unit')} has no "
+            f"{name} penalty; it has: {', '.join(known) or 'none'}"
+        )
 
 
 def _check_memory(experiment: Experiment, model: keras.Model) -> None:

@@ -55,10 +55,14 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
             if key in ("_target_", "_partial_", *known):
                 continue
             if key in own or not _checks_itself(called):
-                wrong = f"{group}.{key}: no such key"
                 if source := setter(choices, f"{group}.{key}"):
-                    wrong = f"{source} sets {group}.{key}, which {group}={choices[group]} has not"
-                raise BadInput(f"{wrong}; valid: {', '.join(known) or 'none'}")
+                    typed, suited = source
+                    valid = " or ".join(f"{group}={option}" for option in suited)
+                    raise BadInput(
+                        f"{typed} is a setting for {valid}, not for {group}={choices[group]}"
+                    )
+                valid = ", ".join(known) or "none"
+                raise BadInput(f"{group}.{key}: no such key; valid: {valid}")
         completed = "data" in arguments if group == "task" else group != "data"
         if node.get("_partial_") not in ((True,) if completed else (None, False)):
             raise BadInput(f"{group}._partial_ can't change")

@@ -97,9 +97,9 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     """
     steps = experiment.cfg.train.steps
     for part in parts:
-        if (made := steps_made(part)) != steps:
-            told = f"has made {made}" if made else "is not done"
-            raise BadInput(f"{part} {told} of {steps} steps: {_resume(part)}")
+        if (done := steps_made(part)) != steps:
+            state = f"has made {done}" if done else "is not done"
+            raise BadInput(f"{part} {state} of {steps} steps: {_resume(part)}")
 
 
 def steps_made(part: Path) -> int:

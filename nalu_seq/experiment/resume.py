@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
+from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, reasons
 from nalu_seq.records.files import WRONG, read_json
 from nalu_seq.records.record import Record
 from nalu_seq.records.runs import RESUMABLE
@@ -54,7 +54,7 @@ def restore(
     checkpoints.discard(passed)
     if trainer.restarts:
         trainer.restarts.load()
-    lines = [told(passed)] if passed else []
+    lines = [reasons(passed)] if passed else []
     if checkpoints.lacking:
         named = ", ".join(checkpoints.lacking)
         lines.append(f"checkpoint {step} has no {named}, which is measured from here on")

@@ -27,7 +27,7 @@ from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.experiment.resume import notes, restore
 from nalu_seq.experiment.view import view
 from nalu_seq.population.population import Population
-from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, told
+from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, reasons
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import alone_in, start_anew
 from nalu_seq.records.record import Record, read_record
@@ -209,7 +209,7 @@ def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, i
     except NoCheckpoint as error:
         raise BadInput(str(error)) from error
     if passed:
-        warn(f"{told(passed)}: using step {step}")
+        warn(f"{reasons(passed)}: using step {step}")
     return population, step
 
 

@@ -188,22 +188,22 @@ class TensorBoard(Listener):
         with self._writer.as_default(step=step):
             if self._error in metrics:
                 values = metrics[self._error]
-                told = f"log10 of {self._error}: median over members"
-                self._quartiles(f"error/{split}", _logarithm(values), told)
+                text = f"log10 of {self._error}: median over members"
+                self._quartiles(f"error/{split}", _logarithm(values), text)
                 if split == self._splits[-1]:
                     self._course[step] = values
-                    self._quartiles(f"{HARDEST}/error", _logarithm(values), told, band=False)
+                    self._quartiles(f"{HARDEST}/error", _logarithm(values), text, band=False)
             solved = criterion.solved(metrics[criterion.metric], split, self._members.task_cases)
             if solved is not None:
-                told = "the share of members that solve it"
+                text = "the share of members that solve it"
                 tags = [f"solved/{split}"]
                 tags += [f"{HARDEST}/solved"] if split == self._splits[-1] else []
-                write_scalars(dict.fromkeys(tags, np.mean(solved)), told)
+                write_scalars(dict.fromkeys(tags, np.mean(solved)), text)
             for metric, values in metrics.items():
                 if metric != self._error:
                     self._quartiles(f"values/{metric}/{split}", _finite(values), metric, band=False)
 
-    def _quartiles(self, tag: str, values: np.ndarray, told: str, band: bool = True) -> None:
+    def _quartiles(self, tag: str, values: np.ndarray, text: str, band: bool = True) -> None:
         """Write the median of finite values as a scalar of its own, and their quartiles."""
         if not values.size:
             return
@@ -212,7 +212,7 @@ class TensorBoard(Listener):
             quartiles = np.quantile(values, list(BAND.values()))
             named = zip(BAND, quartiles, strict=True)
             scalars |= {f"spread/{tag}/{name}": value for name, value in named}
-        write_scalars(scalars, told)
+        write_scalars(scalars, text)
 
     def _layout(self) -> layout_pb2.Layout:
         """Bands over members, one a split, and the shares that solved each."""

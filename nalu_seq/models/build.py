@@ -112,13 +112,13 @@ def build_stateful(
 
 def units_of(model: keras.Model) -> list[Any]:
     """The layers with penalties, arithmetic units, in a model, its cells and heads included."""
-    found = []
+    units = []
     for layer in model.layers:
         holder = getattr(layer, "cell", layer)
         unit = getattr(holder, "unit", holder)
         stacked = getattr(unit, "stacked", [unit])
-        found += [one for one in stacked if hasattr(one, "penalties")]
-    return found
+        units += [one for one in stacked if hasattr(one, "penalties")]
+    return units
 
 
 def step_shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:

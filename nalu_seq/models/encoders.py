@@ -32,7 +32,7 @@ def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., ker
         encoder: makes an encoder's layer.
     """
 
-    def made(**how: bool) -> keras.layers.Layer:
+    def mixed(**how: bool) -> keras.layers.Layer:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:
@@ -40,7 +40,7 @@ def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., ker
         finally:
             keras.config.set_dtype_policy(before)
 
-    return made
+    return mixed
 
 
 def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:

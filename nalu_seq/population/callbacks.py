@@ -85,16 +85,16 @@ class EachMember(keras.callbacks.Callback):
 
     def hear(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
         """Call the copies of the members that still train; the end is for all."""
-        fitting, told = self.model._fitting, {}
+        fitting, member_logs = self.model._fitting, {}
         gone = fitting.gone if "epoch" in hook else ~fitting.active.numpy()
         for index, own in enumerate(self.copies):
             if not gone[index] or hook in ("on_train_begin", "on_train_end"):
-                told[index] = {name: _plain(values[index]) for name, values in logs.items()}
-                getattr(own, hook)(*args, told[index])
+                member_logs[index] = {name: _plain(values[index]) for name, values in logs.items()}
+                getattr(own, hook)(*args, member_logs[index])
         # What a callback adds to the logs, such as a learning rate, is logged as well.
-        added = {name for own in told.values() for name in own} - set(logs)
+        added = {name for own in member_logs.values() for name in own} - set(logs)
         for name in sorted(added):
-            values = [told.get(i, {}).get(name, np.nan) for i in range(len(self.copies))]
+            values = [member_logs.get(i, {}).get(name, np.nan) for i in range(len(self.copies))]
             logs[name] = np.asarray(values)
 
 

@@ -280,8 +280,8 @@ class Fitting(keras.Model):
             x, *_ = keras.utils.unpack_x_y_sample_weight(own[0] if shared is None else shared)
             return self._outputs(x, False)
 
-        made = self._mapped(one_member, self._ahead(own), self.population.pairs())
-        return tf.nest.map_structure(_members_first, made)
+        outputs = self._mapped(one_member, self._ahead(own), self.population.pairs())
+        return tf.nest.map_structure(_members_first, outputs)
 
     def _measured(self, own: Any, shared: Any, training: bool) -> tuple[Any, dict[str, Any]]:
         """One member's loss on a batch, scaled as its optimizer wants it, and its metrics."""
@@ -318,9 +318,9 @@ class Fitting(keras.Model):
     ) -> Any:
         """A function for all members; what it assigns to variables is kept."""
         values = [variable.value for _, variable in pairs]
-        made, updates = self.population.map(one_member, inputs, pairs, values, differentiated)
+        outputs, updates = self.population.map(one_member, inputs, pairs, values, differentiated)
         self._keep(updates)
-        return made
+        return outputs
 
     def _keep(self, updates: Sequence[tuple[keras.Variable, Any]]) -> None:
         for variable, value in updates:

@@ -138,8 +138,8 @@ def _maker(
         if place is not None:
             of_seed = copy.copy(initializer)
             of_seed.seed = _Seed(number)
-        made = keras.ops.convert_to_tensor(of_seed(variable.shape, dtype=variable.dtype))
-        return tf.ensure_shape(tf.cast(made, value.dtype), value.shape)
+        initial = keras.ops.convert_to_tensor(of_seed(variable.shape, dtype=variable.dtype))
+        return tf.ensure_shape(tf.cast(initial, value.dtype), value.shape)
 
     return make, place
 

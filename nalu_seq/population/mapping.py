@@ -91,8 +91,8 @@ def map_members(
 
         if not tf.executing_eagerly():  # parts of one size are traced and converted once
             of_part = tf.function(of_part, autograph=False)
-        made = [of_part(*part) for part in split]
-        return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *made)
+        results = [of_part(*part) for part in split]
+        return tf.nest.map_structure(lambda *values: tf.concat(values, axis=0), *results)
 
     def drawing_checked(inputs: Any) -> Any:
         graph = tf.compat.v1.get_default_graph() if not tf.executing_eagerly() else None
@@ -112,14 +112,14 @@ def map_members(
         # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.
         flat = zip(*(tf.unstack(value, members) for value in tf.nest.flatten(stacked)), strict=True)
         first, *others = [tf.nest.pack_sequence_as(stacked, list(one)) for one in flat]
-        made = [drawing_checked(first), *map(one_member, others)]
-        return tf.nest.map_structure(lambda *parts: tf.stack(parts), *made)
-    with _conversion_errors() as told:
+        results = [drawing_checked(first), *map(one_member, others)]
+        return tf.nest.map_structure(lambda *parts: tf.stack(parts), *results)
+    with _conversion_errors() as messages:
         try:
             return tf.vectorized_map(drawing_checked, stacked, fallback_to_while_loop=False)
         except ValueError as error:
-            text = "\n".join([*told, str(error)])
-            if not told and "No pfor vectorization" not in text:
+            text = "\n".join([*messages, str(error)])
+            if not messages and "No pfor vectorization" not in text:
                 raise
             raise NotVectorised(_explained(text, layers)) from error
 
@@ -178,18 +178,18 @@ def _within(scopes: str, layers: Sequence[keras.layers.Layer]) -> str:
 @contextlib.contextmanager
 def _conversion_errors() -> Iterator[list[str]]:
     """What TensorFlow logs as errors meanwhile, pages of them, kept from the user's screen."""
-    told: list[str] = []
+    messages: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:
         if record.levelno < logging.ERROR:
             return True
-        told.append(record.getMessage())
+        messages.append(record.getMessage())
         return False
 
     logger = tf.get_logger()
     logger.addFilter(keep)
     try:
-        yield told
+        yield messages
     finally:
         logger.removeFilter(keep)
 

@@ -69,14 +69,14 @@ def members_of(optimizer: Any) -> list[Any]:
 
 def variables_of(optimizer: Any, trainable: Sequence[keras.Variable]) -> list[keras.Variable]:
     """All that an optimizer keeps, what it does not list (Nadam's product) included."""
-    found = {id(variable): variable for variable in optimizer.variables}
+    by_id = {id(variable): variable for variable in optimizer.variables}
     for part in members_of(optimizer):
         for value in vars(part).values():
             for variable in value if isinstance(value, list) else [value]:
                 if isinstance(variable, keras.Variable):
-                    found.setdefault(id(variable), variable)
+                    by_id.setdefault(id(variable), variable)
     of_model = {id(variable) for variable in trainable}
-    return [variable for key, variable in found.items() if key not in of_model]
+    return [variable for key, variable in by_id.items() if key not in of_model]
 
 
 def check_optimizer(optimizer: Any) -> None:

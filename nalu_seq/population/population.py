@@ -271,8 +271,8 @@ class Population(Stacked):
         check_process()
         _check_sizes(batch_size=batch_size, steps=steps)
         hears = listeners(self, _listed(callbacks))
-        made = self._fitting.predict(x, batch_size=batch_size, steps=steps, callbacks=hears)
-        return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), made)
+        predictions = self._fitting.predict(x, batch_size=batch_size, steps=steps, callbacks=hears)
+        return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), predictions)
 
     def freeze(self, index: int, frozen: bool = True) -> None:
         """Leave a member as it is while the others train on; for a callback's `self.model`.

@@ -131,7 +131,7 @@ class Draws:
         width = tf.reshape(tf.cast(high, tf.float32), [-1, 1, 1, 1]) - low
         return self._draw(_uniform, count, start, channel, low, width)
 
-    def _draw(self, draw: Any, count: Any, start: Any, channel: int, *given: Any) -> Any:
+    def _draw(self, draw: Any, count: Any, start: Any, channel: int, *arguments: Any) -> Any:
         """What a compiled `draw` makes of the counters of words `start` to `start + count`."""
         key0, key1 = threefry2x32(*self.stream.keys, _word(self.step), _word(channel))  # [M]
         first = start // 2
@@ -141,7 +141,7 @@ class Draws:
             key1[:, None, None],
             _word(self.examples)[None, :, None],
             _word(first + tf.range(pairs))[None, None, :],
-            *given,
+            *arguments,
         )  # [M, B, pairs, 2]
         shape = tf.shape(drawn)
         drawn = tf.reshape(drawn, [shape[0], shape[1], 2 * shape[2]])

@@ -132,9 +132,9 @@ class Rows:
 
         flat = [t for t in tf.nest.flatten(self.data) if t is not None]
         specs = [tf.TensorSpec([None, members, *t.shape[1:]], t.dtype) for t in flat]
-        made = tf.data.Dataset.from_generator(batches, output_signature=tuple(specs))
+        elements = tf.data.Dataset.from_generator(batches, output_signature=tuple(specs))
         steps = -(-rows.shape[1] // batch_size)
-        packed = made.map(lambda *parts: OwnBatch(tf.nest.pack_sequence_as(self.data, parts)))
+        packed = elements.map(lambda *parts: OwnBatch(tf.nest.pack_sequence_as(self.data, parts)))
         return packed.apply(tf.data.experimental.assert_cardinality(steps))
 
 

@@ -151,9 +151,9 @@ class Stacked:
             values = [v.value for v in model.trainable_variables]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(values)
-                total, given = objective(model, inputs)
+                total, aux = objective(model, inputs)
             gradients = tape.gradient(total, values, unconnected_gradients="zero")
-            return given, [tf.convert_to_tensor(g) for g in gradients]
+            return aux, [tf.convert_to_tensor(g) for g in gradients]
 
         return self._mapped(one_member, inputs, model, keep=True)
 

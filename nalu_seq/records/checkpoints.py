@@ -155,7 +155,7 @@ class Checkpoints:
                 ) from error
             return step, passed
         raise NoCheckpoint(
-            f"no checkpoint in {self.directory} can be used: {told(passed)}"
+            f"no checkpoint in {self.directory} can be used: {reasons(passed)}"
             if passed
             else f"{self.directory} holds no checkpoint"
         )
@@ -179,8 +179,8 @@ class Checkpoints:
     def _steps(self) -> list[int]:
         if not self.directory.is_dir():
             return []
-        found = (_FOLDER.fullmatch(path.name) for path in self.directory.iterdir())
-        return sorted({int(match[1] or match[2]) for match in found if match})
+        matches = (_FOLDER.fullmatch(path.name) for path in self.directory.iterdir())
+        return sorted({int(match[1] or match[2]) for match in matches if match})
 
     def _folder(self, step: int) -> Path:
         """A checkpoint's folder; after a crash between two renames the one that was put aside."""
@@ -191,7 +191,7 @@ class Checkpoints:
         return self.directory / f".{step}.replaced"
 
 
-def told(passed: Mapping[int, str]) -> str:
+def reasons(passed: Mapping[int, str]) -> str:
     """Say in one line why checkpoints were not used."""
     return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
 

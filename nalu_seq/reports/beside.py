@@ -107,12 +107,12 @@ class Compared(NamedTuple):
 def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) -> list[Table]:
     """A table for each published table or figure that runs of a protocol correspond to."""
     title = f"{describe(runs, groups)} beside {source}"
-    found: dict[str, list[Compared]] = {}
+    by_table: dict[str, list[Compared]] = {}
     for compared in _compare(runs, source) if all(run.judged for run in runs) else ():
-        found.setdefault(compared.fact.table, []).append(compared)
-    if not found:
+        by_table.setdefault(compared.fact.table, []).append(compared)
+    if not by_table:
         return [Table(title, [], [], [], ["published: none at hand"])]
-    return [_table(f"{title}, {table}", runs, found[table]) for table in found]
+    return [_table(f"{title}, {table}", runs, by_table[table]) for table in by_table]
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:

@@ -202,14 +202,14 @@ def _figure(
         if len(names) > 1
     ]
     legend = f'<div class="legend">{"".join(entries)}</div>' if entries else ""
-    told = "; ".join([title, *([f"{y.label} by {x.label}"] if x and y else []), *names])
+    description = "; ".join([title, *([f"{y.label} by {x.label}"] if x and y else []), *names])
     # Not drawn much larger than it was laid out: a matrix of two weights stays small.
     most = "" if size[0] == WIDTH else f' style="max-width: {1.2 * size[0]:.0f}px"'
     of_x, of_y = (html.escape(axis.label) if axis else "" for axis in (x, y))
     return (
         f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {size[0]:.0f} {size[1]:.0f}"{most} role="img" '
-        f'aria-label="{html.escape(told)}" data-x="{of_x}" data-y="{of_y}">{drawn}</svg>'
+        f'aria-label="{html.escape(description)}" data-x="{of_x}" data-y="{of_y}">{drawn}</svg>'
         f"{legend}</figure>"
     )
 

@@ -32,11 +32,11 @@ FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
 
 def text(tables: Sequence[Table]) -> str:
     """For a terminal, as wide as it is."""
-    told = Console()
-    width = told.width if told.is_terminal else WIDTH
+    terminal = Console()
+    width = terminal.width if terminal.is_terminal else WIDTH
     out = io.StringIO()
     console = Console(
-        file=out, width=width, force_terminal=told.is_terminal, no_color=told.no_color
+        file=out, width=width, force_terminal=terminal.is_terminal, no_color=terminal.no_color
     )
     for table in tables:
         if table.title:
@@ -101,14 +101,14 @@ def _rich(table: Table, width: int) -> RichTable:
                 columns[i][0].replace(",", ",\n").replace(" ", "\n"),
                 *map(_broken, columns[i][1:]),
             ]
-    made = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
+    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
     for i, (name, *cells) in enumerate(columns):
         wide = max(1, *map(_longest, cells))
         header = "\n".join(fill(x, wide, break_long_words=False) for x in name.split("\n"))
-        made.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
+        drawn.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
     for row in zip(*(column[1:] for column in columns), strict=True):
-        made.add_row(*map(Text, row))
-    return made
+        drawn.add_row(*map(Text, row))
+    return drawn
 
 
 def _width(columns: Sequence[Sequence[str]], gap: int) -> int:
@@ -177,5 +177,5 @@ def _latex(table: Table) -> str:
 
 def _escaped(cell: str) -> str:
     # A bracket at the start of a row would be taken for an argument of the line break before it.
-    found = re.sub("|".join(map(re.escape, _TEX)), lambda m: _TEX[m[0]], cell)
-    return f"{{{found}}}" if found.startswith("[") else found
+    escaped = re.sub("|".join(map(re.escape, _TEX)), lambda m: _TEX[m[0]], cell)
+    return f"{{{escaped}}}" if escaped.startswith("[") else escaped

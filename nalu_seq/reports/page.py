@@ -311,8 +311,8 @@ def _course_chart(
 
 
 def _who(rows: Iterable[Recorded], split: str, metric: str) -> list[tuple[str, int]]:
-    found = ((r.case, r.seed) for r in rows if (r.split, r.metric) == (split, metric))
-    return list(dict.fromkeys(found))
+    members = ((r.case, r.seed) for r in rows if (r.split, r.metric) == (split, metric))
+    return list(dict.fromkeys(members))
 
 
 def _weights(runs: Sequence[Run], learned: Mapping[Path, Learned]) -> str:
@@ -322,7 +322,7 @@ def _weights(runs: Sequence[Run], learned: Mapping[Path, Learned]) -> str:
         if own is None:
             continue
         heading = f"<h3>{_safe(name)}</h3>" if len(runs) > 1 else ""
-        told = "".join(f"<pre><code>{_safe(line)}</code></pre>" for line in own.formulas)
+        code = "".join(f"<pre><code>{_safe(line)}</code></pre>" for line in own.formulas)
         maps = [
             _matrix(f"{matrix}, {member}", values[i])
             for matrix, values in own.matrices.items()
@@ -333,7 +333,7 @@ def _weights(runs: Sequence[Run], learned: Mapping[Path, Learned]) -> str:
         large = any(np.atleast_2d(v[0]).shape[-1] > 4 for v in own.matrices.values())
         kind = "charts matrices large" if large else "charts matrices"
         drawn = f'<div class="{kind}">{"".join(maps)}</div>{note}' if maps else ""
-        parts.append(f"{heading}{told}{drawn}")
+        parts.append(f"{heading}{code}{drawn}")
     if not any(parts):
         return ""
     key = "Effective weights, as the unit applies them: blue positive, orange negative, full at 1."
@@ -353,8 +353,8 @@ def _members(runs: Sequence[Run]) -> str:
         of_run = f"{name}: " if len(runs) > 1 else ""
         for gone in run.summary.get("diverged") or []:
             case = "" if gone["case"] == "default" else f", {gone['case']}"
-            told = f"{of_run}seed {gone['seed']}{case} diverged at step {gone['step']:,}."
-            parts.append(f"<p>{_safe(told)}</p>")
+            sentence = f"{of_run}seed {gone['seed']}{case} diverged at step {gone['step']:,}."
+            parts.append(f"<p>{_safe(sentence)}</p>")
     if not parts and all("diverged" in run.summary for run in runs):
         parts.append("<p>None diverged.</p>")
     for name, run in zip(names(runs), runs, strict=True):

@@ -62,14 +62,14 @@ def _pair(a: Run, b: Run) -> list[Cell]:
     shared = [member for member in first if member in second]
     better = Cell("-")
     if shared:
-        found = probability_better([first[m] for m in shared], [second[m] for m in shared])
-        text = f"{100 * found.value:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
-        better = Cell(text, {**estimate_facts(found), "n": len(shared)})
+        chance = probability_better([first[m] for m in shared], [second[m] for m in shared])
+        text = f"{100 * chance.value:.0f} % [{100 * chance.low:.0f}, {100 * chance.high:.0f}]"
+        better = Cell(text, {**estimate_facts(chance), "n": len(shared)})
     (solved_a, n_a), (solved_b, n_b) = (_counts(run, split) for run in (a, b))
     gap = newcombe(solved_a, n_a, solved_b, n_b)
-    told = " [{:+.0f}, {:+.0f}]".join(["{:+.0f}", ""]).format(*(100 * x for x in gap))
+    interval = " [{:+.0f}, {:+.0f}]".join(["{:+.0f}", ""]).format(*(100 * x for x in gap))
     seeds = _seeds(solved_a / n_a, solved_b / n_b)
-    return [better, Cell(told.replace("-", "−"), estimate_facts(gap)), seeds]
+    return [better, Cell(interval.replace("-", "−"), estimate_facts(gap)), seeds]
 
 
 def _counts(run: Run, split: str) -> tuple[int, int]:
@@ -92,13 +92,14 @@ def _restarts(runs: Sequence[Run], keys: Sequence[str], title: str) -> Table:
         split = run.judged[-1]
         for case in run.cases:
             members = run.of_case(case)
-            found = restarts([m["solved_at"][split] for m in members], run.summary["steps"])
-            facts = {"value": found.expected, "low": found.low, "high": found.high}
+            estimate = restarts([m["solved_at"][split] for m in members], run.summary["steps"])
+            facts = {"value": estimate.expected, "low": estimate.low, "high": estimate.high}
+            interval = f"[{_limit(estimate.low)}, {_limit(estimate.high)}]"
             cells = [
                 rate_cell(success_rate(members, split), len(members)),
-                _steps(found.cutoff, {"value": found.cutoff}, found.expected),
+                _steps(estimate.cutoff, {"value": estimate.cutoff}, estimate.expected),
                 Cell(
-                    f"{_limit(found.expected)} [{_limit(found.low)}, {_limit(found.high)}]",
+                    f"{_limit(estimate.expected)} {interval}",
                     {name: None if isinf(value) else value for name, value in facts.items()},
                 ),
             ]

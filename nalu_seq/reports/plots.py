@@ -57,27 +57,29 @@ class _Line(NamedTuple):
 
 
 @journal
-def plot_course(found: "Extrapolation", path: Path) -> None:
+def plot_course(extrapolation: "Extrapolation", path: Path) -> None:
     """Draw each member's error along the longest split, with the trained length marked.
 
     Raises:
         BadInput: matplotlib is missing, the task has no sequences, or the file can't be written.
     """
     Figure = figure_class("--plot")
-    if found.course is None or found.trained_length is None:
+    if extrapolation.course is None or extrapolation.trained_length is None:
         raise BadInput("--plot: this task has no sequences to draw an error along")
     figure = Figure(figsize=(COLUMN * 1.3, 3.0), layout="constrained")
     axes = figure.subplots()
-    lengths = np.arange(1, found.course.mae.shape[1] + 1)
+    lengths = np.arange(1, extrapolation.course.mae.shape[1] + 1)
     # A logarithmic axis has no 0: errors below float32's resolution are drawn at its edge.
-    errors = np.maximum(found.course.mae, 1e-7)
+    errors = np.maximum(extrapolation.course.mae, 1e-7)
     axes.plot(lengths, errors.T, color=color(0), alpha=0.35, linewidth=0.6)
     axes.plot(lengths, np.median(errors, axis=0), color=color(0), linewidth=1.8, label="median")
-    axes.axvline(found.trained_length, color="black", linestyle=":", label="trained up to here")
-    if found.counts:
+    axes.axvline(
+        extrapolation.trained_length, color="black", linestyle=":", label="trained up to here"
+    )
+    if extrapolation.counts:
         axes.axhline(0.5, color=color(1), linestyle="--", linewidth=0.8, label="half a count")
     axes.set(xscale="log", yscale="log", xlabel="sequence length", ylabel="mean absolute error")
-    s = found.summary
+    s = extrapolation.summary
     axes.set_title(f"{s['task']}: {s['encoder']}, {s['head']}, {s['unit']}; one line a seed")
     axes.legend()
     save(figure, path, "--plot")
@@ -178,12 +180,12 @@ def plot_splits(runs: Sequence[Run], path: Path) -> None:
 
 def split_errors(run: Run) -> dict[str, dict[str, tuple[float, float, float]]]:
     """The smallest, median and largest value of each error metric, by metric and split."""
-    found: dict[str, dict[str, tuple[float, float, float]]] = {}
+    errors: dict[str, dict[str, tuple[float, float, float]]] = {}
     for row in run.summary["results"]:
         if is_error(row["metric"]) and row["split"] != "train" and row["median"] is not None:
             values = (row["min"], row["median"], row["max"])
-            found.setdefault(row["metric"], {}).setdefault(row["split"], values)
-    return found
+            errors.setdefault(row["metric"], {}).setdefault(row["split"], values)
+    return errors
 
 
 @journal
@@ -261,7 +263,7 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
     Figure = figure_class("--figure")
     figure = Figure(figsize=(PAGE * 0.8, 3.6), layout="constrained")
     axes = figure.subplots()
-    found = []
+    lines = []
     for run in runs:
         points = sorted((float(split.partition("_")[2]), split) for split in points_of(run))
         errors = [[m[run.metric][split] for m in run.members] for _, split in points]
@@ -270,9 +272,9 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
             np.quantile([[np.inf if e is None else e for e in at] for at in errors], q, axis=1)
             for q in (0.25, 0.5, 0.75)
         ]
-        found.append(([at for at, _ in points], quartiles))
-    floor = error_axis(axes, [q for _, quartiles in found for q in quartiles])
-    for i, (name, (x, quartiles)) in enumerate(zip(names(runs), found, strict=True)):
+        lines.append(([at for at, _ in points], quartiles))
+    floor = error_axis(axes, [q for _, quartiles in lines for q in quartiles])
+    for i, (name, (x, quartiles)) in enumerate(zip(names(runs), lines, strict=True)):
         low, median, high = np.maximum(quartiles, floor)
         axes.plot(x, median, label=name, **style(i))
         axes.fill_between(x, low, high, color=color(i), alpha=0.12, linewidth=0)
@@ -408,17 +410,19 @@ def _measured(
     split: str,
 ) -> dict[int, Estimate]:
     """A line's outcome at the place of each value, where there is one."""
-    found = {i: measure(line.points[v], split) for i, v in enumerate(values) if v in line.points}
-    return {i: estimate for i, estimate in found.items() if estimate is not None}
+    estimates = {
+        i: measure(line.points[v], split) for i, v in enumerate(values) if v in line.points
+    }
+    return {i: estimate for i, estimate in estimates.items() if estimate is not None}
 
 
 def _draw_points(
-    panel: Any, name: str, found: Mapping[int, Estimate], index: int, shift: float
+    panel: Any, name: str, estimates: Mapping[int, Estimate], index: int, shift: float
 ) -> None:
-    if not found:
+    if not estimates:
         return
-    at = np.array(list(found)) + shift
-    value, low, high = np.array(list(found.values())).T
+    at = np.array(list(estimates)) + shift
+    value, low, high = np.array(list(estimates.values())).T
     # One member alone has no interval.
     reach = np.nan_to_num([value - low, high - value]).clip(min=0)
     panel.errorbar(
@@ -460,8 +464,8 @@ def _told(value: Any) -> str:
 
 def _in_order(values: Iterable[str]) -> list[str]:
     """Numbers by size, names as they come."""
-    found = list(values)
-    return sorted(found, key=float) if _all_numbers(found) else found
+    ordered = list(values)
+    return sorted(ordered, key=float) if _all_numbers(ordered) else ordered
 
 
 def _all_numbers(values: Sequence[str]) -> bool:
@@ -470,10 +474,10 @@ def _all_numbers(values: Sequence[str]) -> bool:
 
 def names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
     """What sets each run apart, or its unit where nothing does."""
-    found = [labels(run, keys if keys is not None else label_keys(runs)) for run in runs]
-    differing = [i for i, column in enumerate(zip(*found, strict=True)) if len(set(column)) > 1]
+    columns = [labels(run, keys if keys is not None else label_keys(runs)) for run in runs]
+    differing = [i for i, column in enumerate(zip(*columns, strict=True)) if len(set(column)) > 1]
     return [" ".join(line[i] for i in differing) or run.summary["unit"]
-            for run, line in zip(runs, found, strict=True)]  # fmt: skip
+            for run, line in zip(runs, columns, strict=True)]  # fmt: skip
 
 
 def _cases(runs: Sequence[Run]) -> list[str]:

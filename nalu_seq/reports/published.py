@@ -176,13 +176,13 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
 
 def facts_of(source: str, match: Match) -> list[Fact]:
     """The figures that a source has there, one a metric and model; same figures once."""
-    found: dict[tuple[str, float, float | None], Fact] = {}
+    facts: dict[tuple[str, float, float | None], Fact] = {}
     for model in match.models:
         for fact in _index().get((source, match.table, match.op, model, match.place), []):
             same = (fact.metric, fact.value, fact.low)
-            names = f"{found[same].model}, {model}" if same in found else model
-            found[same] = fact._replace(model=names)
-    return list(found.values())
+            names = f"{facts[same].model}, {model}" if same in facts else model
+            facts[same] = fact._replace(model=names)
+    return list(facts.values())
 
 
 @functools.cache

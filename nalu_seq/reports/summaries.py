@@ -137,8 +137,10 @@ def protocols(runs: Sequence[Run], apart: Iterable[str] = ()) -> list[list[Run]]
         same_task = [r for r in runs if r.summary["task"] == run.summary["task"]]
         free = {*apart, *MEASURED, *(key for r in same_task for key in r.overrides)}
         keys = (k for k in run.config if k.startswith("task.") or k in TRAINED)
-        told = {key: run.config[key] for key in keys if key not in free}
-        groups.setdefault(json.dumps([run.summary["task"], told], sort_keys=True), []).append(run)
+        settings = {key: run.config[key] for key in keys if key not in free}
+        groups.setdefault(json.dumps([run.summary["task"], settings], sort_keys=True), []).append(
+            run
+        )
     return list(groups.values())
 
 

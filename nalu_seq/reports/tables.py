@@ -88,16 +88,16 @@ def is_benchmark(runs: Sequence[Run]) -> bool:
 def describe(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str:
     """A protocol in a line: its task, and what sets it apart from the report's others."""
     first = runs[0]
-    told = [first.summary["task"]]
+    words = [first.summary["task"]]
     others = [group[0].config for group in groups]
     for key, value in first.config.items():
         alike = all(run.value(key) == value for run in runs)
         apart = any(config.get(key) != value for config in others)
         if key == "task.operation" and alike:
-            told.append(str(value))
+            words.append(str(value))
         elif key.startswith("task.") and alike and apart:
-            told.append(f"{key}={value}")
-    return ", ".join(told)
+            words.append(f"{key}={value}")
+    return ", ".join(words)
 
 
 def compare(runs: Sequence[Run]) -> Table:
@@ -145,7 +145,7 @@ def without_same(table: Table) -> Table:
     if len(table.rows) < 2:
         return table
     values = [{row.labels[i] for row in table.rows} for i in range(len(table.labels))]
-    kept = [i for i, found in enumerate(values) if len(found) > 1]
+    kept = [i for i, distinct in enumerate(values) if len(distinct) > 1]
     rows = [Row([row.labels[i] for i in kept], row.cells) for row in table.rows]
     return table._replace(labels=[table.labels[i] for i in kept], rows=rows)
 
@@ -200,8 +200,8 @@ def _matrix(runs: Sequence[Run], cases: Sequence[str], split: str, title: str) -
     if len(settings) == 1 and len(set(map(task_case, cases))) == 1:
         columns = [*(case_settings(case)[settings[0]] for case in cases), "all"]
         by = f" by {settings[0]}"
-    found = Table(f"{title}: {split} solved{by}", keys, columns, rows, [MATRIX_NOTE])
-    return _named(without_same(found), keys, rows)
+    matrix = Table(f"{title}: {split} solved{by}", keys, columns, rows, [MATRIX_NOTE])
+    return _named(without_same(matrix), keys, rows)
 
 
 def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -> Table:
@@ -226,8 +226,8 @@ def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -
         f"{metrics}: {' → '.join(_ends(runs[0]))}",
     ]
     notes = [*([] if short else [MATRIX_NOTE]), LONG_NOTE.format(metric=metrics)]
-    found = Table(title, [*keys, "steps", "case", *settings], columns, rows, notes)
-    return _named(without_same(found), keys, rows)
+    table = Table(title, [*keys, "steps", "case", *settings], columns, rows, notes)
+    return _named(without_same(table), keys, rows)
 
 
 def _named(table: Table, keys: Sequence[str], rows: Sequence[Row]) -> Table:
@@ -267,9 +267,9 @@ def _success(members: Sequence[Member], split: str) -> Cell:
 
 def _medians(members: Sequence[Member], run: Run) -> Cell:
     """Of the interpolation and of the extrapolation."""
-    found = {split: _median([m[run.metric][split] for m in members]) for split in _ends(run)}
-    text = " → ".join(number(value) for value in found.values())
-    return Cell(text, {k: value if np.isfinite(value) else None for k, value in found.items()})
+    medians = {split: _median([m[run.metric][split] for m in members]) for split in _ends(run)}
+    text = " → ".join(number(value) for value in medians.values())
+    return Cell(text, {k: value if np.isfinite(value) else None for k, value in medians.items()})
 
 
 def _median(values: Sequence[float | None]) -> float:
@@ -291,21 +291,21 @@ def _of_split(summary: dict[str, Any], split: str) -> dict[str, Any]:
     return {r["metric"]: r for r in summary["results"] if r["split"] == split}
 
 
-def _judged(found: Mapping[str, Any]) -> Any:
+def _judged(of_split: Mapping[str, Any]) -> Any:
     """Of a split's results by metric, the one that its members are judged by, or None."""
-    return next((r for r in found.values() if r["success_rate"] is not None), None)
+    return next((r for r in of_split.values() if r["success_rate"] is not None), None)
 
 
-def _shown(found: Mapping[str, Any]) -> Any:
+def _shown(of_split: Mapping[str, Any]) -> Any:
     """Of a split's results by metric, the one that a table shows: an error where there is one."""
-    first = next((r for r in found.values() if r["metric"] != "solved_at"), None)
-    errors = (found[name] for name in ERRORS if name in found)
-    return next(errors, None) or _judged(found) or first
+    first = next((r for r in of_split.values() if r["metric"] != "solved_at"), None)
+    errors = (of_split[name] for name in ERRORS if name in of_split)
+    return next(errors, None) or _judged(of_split) or first
 
 
 def _split_cell(summary: dict[str, Any], split: str) -> Cell:
-    found = _of_split(summary, split)
-    shown, judged = _shown(found), _judged(found)
+    of_split = _of_split(summary, split)
+    shown, judged = _shown(of_split), _judged(of_split)
     if shown is None:
         return Cell()
     facts: dict[str, Fact] = {"value": shown["median"], "low": shown["min"], "high": shown["max"]}

@@ -11,6 +11,7 @@ import tensorflow as tf
 from nalu_seq.population.random import Draws
 
 EVALUATION_EXAMPLES = 64
+LONGEST = 2**31 - 1  # steps of a sequence: the random draws of a step are addressed by 32 bits
 
 
 class Batch(NamedTuple):
@@ -215,11 +216,19 @@ def mean_per_member(x: Any) -> Any:
 def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict[str, Split]:
     """`length_<n>` for the trained length and then for each of `lengths`.
 
+    Args:
+        trained: the length of the training's sequences.
+        lengths: further lengths to measure at; None for no others.
+        **split: what all splits share, as arguments of `Split`.
+
     Raises:
-        ValueError: `lengths` is no list of positive integers.
+        ValueError: `lengths` is no list of positive integers, or one is above `LONGEST`.
     """
     if not isinstance(lengths, list | None):
         raise ValueError(f"lengths must be a list of positive integers, not {lengths!r}")
+    for length in lengths or []:
+        if check_positive("lengths", length) > LONGEST:
+            raise ValueError(f"lengths must be at most {LONGEST}, not {length}")
     return {
         f"length_{check_positive('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
         for n in [trained, *(lengths or [])]

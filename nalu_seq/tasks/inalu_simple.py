@@ -164,14 +164,14 @@ def _parse(distributions: Any) -> dict[str, Distribution]:
     if not isinstance(distributions, list):
         raise ValueError(f"distributions must be a list, not {distributions!r}")
     cases: dict[str, Distribution] = {}
-    for given in distributions:
-        if not isinstance(given, list) or len(given) != 3 or given[0] not in SHAPES:
+    for triple in distributions:
+        if not isinstance(triple, list) or len(triple) != 3 or triple[0] not in SHAPES:
             raise ValueError(
                 "distributions must hold [shape, trained, tested], with a shape of "
-                f"{', '.join(SHAPES)}, not {given!r}"
+                f"{', '.join(SHAPES)}, not {triple!r}"
             )
-        shape = given[0]
-        train, test = (_parse_range(shape, value) for value in given[1:])
+        shape = triple[0]
+        train, test = (_parse_range(shape, value) for value in triple[1:])
         case = Distribution(shape, train, test)
         if case.name in cases:
             raise ValueError(f"distributions names {case.name} twice: each may stand once")

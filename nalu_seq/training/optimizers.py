@@ -262,14 +262,14 @@ def adam(
     Raises:
         ValueError: an unknown schedule, or a number out of its range.
     """
-    given = {
+    settings = {
         "rate": _checked("learning_rate", learning_rate, 0, math.inf, above=True),
         "beta_1": _checked("beta_1", beta_1, 0, 1),
         "beta_2": _checked("beta_2", beta_2, 0, 1),
         "epsilon": _checked("epsilon", epsilon, 0, math.inf),
     }
-    members = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
-    shared = {name: value for name, value in given.items() if name not in members}
+    members = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
+    shared = {name: value for name, value in settings.items() if name not in members}
     return Adam(_scheduled(shared.pop("rate", 1.0), schedule, steps), members, **shared)
 
 

@@ -92,6 +92,8 @@ class Unit(keras.layers.Layer):
     Attributes:
         noisy: whether it trains with noise inside a `noise_source`.
         whole_batch: whether its output for an example depends on the other examples of the batch.
+        penalty_names: the names that `penalties` and `input_penalties` may return, as literals:
+            the config reads them from the file, without Keras.
 
     Raises:
         ValueError: `units` is no positive integer, or (in `build`) the input has no feature axis of
@@ -100,6 +102,7 @@ class Unit(keras.layers.Layer):
 
     noisy = False
     whole_batch = False
+    penalty_names: tuple[str, ...] = ()
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -106,13 +106,13 @@ def sums(x: Any, w: Any) -> list[Any]:
 
 def products(x: Any, w: Any) -> list[Any]:
     """`prod_i x_i^w_i` in symbols, an expression for each output; arguments as for `sums`."""
-    made = []
+    outputs = []
     for column in w.T:
         product: Any = 1
         for x_i, power in zip(x, column, strict=True):
             product = product * x_i ** exact(power)
-        made.append(product)
-    return made
+        outputs.append(product)
+    return outputs
 
 
 def exact(value: float) -> int | Fraction:

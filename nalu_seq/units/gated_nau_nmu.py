@@ -56,6 +56,8 @@ class GatedNAUNMU(Unit):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), the gated NAU/NMU of their comparison.
     """
 
+    penalty_names = ("sparsity",)
+
     def __init__(
         self,
         units: int,

@@ -76,6 +76,8 @@ class INALU(Unit):
     The Primer's port (arXiv 2101.09530) draws with w_mean=0.88, m_mean=0.5, g_mean=0, stddev=0.2.
     """
 
+    penalty_names = ("inalu",)
+
     def __init__(
         self,
         units: int,

@@ -46,6 +46,8 @@ class MCFC(Unit):
     (arXiv 2101.09530), their code.
     """
 
+    penalty_names: tuple[str, ...] = ("mcfc",)
+
     def __init__(
         self,
         units: int,

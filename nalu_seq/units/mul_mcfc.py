@@ -58,6 +58,8 @@ class MulMCFC(MCFC):
     the Primer (arXiv 2101.09530), their code.
     """
 
+    penalty_names = ("mcfc", "sparsity")
+
     def __init__(
         self, units: int, eps: float = 1e-7, sign: str | None = None, **kwargs: Any
     ) -> None:

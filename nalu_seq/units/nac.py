@@ -60,6 +60,8 @@ class NAC(Unit):
     Source: Trask et al. 2018 (arXiv 1808.00508), section 3; initial values: Madsen & Johansen 2020.
     """
 
+    penalty_names: tuple[str, ...] = ("r_z",)
+
     def __init__(
         self,
         units: int,

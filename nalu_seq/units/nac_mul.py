@@ -83,6 +83,8 @@ class NACMul(NAC):
     and measured alone, with the variants, by Madsen & Johansen 2020 (arXiv 2001.05016).
     """
 
+    penalty_names = ("sparsity", "r_z")
+
     def __init__(
         self,
         units: int,

@@ -80,6 +80,8 @@ class NALU(NAC):
     inside as in Madsen & Johansen 2020 (arXiv 2001.05016).
     """
 
+    penalty_names = ("inalu",)
+
     matrix = staticmethod(nac_weights)
     squash = staticmethod(ops.sigmoid)
 

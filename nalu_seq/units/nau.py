@@ -58,6 +58,8 @@ class NAU(Unit):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 2.
     """
 
+    penalty_names = ("sparsity", "out_of_bounds", "r_z")
+
     def __init__(
         self,
         units: int,

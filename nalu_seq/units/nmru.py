@@ -66,6 +66,8 @@ class NMRU(Unit):
     Source: Mistry et al. 2021 (arXiv 2110.05177), their code with sign retrieval.
     """
 
+    penalty_names = ("sparsity",)
+
     def __init__(
         self,
         units: int,

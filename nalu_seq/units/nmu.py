@@ -83,6 +83,8 @@ class NMU(Unit):
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 2.
     """
 
+    penalty_names = ("sparsity", "out_of_bounds", "r_z")
+
     def __init__(
         self,
         units: int,

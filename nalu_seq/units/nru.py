@@ -69,6 +69,8 @@ class NRU(Unit):
     Source: Mistry et al. 2021 (arXiv 2110.05177), their code; initial values as for NAU.
     """
 
+    penalty_names = ("sparsity",)
+
     def __init__(
         self, units: int, eps: float = 1e-7, w_initializer: Any = None, **kwargs: Any
     ) -> None:

@@ -80,6 +80,8 @@ class RealNPU(Unit):
     Primer (arXiv 2101.09530), their code.
     """
 
+    penalty_names = ("l1",)
+
     def __init__(
         self,
         units: int,

@@ -123,7 +123,7 @@ def test_a_value_stands_once(values: list[float]) -> None:
         (["+cases={optimizer.learning_rate:[0.1,-1]}"], "learning_rate must be a number above 0"),
         (["+cases={optimizer.learning_rate:[0.1,x]}"], "learning_rate must be a number above 0"),
         (["+cases={penalty.nope.weight:[0.1]}"], "cases: penalty.nope.weight: no such penalty"),
-        (["+cases={penalty.l1.weight:[0.1]}"], "penalty.l1: unit=nau has no such penalty"),
+        (["+cases={penalty.l1.weight:[0.1]}"], "penalty.l1: unit=nau has no l1 penalty; it has: "),
         (["+cases={penalty.sparsity.weight:[a]}"], "a penalty's values must be numbers"),
         (["+cases={penalty.sparsity.start:[-1]}", "penalty.sparsity.weight=1"], "not be negative"),
         (["+cases={unit.nope_mean:[0]}"], "unit.nope_mean: no such key; valid: "),

@@ -15,6 +15,14 @@ from nalu_seq.experiment.feasibility import check
 from tests.distribution.replicas import compose
 
 GROUPS = ("optimizer", "encoder", "head", "unit")
+# What each protocol was written for.
+PROTOCOLS = {
+    "inalu": ["task=inalu_simple", "unit=inalu"],
+    "madsen": ["task=arithmetic", "unit=nmu"],
+    "madsen_mnist": ["task=mnist_sum", "unit=nau", "data=digits", "task.lengths=[1,2,5]"],
+    "primer": ["task=single_module", "unit=nmu"],
+    "primer_div": ["task=single_module", "task.operation=div", "unit=real_npu"],
+}
 # Why a pair can't be: what a task lacks that an option needs, and the options to take.
 REASONS = (
     r"[a-z_]+( and [a-z_]+)? needs? steps in time, which this task has not: use encoder=none and "
@@ -25,6 +33,12 @@ REASONS = (
     r"encoder=none and head=solved have no weights: there is nothing to train",
     r"Convnet: pictures are needed, [0-9]+ numbers a step are none: use another encoder",
     r"encoder=routed hands numbers on, and this task has none: use encoder=lstm",
+    r"protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell, not "
+    r"for encoder=[a-z_]+",
+    r"protocol=inalu updates gates and weights in turn, which optimizer=keras can't do; "
+    r"optimizer=adam and optimizer=rmsprop can",
+    r"protocol=[a-z_]+( with unit=[a-z_]+)? sets a penalty on arithmetic units, and head=[a-z]+ "
+    r"has none",
     r"Routed: all [0-9]+ inputs are numbers, and reads=symbols leaves none to read: say reads=all",
 )
 
@@ -50,16 +64,41 @@ def test_any_pair_can_be_trained_or_says_why_not(
     data = ["data=digits"] if task.startswith("mnist") else []
     if data and task != "mnist_parity":  # the shipped pictures are too few for sequences of 1,000
         data.append("task.lengths=[1,2,5]")
-    possible = []
-    for option in options(group):
-        try:
-            check(experiment(f"task={task}", f"{group}={option}", *data))
-            possible.append(option)
-        except BadInput as error:
-            assert any(re.fullmatch(reason, str(error)) for reason in REASONS), error
+    possible = trainable(group, f"task={task}", *data)
     assert possible if group == "encoder" else len(possible) >= 2
     if group in ("optimizer", "unit"):  # these suit every task
         assert possible == options(group)
+
+
+def trainable(group: str, *overrides: str) -> list[str]:
+    """The options of a group that can be trained; for each other one a line says why not."""
+    possible = []
+    for option in options(group):
+        try:
+            check(experiment(*overrides, f"{group}={option}"))
+            possible.append(option)
+        except BadInput as error:
+            assert any(re.fullmatch(reason, str(error)) for reason in REASONS), error
+    return possible
+
+
+def with_protocols() -> Iterator[object]:
+    """Every protocol with every option of a group but the unit, which has a file in each."""
+    for protocol in options("protocol"):
+        for group in ("optimizer", "encoder", "head"):
+            marks = [] if (protocol, group) == ("madsen", "encoder") else [pytest.mark.slow]
+            yield pytest.param(protocol, group, marks=marks)
+
+
+@pytest.mark.parametrize(("protocol", "group"), with_protocols())
+def test_any_option_can_be_trained_by_a_protocol_or_says_why_not(
+    protocol: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feasibility, "available", lambda: None)
+    possible = trainable(group, f"protocol={protocol}", *PROTOCOLS[protocol])
+    assert possible
+    if group == "encoder" and protocol == "madsen":
+        assert possible == ["hidden"]  # in a task without steps
 
 
 def test_a_task_sets_nothing_that_one_option_alone_has() -> None:
@@ -67,12 +106,21 @@ def test_a_task_sets_nothing_that_one_option_alone_has() -> None:
         assert not {*GROUPS} & {*OmegaConf.load(path)}, path
 
 
-@pytest.mark.parametrize("group", ["encoder", "unit", "optimizer"])
-def test_what_a_task_sets_for_an_option_the_option_has(group: str) -> None:
-    paths: list[Path] = sorted((conf_dir() / f"task_{group}s").glob("*/*.yaml"))
+@pytest.mark.parametrize(
+    ("chooses", "group"),
+    [
+        ("task", "encoder"),
+        ("task", "unit"),
+        ("task", "optimizer"),
+        ("protocol", "encoder"),
+        ("protocol", "optimizer"),
+    ],
+)
+def test_what_is_set_for_one_option_the_option_has(chooses: str, group: str) -> None:
+    paths: list[Path] = sorted((conf_dir() / f"{chooses}_{group}s").glob("*/*.yaml"))
     assert paths
     for path in paths:
-        assert path.parent.name in options("task") and path.stem in options(group), path
+        assert path.parent.name in options(chooses) and path.stem in options(group), path
         content = OmegaConf.load(path)
         assert path.read_text().startswith("# @package _global_\n") and list(content) == [group]
         assert {*content[group]} <= {*shipped(group, path.stem)}, path
@@ -83,17 +131,27 @@ def test_what_a_task_sets_for_an_option_the_option_has(group: str) -> None:
     [
         (
             ["task=arithmetic", "protocol=madsen", "encoder=none"],
-            "protocol_units=madsen/nmu sets encoder.unit, which encoder=none has not; valid: ",
+            "protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell, "
+            "not for encoder=none",
         ),
         (
-            ["task=mnist_sum", "data=digits", "protocol=madsen_mnist", "encoder=lstm"],
-            "protocol=madsen_mnist sets encoder.outputs, which encoder=lstm has not; valid: units",
+            ["experiment=trask_mnist_sum", "data=digits", "encoder=lstm"],
+            "experiment=trask_mnist_sum is a setting for encoder=convnet, not for encoder=lstm",
+        ),
+        (
+            ["task=inalu_simple", "protocol=inalu", "unit=inalu", "optimizer=keras"],
+            "protocol=inalu updates gates and weights in turn, which optimizer=keras can't do; "
+            "optimizer=adam and optimizer=rmsprop can",
+        ),
+        (
+            ["task=product", "alternate.period=10", "optimizer=keras"],
+            "alternate.period updates gates and weights in turn, which optimizer=keras can't do",
         ),
         (["task=count", "optimizer=rmsprop", "+optimizer.beta_2=0.9"], "optimizer.beta_2: no such"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_protocol_that_sets_what_an_option_lacks_is_named(
+def test_a_choice_that_sets_what_an_option_lacks_is_named_as_it_is_typed(
     overrides: list[str], message: str
 ) -> None:
     with pytest.raises(BadInput, match=f"^{re.escape(message)}"):
