@@ -62,7 +62,7 @@ def main() -> None:
 
 def take_turns(
     barrier: Barrier,
-    given: argparse.Namespace,
+    arguments: argparse.Namespace,
     batch: int,
     cluster: dict[str, Any],
     place: int,
@@ -78,8 +78,8 @@ def take_turns(
     name, wait = ("multi_worker", f"strategy.wait={WAIT}") if shared else ("one_device", "")
     start_tensorflow(Strategy(name, wait=float(WAIT)) if shared else Strategy(name))
     common = [
-        f"task={given.task}",
-        f"seeds={given.members}",
+        f"task={arguments.task}",
+        f"seeds={arguments.members}",
         f"strategy={name}",
         *([wait] if wait else []),
     ]
@@ -94,11 +94,11 @@ def take_turns(
         if place == 0:
             own["one process"] = trainer(*common, whole)
             own["one, half the batch"] = trainer(*common, half)
-    for _ in range(given.rounds + 1):
+    for _ in range(arguments.rounds + 1):
         for form in FORMS:
             barrier.wait(WAIT)
             if form in own:
-                own[form].run(given.steps)
+                own[form].run(arguments.steps)
             barrier.wait(WAIT)
     os._exit(0)  # workers would wait for each other
 

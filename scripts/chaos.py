@@ -97,9 +97,9 @@ class Chaos:
                     process.kill() if number == signal.SIGKILL else process.terminate()
                     asked, deadline = time.monotonic(), math.inf
                     continue
-                seen, told = ours.recv()
+                seen, event = ours.recv()
                 if asked == math.inf:
-                    last = told
+                    last = event
                 if seen == change:
                     asked = time.monotonic()
         process.join()
@@ -165,12 +165,12 @@ def stop_often(
     chaos: Chaos, stops: int, number: int, tell: Callable[[str], None] = print
 ) -> tuple[int, int]:
     """Stop trainings `stops` times in all; how many were trained, how many variables compared."""
-    made, trained, same = 0, 0, 0
-    while made < stops:
+    count, trained, same = 0, 0, 0
+    while count < stops:
         run, trains = chaos.directory / f"stopped_{trained}", True
-        while trains and made < stops:
+        while trains and count < stops:
             trains = chaos.stop(run, number, tell)
-            made += trains
+            count += trains
         if trains:
             chaos.live(run)
         same = chaos.compare(run)
@@ -187,14 +187,14 @@ def _train(
     os.dup2(file, 2)
     seen = 0
 
-    def watch(event: str, given: tuple[Any, ...]) -> None:
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal seen
-        if event not in CHANGES or not str(given[0]).startswith(str(run)):
+        if event not in CHANGES or not str(arguments[0]).startswith(str(run)):
             return
-        if event == "open" and not given[2] & (os.O_WRONLY | os.O_RDWR):
+        if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
             return
         seen += 1
-        parent.send((seen, f"{event} {str(given[0]).removeprefix(str(run))}"))
+        parent.send((seen, f"{event} {str(arguments[0]).removeprefix(str(run))}"))
         if seen == change:
             os.kill(os.getpid(), number)
 

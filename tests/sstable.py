@@ -16,12 +16,12 @@ def read_table(table: bytes) -> list[tuple[bytes, bytes]]:
     for _ in range(4):  # where the block about blocks is, and the index of blocks
         number, at = _read_number(table, at)
         numbers.append(number)
-    found = []
+    entries = []
     for _, handle in _entries(table[numbers[2] : numbers[2] + numbers[3]]):
         offset, at = _read_number(handle, 0)
         size, _ = _read_number(handle, at)
-        found += _entries(table[offset : offset + size])
-    return found
+        entries += _entries(table[offset : offset + size])
+    return entries
 
 
 def write_table(entries: Entries) -> bytes:
@@ -54,15 +54,15 @@ def _number(number: int) -> bytes:
 
 def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
     (restarts,) = struct.unpack("<I", block[-4:])
-    at, end, key, found = 0, len(block) - 4 - 4 * restarts, b"", []
+    at, end, key, entries = 0, len(block) - 4 - 4 * restarts, b"", []
     while at < end:
         shared, at = _read_number(block, at)
         own, at = _read_number(block, at)
         size, at = _read_number(block, at)
         key, at = key[:shared] + block[at : at + own], at + own
-        found.append((key, block[at : at + size]))
+        entries.append((key, block[at : at + size]))
         at += size
-    return found
+    return entries
 
 
 def _block(entries: Entries) -> bytes:

@@ -134,10 +134,10 @@ def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
 
 def test_a_home_directory_is_one_quoted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    for given in ("output=~/runs", "output='~/runs'", 'output="~/runs"'):
-        assert nalu_seq.train._expanded(given) == "output='/home/me/runs'"
-    for given in ("output=runs", "unit=~", "~task_units", "output=a~"):
-        assert nalu_seq.train._expanded(given) == given
+    for override in ("output=~/runs", "output='~/runs'", 'output="~/runs"'):
+        assert nalu_seq.train._expanded(override) == "output='/home/me/runs'"
+    for override in ("output=runs", "unit=~", "~task_units", "output=a~"):
+        assert nalu_seq.train._expanded(override) == override
 
 
 def test_a_config_dir_stands_beside_sweep_resume() -> None:

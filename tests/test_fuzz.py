@@ -30,12 +30,12 @@ def leaves(node: Any, path: str = "") -> dict[str, Any]:
     """Every key of a config that has a value, under dotted names."""
     if not isinstance(node, DictConfig):
         return {path: node}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key in node:
         inner = node._get_node(key)
         value = inner if isinstance(inner, DictConfig) else OmegaConf.select(node, str(key))
-        found |= leaves(value, f"{path}.{key}" if path else str(key))
-    return found
+        values |= leaves(value, f"{path}.{key}" if path else str(key))
+    return values
 
 
 def near(value: Any, draw: random.Random) -> str:
@@ -54,28 +54,28 @@ def combination(number: int) -> list[str]:
     draw = random.Random(number)
     if number % 25 == 0:  # so that of each batch one trains, whatever the others are
         return ["seeds=2", "train.steps=2", "train.eval_every=2", "task.lengths=[10,12]"]
-    given = [f"{g}={draw.choice(options(g))}" for g in GROUPS[:-1] if draw.random() < 0.4]
-    given += [f"protocol={draw.choice(options('protocol'))}"] * (draw.random() < 0.05)
+    overrides = [f"{g}={draw.choice(options(g))}" for g in GROUPS[:-1] if draw.random() < 0.4]
+    overrides += [f"protocol={draw.choice(options('protocol'))}"] * (draw.random() < 0.05)
     register()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            cfg = hydra.compose("config", given)
+            cfg = hydra.compose("config", overrides)
         except Exception:  # an odd pair of options: the command shall say so
-            return given
+            return overrides
     tree = leaves(cfg)
-    given += [f"{key}={value}".replace(" ", "") for key, value in SMALL.items() if key in tree]
-    given += ["seeds=2", "train.steps=2", "train.eval_every=2", "train.batch_size=3"]
-    if any(value.startswith("task=mnist") for value in given):
-        given += ["data=digits"]  # another would be looked for far away
-    given += ["train.compile=graph"]  # compiling takes seconds, and is tested with the step
+    overrides += [f"{key}={value}".replace(" ", "") for key, value in SMALL.items() if key in tree]
+    overrides += ["seeds=2", "train.steps=2", "train.eval_every=2", "train.batch_size=3"]
+    if any(value.startswith("task=mnist") for value in overrides):
+        overrides += ["data=digits"]  # another would be looked for far away
+    overrides += ["train.compile=graph"]  # compiling takes seconds, and is tested with the step
     for _ in range(draw.choice([0, 1, 1, 2, 2, 3])):
         part = draw.choice(sorted({key.partition(".")[0] for key in tree}))
         key = draw.choice([key for key in sorted(tree) if key.partition(".")[0] == part])
         value = near(tree[key], draw) if draw.random() < 0.3 else draw.choice(ODD)
         if value != HUGE or not key.endswith(ENDLESS):
-            given.append(f"{key}={value}")
-    given += [f"+{draw.choice(sorted(tree))}s={draw.choice(ODD)}"] * (draw.random() < 0.05)
-    return given
+            overrides.append(f"{key}={value}")
+    overrides += [f"+{draw.choice(sorted(tree))}s={draw.choice(ODD)}"] * (draw.random() < 0.05)
+    return overrides
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,20 @@ def test_any_overrides_train_or_get_one_line(
     monkeypatch.chdir(tmp_path)
     ends = []
     for number in numbers:
-        given = combination(number)
-        told = f"{number}: {' '.join(given)}"
+        overrides = combination(number)
+        case = f"{number}: {' '.join(overrides)}"
         output = tmp_path / str(number)
         try:
-            code, out, err = main(*given, f"hydra.run.dir={output}")
+            code, out, err = main(*overrides, f"hydra.run.dir={output}")
         except BaseException as error:
-            raise AssertionError(f"{told}: {error!r}") from error
+            raise AssertionError(f"{case}: {error!r}") from error
         ends.append(code)
         if code == 0:
-            assert out.splitlines()[-1] == f"run: {output}", told
-            assert (output / "summary.json").exists(), told
+            assert out.splitlines()[-1] == f"run: {output}", case
+            assert (output / "summary.json").exists(), case
         else:
-            assert code == 2 and out == "" and len(err.splitlines()) == 1, f"{told}: {err}"
-            assert not output.exists(), told
+            assert code == 2 and out == "" and len(err.splitlines()) == 1, f"{case}: {err}"
+            assert not output.exists(), case
         keras.backend.clear_session()
     assert {0, 2} <= set(ends), "nothing trained, or nothing was refused"
     assert not [path for path in tmp_path.iterdir() if not path.name.isdecimal()]

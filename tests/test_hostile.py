@@ -209,10 +209,10 @@ def damaged_entries(
     entries: list[tuple[bytes, bytes]], draw: random.Random
 ) -> list[tuple[bytes, bytes]]:
     """The entries of an index with other shapes, kinds, places or bytes."""
-    found = []
+    damaged = []
     for key, value in entries:
         if draw.random() < 0.6:
-            found.append((key, value))
+            damaged.append((key, value))
         elif key and draw.random() < 0.7:
             entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
             number = draw.choice([-1, 0, 1, 7, 2**31 - 1, 2**40, 2**62])
@@ -225,12 +225,12 @@ def damaged_entries(
                     entry.offset = number
                 case _:
                     entry.dtype = draw.choice([0, 1, 2, 7, 21, 99])
-            found.append((key, entry.SerializeToString()))
+            damaged.append((key, entry.SerializeToString()))
         else:
             content = bytearray(value or b"\0")
             content[draw.randrange(len(content))] = draw.randrange(256)
-            found.append((key, bytes(content)))
-    return found
+            damaged.append((key, bytes(content)))
+    return damaged
 
 
 KINDS: list[Callable[[Path, random.Random, Any], None]] = [

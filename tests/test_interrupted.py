@@ -29,12 +29,12 @@ def test_interrupted_it_saves_and_goes_on(number: int, tmp_path: Path) -> None:
         out, _ = process.communicate()
     assert process.returncode == 128 + number and time.monotonic() - asked < 10
     (directory,) = tmp_path.glob("*/*")
-    told = re.search(r"interrupted at step (\d+); go on with: (.+)", out)
-    assert told and told[2] == f"python -m nalu_seq.train resume={directory}"
+    match = re.search(r"interrupted at step (\d+); go on with: (.+)", out)
+    assert match and match[2] == f"python -m nalu_seq.train resume={directory}"
     assert out.splitlines()[-1] == f"run: {directory}"
     summary = json.loads((directory / "summary.json").read_text())
-    assert summary["status"] == "interrupted" and summary["steps"] == int(told[1])
-    assert (directory / "checkpoints" / told[1]).is_dir()
+    assert summary["status"] == "interrupted" and summary["steps"] == int(match[1])
+    assert (directory / "checkpoints" / match[1]).is_dir()
 
 
 @pytest.mark.slow

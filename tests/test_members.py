@@ -26,8 +26,8 @@ SMALL += ["restart.window=2", "+cases={optimizer.learning_rate: [0.01, 0.001]}"]
 
 def run(directory: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
     """Train in this process."""
-    given = [*SMALL, *arguments, f"hydra.run.dir={directory}"]
-    monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *given])
+    overrides = [*SMALL, *arguments, f"hydra.run.dir={directory}"]
+    monkeypatch.setattr(sys, "argv", ["nalu_seq.train", *overrides])
     nalu_seq.train.main()
     return directory
 
@@ -61,10 +61,10 @@ def check_same(merged: Path, whole: Path) -> None:
         if not key.startswith(("_CHECKPOINTABLE", "seconds")):
             a, b = (reader.get_tensor(key) for reader in readers)
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=key)
-    told = [json.loads((d / "summary.json").read_text()) for d in (merged, whole)]
-    assert [t["seeds"] for t in told] == [[3, 1, 4]] * 2
-    assert [len(t["members"]) for t in told] == [6, 6]
-    assert told[0]["cases"] == told[1]["cases"] and told[0]["status"] == "done"
+    summaries = [json.loads((d / "summary.json").read_text()) for d in (merged, whole)]
+    assert [t["seeds"] for t in summaries] == [[3, 1, 4]] * 2
+    assert [len(t["members"]) for t in summaries] == [6, 6]
+    assert summaries[0]["cases"] == summaries[1]["cases"] and summaries[0]["status"] == "done"
 
 
 def test_shards_are_merged_into_the_run_that_one_process_makes(
@@ -178,9 +178,9 @@ def test_a_killed_process_loses_no_others_members(
     directory = tmp_path / "run"
     longer = ["train.steps=100", "train.eval_every=50"]
     command = [sys.executable, "-m", "nalu_seq.train"]
-    given = [*SMALL, *longer, f"hydra.run.dir={directory}"]
+    overrides = [*SMALL, *longer, f"hydra.run.dir={directory}"]
     with subprocess.Popen(
-        [*command, *given, "strategy=members", "strategy.processes=4"],
+        [*command, *overrides, "strategy=members", "strategy.processes=4"],
         text=True,
         stderr=subprocess.PIPE,
     ) as process:
@@ -210,8 +210,8 @@ def test_a_killed_process_loses_no_others_members(
 def test_a_part_that_is_damaged_is_trained_on(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     command = [sys.executable, "-m", "nalu_seq.train"]
-    given = [*SMALL, f"hydra.run.dir={directory}", "strategy=members", "strategy.processes=2"]
-    subprocess.run([*command, *given], check=True)
+    overrides = [*SMALL, f"hydra.run.dir={directory}", "strategy=members", "strategy.processes=2"]
+    subprocess.run([*command, *overrides], check=True)
     whole = (directory / "metrics.csv").read_bytes()
     data = directory / "parts" / "0-of-2" / "checkpoints" / "30" / "state.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-1])
@@ -227,8 +227,8 @@ def test_a_part_that_is_damaged_is_trained_on(tmp_path: Path) -> None:
 
 
 def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in found.split()]
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in pids.split()]
 
 
 def holds(pid: int, directory: Path) -> bool:

@@ -21,13 +21,13 @@ CONVNET = ["encoder.filters=[8,16]", "encoder.hidden=32"]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that learns to read scikit-learn's digits from labels, in sequences of one."""
     output = tmp_path_factory.mktemp("runs")
-    given = [
+    overrides = [
         "task=mnist_count", "data=digits", "task.length=1", "task.lengths=[20]", *CONVNET,
         "seeds=2", "train.steps=120", "train.batch_size=64", "train.eval_every=120",
         "optimizer.learning_rate=0.003", f"output={output}",
     ]  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["nalu_seq.train", *given])
+        patch.setattr(sys, "argv", ["nalu_seq.train", *overrides])
         nalu_seq.train.main()
     (directory,) = output.glob("mnist_count/*")
     return directory
@@ -59,15 +59,15 @@ def test_what_is_read_can_be_drawn(run: Path, monkeypatch, capfd, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("overrides", "message"),
     [
         (["task.lengths=[398]"], "needs more pictures than the 397 of the test part"),
         (["task.reference=nowhere"], "task.reference=nowhere: it has no metrics.csv"),
         (["data.dir=here"], "Key 'dir' is not in struct"),
     ],
 )
-def test_bad_input_gets_one_line(run, given, message, monkeypatch, capfd) -> None:
-    code, _, err = in_process(nalu_seq.evaluate, monkeypatch, capfd, str(run), *given)
+def test_bad_input_gets_one_line(run, overrides, message, monkeypatch, capfd) -> None:
+    code, _, err = in_process(nalu_seq.evaluate, monkeypatch, capfd, str(run), *overrides)
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
 
 
@@ -93,7 +93,7 @@ def test_a_run_of_an_experiment_is_read_with_its_data(run: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("overrides", "message"),
     [
         (["task=mnist_sum", "data=null"], "data=null: no such option; valid: digits, mnist"),
         (["task=count", "data=digits"], "data: task=count takes none"),
@@ -106,12 +106,12 @@ def test_a_run_of_an_experiment_is_read_with_its_data(run: Path, tmp_path: Path)
     ],
 )
 def test_a_training_that_cannot_be_makes_no_directory(
-    given, message, monkeypatch, capfd, tmp_path
+    overrides, message, monkeypatch, capfd, tmp_path
 ) -> None:
-    short = ["task.lengths=[1]"] if "task=count" not in given else []
+    short = ["task.lengths=[1]"] if "task=count" not in overrides else []
     output = tmp_path / "runs"
     code, _, err = in_process(
-        nalu_seq.train, monkeypatch, capfd, *given, *short, f"output={output}"
+        nalu_seq.train, monkeypatch, capfd, *overrides, *short, f"output={output}"
     )
     assert code == 2 and len(err.splitlines()) == 1 and message in err, err
     assert not output.exists()
@@ -141,8 +141,8 @@ def test_a_run_is_judged_by_a_reference_afterwards(run: Path, main, tmp_path: Pa
     code, _, err = main(f"resume={directory}", f"task.reference={reference}")
     assert code == 0, err
     assert (directory / "metrics.csv").read_text() == before
-    found = json.loads((directory / "summary.json").read_text())["results"]
-    judged = {(r["split"], r["metric"]): r["success_rate"] for r in found if r["success_rate"]}
+    results = json.loads((directory / "summary.json").read_text())["results"]
+    judged = {(r["split"], r["metric"]): r["success_rate"] for r in results if r["success_rate"]}
     assert judged == {(split, "mse"): 1.0 for split in ("validation", "length_1", "length_20")}
     code, _, err = main(f"resume={directory}", f"task.reference={reference}")
     assert code == 2 and "has made 120 steps already" in err

@@ -140,8 +140,8 @@ def test_killed_before_its_summary_it_is_finished_by_resuming(
     (directory / "summary.json").unlink()
     code, _, err = main(f"resume={directory}")
     assert code == 0, err
-    made, before = (json.loads((d / "summary.json").read_text()) for d in (directory, run))
-    assert (made["status"], made["results"]) == ("done", before["results"])
+    after, before = (json.loads((d / "summary.json").read_text()) for d in (directory, run))
+    assert (after["status"], after["results"]) == ("done", before["results"])
     assert (directory / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
 
 

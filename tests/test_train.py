@@ -30,9 +30,9 @@ def test_a_run_leaves_what_the_design_says(run: Path) -> None:
         "case", "split", "metric", "median", "mean", "min", "max", "n", "success_rate",
         "success_low", "success_high",
     }  # fmt: skip
-    found = {(r["split"], r["metric"]) for r in summary["results"]}
-    assert {("length_10", "mae"), ("length_20", "exact"), ("train", "loss")} <= found
-    assert ("train", "sparsity_error") in found
+    recorded = {(r["split"], r["metric"]) for r in summary["results"]}
+    assert {("length_10", "mae"), ("length_20", "exact"), ("train", "loss")} <= recorded
+    assert ("train", "sparsity_error") in recorded
     assert [(m["case"], m["seed"]) for m in summary["members"]] == [("default", 0), ("default", 1)]
     assert summary["experiment"] is None
     assert summary["config"]["unit"] == "nalu" and summary["config"]["train.steps"] == 40
@@ -59,15 +59,15 @@ def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
-    assert {r["split"] for r in found["results"]} == {"length_10", "length_5", "length_300"}
-    assert [d["seed"] for d in found["drift"]] == [0, 1]
+    measured = json.loads(done.stdout)
+    assert {r["split"] for r in measured["results"]} == {"length_10", "length_5", "length_300"}
+    assert [d["seed"] for d in measured["drift"]] == [0, 1]
     # The training's own split gives the training's own last figure.
     summary = json.loads((run / "summary.json").read_text())
     figure = ("split", "metric"), ("length_10", "mae")
     ours, theirs = (
         next(r for r in s["results"] if tuple(r[k] for k in figure[0]) == figure[1])
-        for s in (found, summary)
+        for s in (measured, summary)
     )
     assert ours["median"] == pytest.approx(theirs["median"], rel=1e-5)
     file = tmp_path / "model.keras"

@@ -143,7 +143,7 @@ def test_nothing_is_unpickled_and_all_that_is_written_stays_inside(
     assert code == 0, err
     assert evaluate(str(directory))[0] == 0
     assert {name for name, _ in deeds} <= {"subprocess.Popen"}
-    assert all("cp" in told or "git" in told for _, told in deeds)  # our own
+    assert all("cp" in arguments or "git" in arguments for _, arguments in deeds)  # our own
     assert sorted(p.name for p in tmp_path.iterdir()) == ["copy"]
 
 
@@ -209,20 +209,20 @@ def test_no_source_has_a_way_to_run_what_it_reads(path: Path) -> None:
                 assert module.partition(".")[0] not in OPENERS
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=keywords):
                 assert name not in CALLS
-                given = {
+                flags = {
                     (k.arg, k.value.value) for k in keywords if isinstance(k.value, ast.Constant)
                 }
-                assert not OPTIONS & given
+                assert not OPTIONS & flags
 
 
 def test_tensorboard_is_started_on_localhost_only() -> None:
     texts = [*ROOT.glob("scripts/*"), *ROOT.glob(".ci/*"), *ROOT.glob("conf/**/*.yaml"), *SOURCES]
     texts += [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("tests/**/*.py")]
     starts = re.compile(r"tensorboard(\.main)?\b[^\n]*--logdir[^\n]*")
-    found = 0
+    commands = 0
     for path in texts:
         for match in starts.finditer(path.read_text()) if path.is_file() else ():
-            found += 1
+            commands += 1
             hosts = re.findall(r"--(?:host|bind_all)[\"', =]*([\w.:]*)", match[0])
             assert set(hosts) <= {"127.0.0.1", "localhost"}, f"{path}: {match[0]}"
-    assert found > 1
+    assert commands > 1

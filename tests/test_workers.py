@@ -67,8 +67,8 @@ def test_a_killed_worker_is_named(tmp_path: Path) -> None:
 def test_workers_go_on_together_where_one_was_stopped(tmp_path: Path) -> None:
     run, err, seconds = lose(tmp_path, signal.SIGSTOP, lost=1)
     check_told(run, err, seconds, lost=1)
-    made = max(int(p.name) for p in (run / "checkpoints").iterdir())
-    steps = made + 40
+    last = max(int(p.name) for p in (run / "checkpoints").iterdir())
+    steps = last + 40
     with workers(f"resume={run}", f"train.steps={steps}") as pair:
         said = [process.communicate(timeout=300) for process in pair]
         assert [process.returncode for process in pair] == [0, 0], said

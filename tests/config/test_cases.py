@@ -137,15 +137,19 @@ def test_bad_cases_get_one_line(overrides: list[str], message: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def trained(made: Experiment) -> tuple[Population, list[np.ndarray], Batch]:
+def trained(composed: Experiment) -> tuple[Population, list[np.ndarray], Batch]:
     """The population after its steps, its mean losses on the way, and the batch of step 150."""
-    population = made.population()
-    trainer = made.trainer(population)
+    population = composed.population()
+    trainer = composed.trainer(population)
     losses = []
     for _ in range(4):
         trainer.run(STEPS // 4)
         losses.append(trainer.mean_loss())
-    return population, losses, made.task.train_batch(made.members.stream("train").at(150, 8))
+    return (
+        population,
+        losses,
+        composed.task.train_batch(composed.members.stream("train").at(150, 8)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,8 +173,8 @@ def test_a_member_of_a_grid_is_its_lone_run(fixed: list[str], grid: dict[str, li
     alone = experiment(*fixed, *(f"{key}={value}" for key, value in settings.items()))
     lone_population, lone_losses, lone_batch = trained(alone)
     for i, (case, seed) in enumerate(alone.members):
-        told = [(c.task_case, c.settings, s) for c, s in together.members]
-        member = told.index((case.task_case, settings, seed))
+        identities = [(c.task_case, c.settings, s) for c, s in together.members]
+        member = identities.index((case.task_case, settings, seed))
         np.testing.assert_array_equal(batch.x[member], lone_batch.x[i])
         np.testing.assert_array_equal(batch.y[member], lone_batch.y[i])
         for loss, lone in zip(losses, lone_losses, strict=True):

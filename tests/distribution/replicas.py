@@ -76,20 +76,20 @@ def train(case: str, strategy: list[str]) -> dict[str, Any]:
         return trainer.strategy.run(trainer._whole.draw, args=(tf.constant(7),))
 
     shares = map(trainer.strategy.experimental_local_results, tf.nest.flatten(drawn()))
-    found = {"loss": np.stack(losses), "diverged_at": trainer.diverged_at.numpy()}
-    found |= {f"sample{i}": np.concatenate(share, axis=1) for i, share in enumerate(shares)}
-    found |= {f"weight{i}": v.numpy() for i, v in enumerate(trainer.population.variables)}
+    outcome = {"loss": np.stack(losses), "diverged_at": trainer.diverged_at.numpy()}
+    outcome |= {f"sample{i}": np.concatenate(share, axis=1) for i, share in enumerate(shares)}
+    outcome |= {f"weight{i}": v.numpy() for i, v in enumerate(trainer.population.variables)}
     if trainer.restarts:
-        found["restarts"] = trainer.restarts.count
-    return {f"{case}/{name}": value for name, value in found.items()}
+        outcome["restarts"] = trainer.restarts.count
+    return {f"{case}/{name}": value for name, value in outcome.items()}
 
 
 def main(out: Path, strategy: list[str], cases: list[str]) -> None:
     start_tensorflow(Strategy(**compose(*strategy)[0].strategy))
-    found: dict[str, Any] = {}
+    outcomes: dict[str, Any] = {}
     for case in cases:
-        found |= train(case, strategy)
-    np.savez(out, **found)
+        outcomes |= train(case, strategy)
+    np.savez(out, **outcomes)
 
 
 if __name__ == "__main__":

@@ -70,18 +70,18 @@ def test_who_does_not_come_is_named_to_all() -> None:
 
 
 def test_it_listens_at_its_own_address_alone() -> None:
-    port, found = free_port(), []
+    port, addresses = free_port(), []
 
     def look() -> None:
         for _ in range(50):
             time.sleep(0.02)
             with open("/proc/net/tcp") as table:
-                found.extend(line.split()[1] for line in table if f":{port:04X} " in line)
+                addresses.extend(line.split()[1] for line in table if f":{port:04X} " in line)
 
     cluster = Cluster((f"127.0.0.1:{port}", "127.0.0.1:1"), 0)
     (error,) = in_threads(lambda: meet(cluster, 1), look)
     assert isinstance(error, BadInput)
-    assert set(found) == {f"0100007F:{port:04X}"}
+    assert set(addresses) == {f"0100007F:{port:04X}"}
 
 
 def test_an_unknown_host_is_told() -> None:

@@ -34,13 +34,13 @@ def test_how_many_cores_an_operation_takes(train: Train, strategy: Strategy, exp
 
 
 @pytest.mark.parametrize(
-    ("given", "members", "replicas", "expected"),
+    ("chosen", "members", "replicas", "expected"),
     [(None, 100, 1, 8), (None, 10, 1, 5), (None, 1, 1, 1), (None, 100, 2, 1), (3, 2, 1, 2)],
 )
 def test_in_how_many_parts_members_train(
-    given: int | None, members: int, replicas: int, expected: int
+    chosen: int | None, members: int, replicas: int, expected: int
 ) -> None:
-    assert cores.parts(Train(parts=given), members, replicas) == expected
+    assert cores.parts(Train(parts=chosen), members, replicas) == expected
 
 
 def test_products_on_a_gpu_keep_their_bits() -> None:

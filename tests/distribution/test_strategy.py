@@ -21,13 +21,13 @@ WORKERS = ["strategy=multi_worker", "strategy.wait=120"]
 SCRIPT = Path(__file__).parent / "replicas.py"
 
 
-def check(found: dict[str, Any], alone: dict[str, Any]) -> None:
-    assert found.keys() == alone.keys()
+def check(replicated: dict[str, Any], alone: dict[str, Any]) -> None:
+    assert replicated.keys() == alone.keys()
     for name, value in alone.items():
         if "sample" in name or "restarts" in name or "diverged" in name:
-            np.testing.assert_array_equal(found[name], value, err_msg=name)
+            np.testing.assert_array_equal(replicated[name], value, err_msg=name)
         else:
-            np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(replicated[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,6 @@ def test_slurm_tells_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         "LOCALID": "0",
     }.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    found = find_cluster()
-    assert found.addresses == ("node1:8888", "node1:8889", "node2:8888", "node2:8889")
-    assert found.place == 2
+    cluster = find_cluster()
+    assert cluster.addresses == ("node1:8888", "node1:8889", "node2:8888", "node2:8889")
+    assert cluster.place == 2

@@ -197,8 +197,8 @@ def test_beta_mean_is_the_highest_on_a_grid(values: list[float]) -> None:
         beta.logpdf(x[:, None, None], m * c, (1 - m) * c).sum(axis=0)
         for m in np.array_split(means, 30)
     )
-    found = highest_on_a_grid(np.concatenate(list(per_mean)))
-    assert grid[list(found)] == pytest.approx(logits, abs=1.5 * (grid[1] - grid[0]))
+    highest = highest_on_a_grid(np.concatenate(list(per_mean)))
+    assert grid[list(highest)] == pytest.approx(logits, abs=1.5 * (grid[1] - grid[0]))
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ def test_ratio_turns_over(a: list[float], b: list[float]) -> None:
 
 def test_ratio_holds_about_as_often_as_it_says() -> None:
     draws = np.random.default_rng(1).gamma(2.0, 1.0, (100, 2, 25)) * [[1e5], [4e5]]
-    found = [ratio(gamma_mean(a), gamma_mean(b)) for a, b in draws]
-    assert np.mean([r.low <= 0.25 <= r.high for r in found]) > 0.9
+    ratios = [ratio(gamma_mean(a), gamma_mean(b)) for a, b in draws]
+    assert np.mean([r.low <= 0.25 <= r.high for r in ratios]) > 0.9
 
 
 def test_ratio_with_a_mean_of_one_value_has_no_interval() -> None:

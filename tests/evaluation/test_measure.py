@@ -142,9 +142,9 @@ def test_the_sparsity_error_is_the_worst_weights() -> None:
     (w,) = population.trainable_variables
     values = np.float32([[1, 0, -1, 1], [0.9, -0.3, 0, 1], [-0.6, 0.05, 0.99, -1]])[..., None]
     w.assign(values)
-    ((_, _, found),) = SparsityError(population)()
-    np.testing.assert_allclose(found, [0.0, 0.3, 0.4], atol=1e-6)
-    np.testing.assert_allclose(found, [worst(v) for v in values], atol=1e-6)
+    ((_, _, errors),) = SparsityError(population)()
+    np.testing.assert_allclose(errors, [0.0, 0.3, 0.4], atol=1e-6)
+    np.testing.assert_allclose(errors, [worst(v) for v in values], atol=1e-6)
 
 
 def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
@@ -152,11 +152,11 @@ def test_the_sparsity_error_is_the_worst_of_all_layers() -> None:
         lambda: build(hidden, heads.readout, NMU, input_size=5, output_size=1, sequence=False), 6
     )
     sparsity_error = SparsityError(population)
-    ((split, metric, found),) = sparsity_error()
-    assert (split, metric, found.shape) == ("train", "sparsity_error", (6,))
+    ((split, metric, errors),) = sparsity_error()
+    assert (split, metric, errors.shape) == ("train", "sparsity_error", (6,))
     layers = [v.numpy() for v in population.trainable_variables]
     each = np.array([[worst(w[i]) for w in layers] for i in range(6)])
-    np.testing.assert_allclose(found, each.max(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(errors, each.max(axis=1), rtol=1e-6)
     assert len(set(each.argmax(axis=1))) == 2  # it is not always the same layer
     # It follows the weights.
     for variable in population.trainable_variables:

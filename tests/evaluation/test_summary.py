@@ -147,8 +147,8 @@ def test_other_metrics_are_taken_at_the_selected_step() -> None:
     record += [Row(s, "low rate=1", 0, "train", "loss", float(s)) for s in (10, 20)]
     record += [Row(s, "low rate=1", 0, "train", "sparsity_error", s / 100) for s in (0, 10, 20)]
     outcome = Outcome(record, SELECTED, MEMBERS)
-    found = {r["metric"]: r["median"] for r in outcome.results() if r["split"] == "train"}
-    assert found == {"loss": 10.0, "sparsity_error": 0.1}
+    medians = {r["metric"]: r["median"] for r in outcome.results() if r["split"] == "train"}
+    assert medians == {"loss": 10.0, "sparsity_error": 0.1}
     (line,) = outcome.members()
     assert line["sparsity_error"] == 0.1
 

@@ -92,25 +92,27 @@ def expected_by_hand(solved_at: Members, steps: float, cutoff: float) -> float:
 
 @given(solved_at=members)
 def test_restarts_are_the_best_of_all_cutoffs(solved_at: Members) -> None:
-    found = restarts(solved_at, 50_000, resamples=200)
+    estimate = restarts(solved_at, 50_000, resamples=200)
     every = [expected_by_hand(solved_at, 50_000, c) for c in range(1000, 50_001, 500)]
-    assert found.expected == pytest.approx(min(every), rel=1e-12)
-    assert found.low <= found.expected <= found.high
-    if math.isinf(found.expected):
-        assert math.isnan(found.cutoff) and not any(solved_at)
+    assert estimate.expected == pytest.approx(min(every), rel=1e-12)
+    assert estimate.low <= estimate.expected <= estimate.high
+    if math.isinf(estimate.expected):
+        assert math.isnan(estimate.cutoff) and not any(solved_at)
     else:
-        assert found.cutoff in solved_at
-        assert expected_by_hand(solved_at, 50_000, found.cutoff) == pytest.approx(found.expected)
+        assert estimate.cutoff in solved_at
+        assert expected_by_hand(solved_at, 50_000, estimate.cutoff) == pytest.approx(
+            estimate.expected
+        )
 
 
 @given(solved_at=members, order=st.randoms(use_true_random=False))
 def test_restarts_follow_the_scale_of_steps_and_not_the_order_of_members(
     solved_at: Members, order: random.Random
 ) -> None:
-    found = restarts(solved_at, 50_000, resamples=200)
+    estimate = restarts(solved_at, 50_000, resamples=200)
     shuffled = order.sample(solved_at, len(solved_at))
     doubled = restarts([t and 2 * t for t in shuffled], 100_000, resamples=200)
-    assert doubled == pytest.approx(tuple(2 * x for x in found), nan_ok=True)
+    assert doubled == pytest.approx(tuple(2 * x for x in estimate), nan_ok=True)
 
 
 def test_restarts_of_some_runs_by_hand() -> None:
@@ -132,9 +134,9 @@ def test_restarts_draw_members_and_choose_each_time_anew() -> None:
     ]
     value = min(expected_by_hand(solved_at, 100, c) for c in (10, 40))
     below = np.mean([(s < value) + (s == value) / 2 for s in samples])
-    found = restarts(solved_at, 100, confidence=0.5, resamples=20_000)
+    estimate = restarts(solved_at, 100, confidence=0.5, resamples=20_000)
     levels = norm.cdf(2 * norm.ppf(below) + norm.ppf([0.25, 0.75]))
-    assert found[1:] == (value, *np.quantile(samples, levels, method="inverted_cdf"))
+    assert estimate[1:] == (value, *np.quantile(samples, levels, method="inverted_cdf"))
 
 
 def test_restarts_hold_about_as_often_as_they_say() -> None:
@@ -142,8 +144,8 @@ def test_restarts_hold_about_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     times = rng.gamma(20, 1e4, (200, 50))
     times[rng.random(times.shape) > 0.6] = NAN
-    found = [restarts(t, 1e6, resamples=300) for t in times]
-    assert np.mean([r.low <= 4.05e5 <= r.high for r in found]) > 0.9
+    estimates = [restarts(t, 1e6, resamples=300) for t in times]
+    assert np.mean([r.low <= 4.05e5 <= r.high for r in estimates]) > 0.9
 
 
 def test_probability_better_by_hand() -> None:
@@ -172,8 +174,8 @@ def test_probability_better_holds_at_least_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     draws = rng.integers(1, 7, (1000, 2, 20)).astype(float)
     for shift, truth in ((0, 18 / 36), (1, 23.5 / 36)):
-        found = [probability_better(a, b + shift) for a, b in draws]
-        assert np.mean([e.low <= truth <= e.high for e in found]) > 0.945
+        estimates = [probability_better(a, b + shift) for a, b in draws]
+        assert np.mean([e.low <= truth <= e.high for e in estimates]) > 0.945
 
 
 @pytest.mark.parametrize(("p", "q", "n"), [(0.9, 0.5, 11), (1.0, 0.6, 9), (0.2, 0.25, 8)])

@@ -28,10 +28,10 @@ def experiment(*overrides: str) -> Experiment:
 
 
 def test_the_constructor_makes_nothing() -> None:
-    made = experiment("task=mnist_count", "data.dir=/nowhere", "seeds=[1,1]")
-    assert not {"strategy", "task", "members"} & vars(made).keys()
+    lazy = experiment("task=mnist_count", "data.dir=/nowhere", "seeds=[1,1]")
+    assert not {"strategy", "task", "members"} & vars(lazy).keys()
     with pytest.raises(BadInput, match="/nowhere"):
-        _ = made.task
+        _ = lazy.task
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ def test_a_cell_holds_more_than_it_gives():
 def test_a_convnet_is_called_for_every_frame():
     def of_frames(count: int) -> int:
         x = keras.Input((count, 8, 8, 1))
-        made = keras.Model(x, Convnet(3, filters=[4], kernel=3, hidden=5)(x))
-        weights = 7 * sum(v.shape.num_elements() for v in (w.value for w in made.variables))
-        return needed(made, 1, 1) - PROGRAM - 4 * weights
+        model = keras.Model(x, Convnet(3, filters=[4], kernel=3, hidden=5)(x))
+        weights = 7 * sum(v.shape.num_elements() for v in (w.value for w in model.variables))
+        return needed(model, 1, 1) - PROGRAM - 4 * weights
 
     # For each: a convolution, its pool, what is flat, two dense layers; the output; the input.
     frame = 6 * 6 * 4 + 3 * 3 * 4 + 3 * 3 * 4 + 5 + 3

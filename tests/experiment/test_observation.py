@@ -72,9 +72,9 @@ def test_one_more_number_is_logged_and_older_runs_go_on(
 
     with monkeypatch.context() as more:
         more.setattr(
-            sessions, "measurers", lambda given: [*measurers(given), GradientNorm(given.trainer)]
+            sessions, "measurers", lambda parts: [*measurers(parts), GradientNorm(parts.trainer)]
         )
-        more.setattr(sessions, "listeners", lambda *given: [*listeners(*given), heard])
+        more.setattr(sessions, "listeners", lambda *parts: [*listeners(*parts), heard])
         code, out, err = main(f"resume={older}", "train.steps=30")
         assert code == 0 and STEP_20 + "going on from step 20" in " ".join(out.split()), out + err
         assert heard.heard == ["open", 30, (30, True), "close"]

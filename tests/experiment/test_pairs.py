@@ -187,8 +187,8 @@ def test_keras_own_optimizers_are_checked(overrides: list[str], message: str) ->
 
 
 def test_keras_own_optimizers_are_named_by_their_class() -> None:
-    made = experiment("task=product", "optimizer=keras", "+optimizer.momentum=0.9").optimizer()
-    assert (type(made).__name__, made.momentum, made.nesterov) == ("SGD", 0.9, False)
+    keras_own = experiment("task=product", "optimizer=keras", "+optimizer.momentum=0.9").optimizer()
+    assert (type(keras_own).__name__, keras_own.momentum, keras_own.nesterov) == ("SGD", 0.9, False)
     lion = ["optimizer.name=Lion", "optimizer.schedule=cosine", "+optimizer.weight_decay=0.01"]
-    made = experiment("task=product", "optimizer=keras", *lion).optimizer()
-    assert (type(made).__name__, made.weight_decay) == ("Lion", 0.01)
+    keras_own = experiment("task=product", "optimizer=keras", *lion).optimizer()
+    assert (type(keras_own).__name__, keras_own.weight_decay) == ("Lion", 0.01)

@@ -75,10 +75,10 @@ def in_pieces(stream: StatefulModel, x: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def models(encoder: str, head: str, unit: str) -> Models:
-    made, features = parts(encoder, head, unit), shape_of(encoder)
-    rolled = build(*made, features, UNITS)
-    unrolled = build(*made, features, UNITS, length=LENGTH)
-    stream = build_stateful(*made, features, UNITS)
+    layers, features = parts(encoder, head, unit), shape_of(encoder)
+    rolled = build(*layers, features, UNITS)
+    unrolled = build(*layers, features, UNITS, length=LENGTH)
+    stream = build_stateful(*layers, features, UNITS)
     unrolled.set_weights(rolled.get_weights())
     stream.model.set_weights(rolled.get_weights())
     return Models(unrolled, rolled, stream)

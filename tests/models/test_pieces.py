@@ -52,7 +52,7 @@ def test_cells_on_cells_are_fed_in_pieces() -> None:
 @pytest.mark.parametrize("kind", ["encoder", "head"])
 def test_what_looks_at_later_steps_is_named(kind: str) -> None:
     if kind == "encoder":
-        found = differs_in_pieces(backwards, readout, NALU, **SIZES)
+        layers = differs_in_pieces(backwards, readout, NALU, **SIZES)
     else:
-        found = differs_in_pieces(encoders.none, lambda _, **how: backwards(**how), NALU, **SIZES)
-    assert found == {kind: "backwards"}
+        layers = differs_in_pieces(encoders.none, lambda _, **how: backwards(**how), NALU, **SIZES)
+    assert layers == {kind: "backwards"}

@@ -24,13 +24,13 @@ Y = RANDOM.normal(size=(STEPS * BATCH, 1)).astype("float32")
 
 def public(module: Any, kind: type) -> list[str]:
     """The names of a module's public classes of a kind; each class once."""
-    found: dict[type, str] = {}
+    classes: dict[type, str] = {}
     for name in sorted(dir(module)):
         value = getattr(module, name)
         is_one = isinstance(value, type) and issubclass(value, kind)
-        if is_one and (value not in found or name == value.__name__):
-            found[value] = name
-    return sorted(found.values())
+        if is_one and (value not in classes or name == value.__name__):
+            classes[value] = name
+    return sorted(classes.values())
 
 
 # Layers: what they are given, and how they are made if `Layer(**ARGUMENTS)` won't do.

@@ -90,8 +90,8 @@ def _difference(population: Population, history: dict[str, Any], alone: list[Any
             return Outcome("different", f"{sorted(history)} logged, not {sorted(logs)}")
         for name, values in logs.items():
             if not _close(history[name][: len(values), index], values):
-                found = history[name][:, index]
-                return Outcome("different", f"{name}: {found}, Keras {values}, member {index}")
+                ours = history[name][:, index]
+                return Outcome("different", f"{name}: {ours}, Keras {values}, member {index}")
         for stack, value in zip(population.variables, variables, strict=True):
             if not _close(stack.value[index], value):
                 gap = np.abs(np.asarray(stack.value[index], float) - value).max()
@@ -104,9 +104,9 @@ def _named(history: dict[str, Any]) -> dict[str, Any]:
     return {re.sub(r"_\d+$", "", name): values for name, values in history.items()}
 
 
-def _close(found: Any, expected: Any) -> bool:
+def _close(ours: Any, expected: Any) -> bool:
     return np.allclose(
-        np.asarray(found, float), np.asarray(expected, float), RTOL, ATOL, equal_nan=True
+        np.asarray(ours, float), np.asarray(expected, float), RTOL, ATOL, equal_nan=True
     )
 
 

@@ -20,21 +20,21 @@ SEEDS = [0, 5, 2**32 - 1, 7, 123_456_789]
 
 
 def recurrent(encoder: Callable[..., keras.layers.Layer]) -> Callable[[], keras.Model]:
-    def made() -> keras.Model:
+    def model() -> keras.Model:
         return build(encoder, HEAD, NALU, input_size=3, output_size=2, sequence=True, length=4)
 
-    return made
+    return model
 
 
 def of_unit(name: str) -> Callable[[], keras.Model]:
     unit = hydra.utils.instantiate(shipped("unit", name), _convert_="all")
 
-    def made() -> keras.Model:
+    def model() -> keras.Model:
         return build(
             encoders.none, heads.readout, unit, input_size=2, output_size=3, sequence=False
         )
 
-    return made
+    return model
 
 
 def convnet() -> keras.Model:
@@ -105,8 +105,8 @@ def test_each_builder_has_its_own_and_equal_members_share(monkeypatch: pytest.Mo
     other = of_unit("nau")
     builders = [other, convnet, convnet, other, convnet]
     _, values, _ = initial_values(builders, [1, 1, 2, 3, 1])
-    for made, seed, own in zip(builders, [1, 1, 2, 3, 1], values, strict=True):
-        for value, expected in zip(own, alone(made, seed), strict=True):
+    for builder, seed, own in zip(builders, [1, 1, 2, 3, 1], values, strict=True):
+        for value, expected in zip(own, alone(builder, seed), strict=True):
             np.testing.assert_array_equal(value, expected)
 
 

@@ -16,9 +16,9 @@ from nalu_seq.records.runs import PATHS, check_plain_files, read_run
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
     """A run's recorded config that names places of another machine."""
-    given = ["task=mnist_sum", "data=mnist", "data.dir=/victim", "task.reference=/victim/run"]
+    overrides = ["task=mnist_sum", "data=mnist", "data.dir=/victim", "task.reference=/victim/run"]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra.compose("config", given, return_hydra_config=True)
+        cfg = hydra.compose("config", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
     choices = OmegaConf.to_container(cfg.hydra.runtime.choices)
     (tmp_path / ".hydra").mkdir()
@@ -34,9 +34,9 @@ def digits(tmp_path: Path) -> Path:
 def test_paths_of_a_run_are_not_taken_and_this_is_said(digits: Path, capsys) -> None:
     cfg, _ = read_run(digits)
     assert (cfg.data.dir, cfg.task.reference) == (None, None)
-    told = capsys.readouterr().err
-    assert "its data.dir is not taken: give data.dir= yourself, or say --trust" in told
-    assert "its task.reference is not taken" in told and len(told.splitlines()) == 2
+    warnings = capsys.readouterr().err
+    assert "its data.dir is not taken: give data.dir= yourself, or say --trust" in warnings
+    assert "its task.reference is not taken" in warnings and len(warnings.splitlines()) == 2
     read_run(digits, instead=["data.dir", "task.reference"])
     assert capsys.readouterr().err == ""
     assert read_run(digits, trust=True)[0].data.dir == "/victim"
@@ -47,8 +47,8 @@ def test_no_other_key_of_the_config_is_a_path() -> None:
     named = {f"{group}.{key}" for group in groups for o in options(group) for key in keys(group, o)}
     named |= {str(key) for key in OmegaConf.structured(Config)}
     words = ("dir", "path", "file", "reference", "folder", "output", "resume")
-    found = {key for key in named if key.rpartition(".")[2] in words}
-    assert found == {*PATHS, "resume"}  # a recorded resume is refused
+    paths = {key for key in named if key.rpartition(".")[2] in words}
+    assert paths == {*PATHS, "resume"}  # a recorded resume is refused
 
 
 def keys(group: str, option: str) -> list[str]:

@@ -163,9 +163,9 @@ def test_page_stands_up_in_a_browser(text: str, tmp_path: Path) -> None:
     )  # fmt: skip
     match = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.DOTALL)
     assert match and match[1], done.stderr[-500:]
-    found: dict[str, Any] = json.loads(html.unescape(match[1]))
+    layout: dict[str, Any] = json.loads(html.unescape(match[1]))
     for width in ("1280", "390"):
-        at = found[width]
+        at = layout[width]
         assert at["wrong"] == [] and at["wide"] <= int(width), width
         assert at["charts"] == 2 + 2 + 3, "solved, by split; two splits by step; three matrices"
         assert at["empty"] == at["cut"] == at["unlabelled"] == 0, width

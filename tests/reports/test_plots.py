@@ -17,12 +17,12 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def runs(write: Write) -> list[Run]:
-    made = [
+    directories = [
         write(f"{unit}{n}", {"U[1,2]": [1000, n * 100, None]}, unit=unit, config={"task.inputs": n})
         for unit in ("nau", "nac")
         for n in (2, 10)
     ]
-    return [run for directory in made for run in find_runs(directory)[0]]
+    return [run for directory in directories for run in find_runs(directory)[0]]
 
 
 @pytest.mark.parametrize(("name", "begins"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")])
@@ -87,8 +87,8 @@ def test_a_model_is_a_row_of_a_heat_map_against_names(write: Write, tmp_path: Pa
     cases = {"U[1,2]": [1000, 3000], "U[-1,1]": [None, 2000]}
     for unit in ("nau", "nmu"):
         write(f"named/{unit}", cases, unit=unit)
-    made = [run for unit in ("nau", "nmu") for run in find_runs(tmp_path / "named" / unit)[0]]
-    plot_against(made, "case", tmp_path / "a.svg")
+    runs = [run for unit in ("nau", "nmu") for run in find_runs(tmp_path / "named" / unit)[0]]
+    plot_against(runs, "case", tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
     assert all(f"<!-- {text} -->" in drawn for text in ("nau", "nmu", "U[-1,1]", "100", "50", "2k"))
 
@@ -99,8 +99,8 @@ def test_runs_without_members_show_their_errors_by_split(write: Write, tmp_path:
          "max": 1.0 * n, "n": 2, "success_rate": None}
         for n in (10, 1000)
     ]  # fmt: skip
-    made = find_runs(write("early", {"default": [1]}, results=results, members=None))[0]
-    plot(protocols(made), tmp_path / "a.svg")
+    runs = find_runs(write("early", {"default": [1]}, results=results, members=None))[0]
+    plot(protocols(runs), tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
     assert all(f"<!-- {text} -->" in drawn for text in ("length 10", "length 1,000", "nau"))
 

@@ -27,8 +27,8 @@ def madsen(write: Write, unit: str = "nmu", **config: Any) -> Run:
     cases = config.pop("cases", {"U[1,2]": [1000]})
     steps = config.pop("steps", 5_000_000)
     settings = {**MADSEN, **config}
-    made = write("run", cases, "arithmetic", unit, settings, steps=steps)
-    return find_runs(made)[0][0]
+    directory = write("run", cases, "arithmetic", unit, settings, steps=steps)
+    return find_runs(directory)[0][0]
 
 
 def compared(run: Run, source: str) -> list[Table]:
@@ -117,8 +117,8 @@ def test_products_of_digits_are_found_by_length(write, unit, weight, table, rate
     run = products(write, unit, **{"penalty.r_z.weight": weight})
     (match,) = matches("Madsen2020", run, "default", "length_12")
     assert (match.table, match.place, match.steps) == (table, "length=12", 387_000)
-    found = {f.metric: f.value for f in facts_of("Madsen2020", match)}
-    assert found["success_rate"] == rate
+    values = {f.metric: f.value for f in facts_of("Madsen2020", match)}
+    assert values["success_rate"] == rate
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_other_products_of_digits_match_nothing(write, changed) -> None:
 def test_weights_as_cases_are_the_ablation_at_the_usual_weight_too(write: Write) -> None:
     cases = {f"U[1,2] penalty.sparsity.weight={w}": [1000] for w in ("0", "10")}
     run = madsen(write, cases=cases)
-    found = [m.place for c in run.cases for m in matches("Madsen2020", run, c, "extrapolation")]
-    assert found == ["lambda_hat=0", "lambda_hat=10"]
+    places = [m.place for c in run.cases for m in matches("Madsen2020", run, c, "extrapolation")]
+    assert places == ["lambda_hat=0", "lambda_hat=10"]
 
 
 def test_madsens_cells(write: Write) -> None:
@@ -177,14 +177,14 @@ def test_a_shorter_run_is_not_blamed_for_what_is_missing(write: Write) -> None:
 def test_inalus_cells(write: Write, unit: str, model: str, theirs: str) -> None:
     cases = {name: [40_000] * 10 for name in INALU}
     splits = ("validation", "extrapolation")
-    made = write(
+    directory = write(
         "run", cases, "inalu_simple", unit, splits=splits, experiment="inalu_exp1", steps=100_000
     )
-    each, aggregated = compared(find_runs(made)[0][0], "iNALU2020")
+    each, aggregated = compared(find_runs(directory)[0][0], "iNALU2020")
     assert len(each.rows) == 14
     assert aggregated.rows[0].labels == ["validation"]
     assert aggregated.rows[0].cells[1].text == theirs
-    run = find_runs(made)[0][0]
+    run = find_runs(directory)[0][0]
     (match,) = matches("iNALU2020", run, ALL, "validation")
     assert facts_of("iNALU2020", match)[0].model == model
 

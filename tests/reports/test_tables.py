@@ -61,11 +61,11 @@ def test_a_sweep_is_read_whole_and_the_unfinished_are_named(tmp_path: Path) -> N
 
 def test_a_single_run_shows_all_its_parts(tmp_path: Path) -> None:
     runs, _ = find_runs(write_summary(tmp_path / "run", summary("nalu", median=None)))
-    found = markdown([compare(runs)])
-    assert found.splitlines()[0] == (
+    table = markdown([compare(runs)])
+    assert table.splitlines()[0] == (
         "| task | encoder | head | unit | seeds | length_100 | steps | seconds |"
     )
-    assert "| count | lstm | accumulate | nalu | 3 to 5 | 9/10 solved | 4000 | 41 |" in found
+    assert "| count | lstm | accumulate | nalu | 3 to 5 | 9/10 solved | 4000 | 41 |" in table
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -150,18 +150,18 @@ def test_formats(primer: list[Table]) -> None:
 def test_pairs_count_failed_runs(write: Callable[..., Path]) -> None:
     a = write("a", {"U[1,2]": [1000, 2000, None, None]}, unit="a")
     b = write("b", {"U[1,2]": [3000, None, None, 4000]}, unit="b")
-    found, restarts = pairs(read(a, b), [])
-    assert [cell.text for cell in found.rows[0].cells] == ["62 % [22, 91]", "+0 [−49, +49]", "-"]
+    compared, restarts = pairs(read(a, b), [])
+    assert [cell.text for cell in compared.rows[0].cells] == ["62 % [22, 91]", "+0 [−49, +49]", "-"]
     assert [row.cells[1].text for row in restarts.rows] == ["2k", "4k"]
     # (1000 + 3 * 2000) / 2 and (3000 + 3 * 4000) / 2
     assert [row.cells[2].facts["value"] for row in restarts.rows] == [3500.0, 7500.0]
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(950, "950"), (6100, "6.1k"), (999_600, "1M"), (1_523_000, "1.52M")]
+    ("value", "text"), [(950, "950"), (6100, "6.1k"), (999_600, "1M"), (1_523_000, "1.52M")]
 )
-def test_steps(value: float, told: str) -> None:
-    assert steps(value) == told
+def test_steps(value: float, text: str) -> None:
+    assert steps(value) == text
 
 
 def report(*arguments: object) -> subprocess.CompletedProcess[str]:

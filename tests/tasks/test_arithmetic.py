@@ -86,15 +86,15 @@ def test_the_offset_is_drawn_once_a_seed_and_whatever_stands_beside_it() -> None
             task.split_batch("validation", draws([seed], split="validation")),
             task.split_batch("extrapolation", draws([seed], split="extrapolation")),
         ]
-        found = [offset(task, b, member=len(b.x) - 1) for b in batches]
-        assert set(found) == {several[seed]}
+        offsets = [offset(task, b, member=len(b.x) - 1) for b in batches]
+        assert set(offsets) == {several[seed]}
 
 
 def test_offsets_reach_both_ends() -> None:
     task = Arithmetic("square", inputs=5, subset=0.4, overlap=0.5)  # 2 and 2, sharing 1 of 3
     batch = task.train_batch(draws(list(range(60))))
-    found = {offset(task, batch, member) for member in range(60)}
-    assert found == {0, 1, 2}
+    offsets = {offset(task, batch, member) for member in range(60)}
+    assert offsets == {0, 1, 2}
 
 
 def test_training_draws_afresh_for_each_step_and_seed() -> None:
@@ -132,8 +132,8 @@ def test_each_case_has_ranges_of_its_own_in_one_population() -> None:
 
     def batch(split: str) -> np.ndarray:
         both = Stream([0, 0], list(task.cases), split).at(0, 200)
-        made = task.train_batch(both) if split == "train" else task.split_batch(split, both)
-        return made.x.numpy()
+        drawn = task.train_batch(both) if split == "train" else task.split_batch(split, both)
+        return drawn.x.numpy()
 
     for split in ("train", "validation"):
         x = batch(split)

@@ -135,16 +135,18 @@ def test_what_each_step_changes_is_read_as_a_digit(pieces: list[int]) -> None:
         return tf.constant(values, tf.float32)[None, None, :, None]
 
     # It adds 3.2, 4.4, 0.6, 9.2, where 3, 5, 1, 9 would be right.
-    found = tallied(MnistSum(numbered()), column(3, 8, 9, 18), column(3.2, 7.6, 8.2, 17.4), pieces)
-    assert found["digit_accuracy"] == 0.75
-    assert found["rounded_mae"] == pytest.approx(1)  # 3 + 4 + 1 + 9
+    metrics = tallied(
+        MnistSum(numbered()), column(3, 8, 9, 18), column(3.2, 7.6, 8.2, 17.4), pieces
+    )
+    assert metrics["digit_accuracy"] == 0.75
+    assert metrics["rounded_mae"] == pytest.approx(1)  # 3 + 4 + 1 + 9
     # It multiplies by 1.8, 3.2, 2.9, 1.1, where 2, 3, 3, 2 would be right.
     prediction = np.cumprod([1.8, 3.2, 2.9, 1.1])
-    found = tallied(
+    metrics = tallied(
         MnistProduct(numbered(), length=2), column(2, 6, 18, 36), column(*prediction), pieces
     )
-    assert found["digit_accuracy"] == 0.75
-    assert found["rounded_mae"] == pytest.approx(18)  # 2 * 3 * 3 * 1
+    assert metrics["digit_accuracy"] == 0.75
+    assert metrics["rounded_mae"] == pytest.approx(18)  # 2 * 3 * 3 * 1
 
 
 @pytest.mark.parametrize("pieces", [[2], [1, 1]], ids=str)
@@ -152,9 +154,9 @@ def test_of_several_counts_the_largest_change_is_read(pieces: list[int]) -> None
     y = np.cumsum(np.eye(10)[[7, 2]], axis=0)[None, None].astype("float32")
     changes = np.zeros((2, 10), "float32")
     changes[0, 7], changes[0, 1], changes[1, 4], changes[1, 2] = 0.8, 0.1, 0.6, 0.4
-    found = tallied(MnistCount(numbered()), y, np.cumsum(changes, 0)[None, None], pieces)
-    assert found["digit_accuracy"] == 0.5
-    assert found["rounded_mae"] == pytest.approx(0.2)  # a 4 too many, a 2 too few, of ten counts
+    metrics = tallied(MnistCount(numbered()), y, np.cumsum(changes, 0)[None, None], pieces)
+    assert metrics["digit_accuracy"] == 0.5
+    assert metrics["rounded_mae"] == pytest.approx(0.2)  # a 4 too many, a 2 too few, of ten counts
 
 
 @pytest.mark.parametrize(

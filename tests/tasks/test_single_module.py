@@ -30,16 +30,16 @@ def test_of_more_inputs_two_neighbours_count_the_same_for_all_a_seed_sees(inputs
     task = SingleModule("sub", inputs)
     places = []
     for seed in range(12):
-        found = []
+        firsts = []
         for split in ("train", *task.splits):
             drawn = draws([99, seed], split)
-            made = task.train_batch(drawn) if split == "train" else task.split_batch(split, drawn)
-            x, y = made.x.numpy()[1], made.y.numpy()[1, :, 0]
+            batch = task.train_batch(drawn) if split == "train" else task.split_batch(split, drawn)
+            x, y = batch.x.numpy()[1], batch.y.numpy()[1, :, 0]
             near = [np.allclose(x[:, i] - x[:, i + 1], y, atol=1e-5) for i in range(inputs - 1)]
             assert sum(near) == 1
-            found.append(near.index(True))
-        assert len(set(found)) == 1
-        places.append(found[0])
+            firsts.append(near.index(True))
+        assert len(set(firsts)) == 1
+        places.append(firsts[0])
     assert len(set(places)) > 1
 
 

@@ -23,12 +23,12 @@ def published(source: str) -> list[tuple[str, list[tuple[float, float]], float]]
             if (r["source"], r["metric"]) == (source, "mse_threshold")
         ]
     number = r"(-?[\d.]+)"
-    found = []
+    thresholds = []
     for row in rows:
         ends = re.findall(rf"U\[{number},{number}\]", row["task"])
         intervals = [(float(low), float(high)) for low, high in ends]
-        found.append((row["op"], intervals, float(row["value"])))
-    return found
+        thresholds.append((row["op"], intervals, float(row["value"])))
+    return thresholds
 
 
 def drawn(

@@ -26,7 +26,7 @@ def trainer(
     compiled: bool = False, optimizer: keras.optimizers.Optimizer | None = None, **changes: Any
 ) -> Trainer:
     population = Population(build_model, seeds=3)
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "members": Members.of_seeds(range(3), [CASE]),
         "model": population.model,
         "train": Train(batch_size=16, clip_value=0.1, compile="xla" if compiled else "graph"),
@@ -34,7 +34,7 @@ def trainer(
         "alternate": Alternate(period=10, gates=2),
     }
     task = InaluSimple("mul", examples=160)
-    return Trainer(population, task, optimizer or RMSProp(0.01), **{**given, **changes})
+    return Trainer(population, task, optimizer or RMSProp(0.01), **{**arguments, **changes})
 
 
 def values(trained: Trainer) -> dict[str, np.ndarray]:

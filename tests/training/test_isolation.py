@@ -31,30 +31,30 @@ def experiment(*overrides: str) -> Experiment:
     return Experiment(cfg, choices)
 
 
-def trained(made: Experiment, poison: float | None) -> dict[str, Any]:
+def trained(composed: Experiment, poison: float | None) -> dict[str, Any]:
     """Figures and weights `[M, ...]` after eight steps, by name."""
-    population = made.population()
+    population = composed.population()
     if poison is not None:
         for variable in population.trainable_variables:
             shape = variable.shape[1:]
             population.assign(variable, POISONED, tf.fill(shape, np.float32(poison)))
-    trainer = made.trainer(population)
-    found: dict[str, Any] = {}
+    trainer = composed.trainer(population)
+    outcome: dict[str, Any] = {}
     for call in range(4):
         trainer.run(2)
-        found[f"loss {call}"] = trainer.mean_loss()
-    evaluator = Evaluator(population, made.task, made.members, made.stateful_model())
-    for split in made.task.splits:
+        outcome[f"loss {call}"] = trainer.mean_loss()
+    evaluator = Evaluator(population, composed.task, composed.members, composed.stateful_model())
+    for split in composed.task.splits:
         for metric, values in evaluator.measure(split)[0].items():
-            found[f"{split} {metric}"] = values
-    found |= {f"weight {i}": v.numpy() for i, v in enumerate(population.variables)}
+            outcome[f"{split} {metric}"] = values
+    outcome |= {f"weight {i}": v.numpy() for i, v in enumerate(population.variables)}
     # The optimizer's own: those that a member has a part of.
     members = len(population)
     for i, variable in enumerate(trainer.optimizer.variables):
         if variable.shape[:1] == (members,):
-            found[f"optimizer {i}"] = variable.numpy()
-    found["diverged"] = trainer.diverged_at.numpy()
-    return found
+            outcome[f"optimizer {i}"] = variable.numpy()
+    outcome["diverged"] = trainer.diverged_at.numpy()
+    return outcome
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def trained(made: Experiment, poison: float | None) -> dict[str, Any]:
     ],
 )
 def test_the_others_are_unchanged_to_the_bit(overrides: list[str]) -> None:
-    made = experiment(*overrides)
+    composed = experiment(*overrides)
     # Some of these units clip what is infinite.
     poison = np.inf if "unit=nmu" not in overrides and "protocol=inalu" not in overrides else np.nan
-    alone, poisoned = trained(made, None), trained(made, poison)
-    others = np.arange(len(made.members)) != POISONED
+    alone, poisoned = trained(composed, None), trained(composed, poison)
+    others = np.arange(len(composed.members)) != POISONED
     assert not np.isfinite(poisoned["loss 0"][POISONED]) and np.isfinite(alone["loss 0"]).all()
     assert poisoned["diverged"][POISONED] == 1 and not alone["diverged"].any()
     for name, values in alone.items():

@@ -49,7 +49,9 @@ def run(
             measure,
             **{"steps": 25, "eval_every": 10, **sizes},
             measured=measured,
-            hooks=[lambda step, found: heard.append((step, [m.split for m in found]))],
+            hooks=[
+                lambda step, measurements: heard.append((step, [m.split for m in measurements]))
+            ],
             progress=lambda step: None,
             check=check,
         )

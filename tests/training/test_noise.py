@@ -39,8 +39,11 @@ def test_each_call_gets_columns_of_its_own():
     plain = NMU(1)
     plain.build((None, 2))
     with noise_from([tf.constant(numbers)]):
-        given = [first(x), second(x)]
-    for unit, y, columns, width in ((first, given[0], [0, 1], 4), (second, given[1], [2, 3], 2)):
+        outputs = [first(x), second(x)]
+    for unit, y, columns, width in (
+        (first, outputs[0], [0, 1], 4),
+        (second, outputs[1], [2, 3], 2),
+    ):
         plain.w.assign(unit.w)
         noise = 1 + width * numbers[:, columns]
         np.testing.assert_allclose(y, plain(x * noise) / plain(noise), rtol=1e-6)

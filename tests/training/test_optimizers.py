@@ -92,7 +92,7 @@ def test_each_setting_may_be_the_members_own_by_itself(name: str) -> None:
     others = {**shared, name: shared[name] / 2}
     together = adam(**{**shared, name: [shared[name], others[name]]}, schedule="constant", steps=9)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(together))
-    alone = [adam(**given, schedule="constant", steps=9) for given in (shared, others)]
+    alone = [adam(**settings, schedule="constant", steps=9) for settings in (shared, others)]
     stacked, loaded, *own = (keras.Variable(np.ones((2, 1), np.float32)) for _ in range(4))
     for gradient in (1.0, -0.2, 0.5):
         for optimizer, w in zip([together, again, *alone], [stacked, loaded, *own], strict=True):

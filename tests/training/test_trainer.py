@@ -48,7 +48,7 @@ def trained(
     parts: int | None,
     compile: str,
     steps: Sequence[int] = (1, 7, 12),
-    **given: object,
+    **arguments: object,
 ) -> Trainer:
     trainer = Trainer(
         Population(build_model, MEMBERS),
@@ -59,7 +59,7 @@ def trained(
         train=Train(
             batch_size=8, eval_every=10, clip_norm=0.1, compile=compile, parts=parts, judge="loss"
         ),
-        **{"penalty": {}, **given},  # type: ignore[arg-type]
+        **{"penalty": {}, **arguments},  # type: ignore[arg-type]
     )
     for count in steps:
         trainer.run(count)
@@ -111,13 +111,13 @@ def test_parts_have_their_members_own_settings(compile: str) -> None:
 
 def test_parts_start_anew_and_take_turns() -> None:
     def make(parts: int) -> Trainer:
-        given = {
+        arguments = {
             "restart": Restart(history=4, every=8, window=8, deviations=9.0, threshold=0.0),
             "alternate": Alternate(period=5, gates=2),
             "penalty": {"inalu": Ramp(1.0, loss_below=9.0)},
         }
         return trained(
-            SingleModule("mul"), lambda: module(INALU), RMSProp(0.01), parts, "graph", **given
+            SingleModule("mul"), lambda: module(INALU), RMSProp(0.01), parts, "graph", **arguments
         )
 
     one, two = make(1), make(2)

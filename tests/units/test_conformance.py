@@ -105,16 +105,16 @@ def test_config_round_trip(option):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_config_holds_every_argument(cls):
     defaults = constructor_defaults(cls)
-    given = {name: another_value(name, defaults[name], i) for i, name in enumerate(defaults)}
-    layer = cls(OUT, **given)
+    arguments = {name: another_value(name, defaults[name], i) for i, name in enumerate(defaults)}
+    layer = cls(OUT, **arguments)
     again = cls.from_config(layer.get_config())
-    assert given.keys() <= layer.get_config().keys()
+    assert arguments.keys() <= layer.get_config().keys()
     assert again.get_config() == layer.get_config()
     layer.build((None, IN))
     again.build((None, IN))
     for old, new in zip(layer.weights, again.weights, strict=True):
-        if f"{old.name}_initializer" in given:
-            drawn = given[f"{old.name}_initializer"](old.shape)
+        if f"{old.name}_initializer" in arguments:
+            drawn = arguments[f"{old.name}_initializer"](old.shape)
             np.testing.assert_array_equal(array(old), array(drawn))
             np.testing.assert_array_equal(array(new), array(old))
 
@@ -291,9 +291,11 @@ def test_input_of_another_width_is_refused(option, features):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_unit_file_is_exported_and_has_an_option(module):
-    found = importlib.import_module(f"nalu_seq.units.{module}")
+    imported = importlib.import_module(f"nalu_seq.units.{module}")
     classes = [
-        c for _, c in inspect.getmembers(found, inspect.isclass) if found.__name__ == c.__module__
+        c
+        for _, c in inspect.getmembers(imported, inspect.isclass)
+        if imported.__name__ == c.__module__
     ]
     (cls,) = (c for c in classes if issubclass(c, units.Unit))
     name = cls.__name__

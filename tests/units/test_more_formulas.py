@@ -295,7 +295,7 @@ def test_snmu_s_noise_reaches_5_or_as_far_as_the_input_says():
         layer = built(units.SNMU(2, high=high, dtype=PRECISE), w=IN_0_1)
         uniform = np.random.default_rng(0).uniform(0, 1, X.shape)
         noise = 1 + width * uniform
-        with noise_source(lambda shape, given=uniform: given.reshape(shape)):
+        with noise_source(lambda shape, draws=uniform: draws.reshape(shape)):
             assert_outputs(layer, gated(X * noise, IN_0_1) / gated(noise, IN_0_1))
 
 
