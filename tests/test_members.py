@@ -224,6 +224,27 @@ def test_a_part_that_is_damaged_is_trained_on(tmp_path: Path) -> None:
     subprocess.run([*command, f"resume={directory}"], check=True)
     assert (directory / "metrics.csv").read_bytes() == whole
     assert not list(directory.glob("*.partial")) and not (directory / ".merging").exists()
+    # Nothing of the run or of the other part is lost where a part can't go on at all.
+    part = directory / "parts" / "1-of-2"
+    before = {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+    damages = {
+        "state.index": "is damaged",
+        "metrics.csv": "is of rows that metrics.csv no longer holds",
+    }
+    for name, reason in damages.items():
+        damaged = [*part.rglob(name)]
+        assert damaged
+        for path in damaged:
+            path.write_bytes(before[path][: len(before[path]) // 4])
+        refused = subprocess.run([*command, f"resume={directory}"], capture_output=True, text=True)
+        assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
+        assert f"{part} can't go on: its checkpoint " in refused.stderr and reason in refused.stderr
+        for path in damaged:
+            path.write_bytes(before[path])
+        assert before == {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+    shutil.rmtree(part)
+    subprocess.run([*command, f"resume={directory}"], check=True)
+    assert (directory / "metrics.csv").read_bytes() == whole
 
 
 def children(pid: int) -> list[int]:

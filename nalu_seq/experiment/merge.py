@@ -25,7 +25,7 @@ from nalu_seq.records.checkpoints import (
     specs,
 )
 from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, read_json
-from nalu_seq.records.record import Measurement, Record, read_record
+from nalu_seq.records.record import Measurement, Record, begins, read_record
 from nalu_seq.training.trainer import Trainer
 
 # Where the members are in what a checkpoint holds, if not first.
@@ -118,6 +118,35 @@ def is_whole(part: Path, steps: int) -> bool:
     """Whether a part is done, and its last checkpoint is sound and of the rows of its record."""
     checkpoint = part / "checkpoints" / str(steps)
     return steps_made(part) == steps and _damage(part, checkpoint, PART_BYTES) is None
+
+
+def check_resumable(part: Path) -> None:
+    """Make sure that a part which has checkpoints can go on from one of them.
+
+    Args:
+        part: the part's folder, in `parts/` of its run.
+
+    Raises:
+        BadInput: each of its checkpoints is damaged, or of rows that its record no longer holds.
+    """
+    checkpoints = sorted(
+        (part / "checkpoints").glob("[0-9]*"), key=lambda path: path.stat().st_mtime
+    )
+    try:
+        with opened(part, "metrics.csv", RECORD_BYTES) as file:
+            record = file.read()
+    except (OSError, Unreadable):
+        record = b""
+    for checkpoint in reversed(checkpoints):
+        if not (reason := damage(checkpoint, PART_BYTES)):
+            if begins(record, read_notes(checkpoint).get("record")):
+                return
+            reason = "is of rows that metrics.csv no longer holds"
+    if checkpoints:
+        raise BadInput(
+            f"{part} can't go on: its checkpoint {checkpoint.name} {reason}: remove this folder, "
+            f"and resume={part.parent.parent} trains its members anew"
+        )
 
 
 def _damage(part: Path, checkpoint: Path, most: int) -> str | None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from nalu_seq.config.schema import Strategy
 from nalu_seq.errors import BadInput, fail
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.experiment.merge import is_whole, merge, read_parts
+from nalu_seq.experiment.merge import check_resumable, is_whole, merge, read_parts, steps_made
 from nalu_seq.experiment.part import train_part
 from nalu_seq.experiment.session import go_on, leave_interrupted
 from nalu_seq.records.files import replace
@@ -46,16 +46,17 @@ def train_members(experiment: Experiment, directory: Path, resume: bool = False)
         parts = _parts(experiment, directory, resume)
         steps = experiment.cfg.train.steps
         unfinished = [part for part in parts if not is_whole(part, steps)]
-        if resume and not unfinished and (directory / "summary.json").exists():
+        if resume and not unfinished and steps_made(directory) == steps:
             raise BadInput(
                 f"{directory} has made {steps} steps already: give a larger train.steps="
             )
+        for part in unfinished:
+            check_resumable(part)
         if resume:
             replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
         for part in unfinished:
             _prepare(experiment, directory, part)
         if unfinished:
-            (directory / "summary.json").unlink(missing_ok=True)  # it tells of fewer steps
             print(
                 f"{len(unfinished)} processes train {len(experiment.members)} members", flush=True
             )

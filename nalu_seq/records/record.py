@@ -80,10 +80,7 @@ class Record(Listener):
 
     def holds(self, mark: Any) -> bool:
         """Whether all that stood in it at a mark still does; not if that is none of ours."""
-        match mark:
-            case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= len(self._text):
-                return hashlib.sha256(self._text[:length]).hexdigest() == checksum
-        return False
+        return begins(self._text, mark)
 
     def cut(self, mark: Mapping[str, Any]) -> None:
         """Drop what came after a mark: a resumed training makes it again."""
@@ -118,6 +115,19 @@ class Record(Listener):
 def _identity(folder: Path) -> tuple[int, int]:
     about = folder.stat()
     return about.st_dev, about.st_ino
+
+
+def begins(text: bytes | bytearray, mark: Any) -> bool:
+    """Whether the text of a record begins with what stood in it at a mark.
+
+    Args:
+        text: the whole of a metrics.csv.
+        mark: what `Record.mark` returned once; anything else that was read is no mark.
+    """
+    match mark:
+        case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= len(text):
+            return hashlib.sha256(text[:length]).hexdigest() == checksum
+    return False
 
 
 def read_record(path: Path) -> list[Row]:
