@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ValidationError
+from omegaconf.errors import InterpolationValidationError, ValidationError
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
@@ -198,6 +198,12 @@ def _strategy(option: str) -> DictConfig:
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """A group that nobody chooses, or an option that is no name: Hydra ends with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    needed = (*GROUPS, "strategy", "protocol")  # other groups' options are looked up by these
+    for argument in arguments:
+        group = argument.removeprefix("~").partition("=")[0]
+        if argument.startswith("~") and group in needed:
+            valid = ", ".join(options(group))
+            raise BadInput(f"{argument}: {group} can't be taken away, only chosen; valid: {valid}")
     chosen = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(chosen):
         option, group = override.value(), override.key_or_group
@@ -208,7 +214,7 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))
         if not names or any(isinstance(name, odd) or name == "" for name in names):
-            none = "" if group in (*GROUPS, "strategy") else f"; ~{group} for none"
+            none = "" if group in needed else f"; ~{group} for none"
             valid = f"{', '.join(options(group))}{none}"
             raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
 
@@ -230,8 +236,10 @@ def _explain(error: Exception) -> str:
             if str(key).startswith("cases."):
                 advice = "cases are added, +cases={" + str(key).removeprefix("cases.") + ": [...]}"
             return f"{key}: no such key; {advice}"
+        if str(key).startswith("hydra.") and isinstance(cause, InterpolationValidationError):
+            return f"{key} is not known before a job begins: --cfg job --resolve shows the rest"
         wrong = _WRONG_KIND.search(str(cause)) if isinstance(cause, ValidationError) else None
-        if wrong and not str(key).startswith("hydra."):
+        if wrong and key and not str(key).startswith("hydra."):
             kind = _KINDS.get(wrong["kind"] or _kind_of(str(key)), "of another kind")
             value = wrong["value"] or "null"
             return f"{key} must be {kind}, not {value}{_as_integer(kind, value)}"

@@ -101,6 +101,14 @@ ROW = "protocol=primer has no settings for unit=relu; valid: gnalu, inalu, mcfc,
             ["protocol_units=primer/nau"],
             "protocol_units follows from other choices; ~protocol_units for none",
         ),
+        (["~unit"], "~unit: unit can't be taken away, only chosen; valid: gated_nau_nmu, "),
+        (["~task=count"], "~task=count: task can't be taken away, only chosen; valid: arithm"),
+        (["~protocol"], "~protocol: protocol can't be taken away, only chosen; valid: inalu, "),
+        (
+            ["--cfg", "all", "--resolve"],
+            "hydra.sweep.subdir is not known before a job begins: --cf",
+        ),
+        (["task.lengths=[99999999999999]"], "lengths must be at most 2147483647"),
         (["task_units=nope"], "task_units follows from other choices"),
         (["protocol=nope"], "protocol=nope: no such option; valid: "),
         (["experiment=primer_mul", "unit=relu"], ROW),
@@ -125,6 +133,22 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     assert len(err.splitlines()) == 1 and err.startswith("nalu_seq: "), err
     assert message in err and len(err) <= 301 and err.strip().isprintable()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--cfg", "hydra"], "hydra:\n"),
+        (["--cfg", "job", "-p", "task"], "# @package task\n_target_: nalu_seq.tasks.Count\n"),
+        (
+            ["--cfg", "job", "task=product", "--resolve"],
+            "task:\n  _target_: nalu_seq.tasks.Product\n",
+        ),
+    ],
+)
+def test_the_config_is_shown_as_hydra_shows_it(main, arguments: list[str], shown: str) -> None:
+    code, out, err = main(*arguments)
+    assert (code, err) == (0, "") and shown in out
 
 
 def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
