@@ -32,6 +32,9 @@ def one_line(text: object) -> str:
     """A text in one line of at most `WIDTH` characters that do nothing to a terminal.
 
     Of a longer one the middle is left out: what is wrong stands first, the way out last.
+
+    Args:
+        text: anything, by its text.
     """
     words = " ".join(str(text)[: 100 * WIDTH].split())
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
@@ -39,31 +42,53 @@ def one_line(text: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """What an error says, in one line.
+
+    Args:
+        error: the error; one without a text is shown as Python shows it.
+    """
     return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
 def warn(text: object) -> None:
-    """Say something in one line beside what a command prints."""
+    """Say something in one line beside what a command prints.
+
+    Args:
+        text: what to say.
+    """
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # nobody may be there to read it
             print(one_line(f"nalu_seq: {text}"), file=sys.stderr)
 
 
 def refuse(error: object) -> NoReturn:
-    """Say what is wrong in one line and leave with exit code 2."""
+    """Say what is wrong in one line and leave with exit code 2.
+
+    Args:
+        error: what is wrong, and what would be valid.
+
+    Raises:
+        SystemExit: always.
+    """
     warn(error)
     raise SystemExit(2)
 
 
 def fail(error: object) -> NoReturn:
-    """Say in one line what the machine refused, such as a full disk; leave with exit code 1."""
+    """Say in one line what the machine refused, such as a full disk; leave with exit code 1.
+
+    Args:
+        error: what the machine refused.
+
+    Raises:
+        SystemExit: always.
+    """
     warn(error)
     raise SystemExit(1)
 
 
 class Arguments(argparse.ArgumentParser):
-    """A command's arguments; wrong ones are told in one line."""
+    """A command's parser of arguments, which says in one line what is wrong with them."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, without the usage."""
@@ -72,7 +97,7 @@ class Arguments(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
-    """Around a command: whatever ends it is told in one line, with its exit code.
+    """A context around a command: one line says what ended it, and sets its exit code.
 
     2: bad input. 1: what the machine refused, such as a full disk. 130: Ctrl-C. 141: nobody reads
     what is printed any more, as under `| head`.

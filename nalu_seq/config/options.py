@@ -17,7 +17,11 @@ def conf_dir() -> Path:
 
 
 def options(group: str) -> list[str]:
-    """The options of a config group, by name."""
+    """The options of a config group, by name.
+
+    Args:
+        group: the group's folder in `conf/`, such as `unit`.
+    """
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 

@@ -124,6 +124,10 @@ class Config:
 def typed(kind: type[Node], node: Mapping[str, Any]) -> Node:
     """A value node of the config as its dataclass.
 
+    Args:
+        kind: the dataclass, such as `Train`.
+        node: the config's node of that kind.
+
     Raises:
         BadInput: it has a key that the dataclass has not, as `+train.key=...` may add.
     """

@@ -10,7 +10,7 @@ from nalu_seq.evaluation.measure import Course
 
 @dataclass
 class Extrapolation:
-    """What was found.
+    """How a population does on the splits of its task.
 
     Attributes:
         summary: what summary.json says of the same: the run's parts, steps and `results`.

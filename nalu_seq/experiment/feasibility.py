@@ -21,6 +21,9 @@ COURSE_BYTES = 16  # a step of one member: its error and its share of exact coun
 def check(experiment: Experiment) -> None:
     """Build each part of an experiment once, and see whether this machine can train it.
 
+    Args:
+        experiment: what is about to be trained.
+
     Raises:
         BadInput: it can't.
     """
@@ -70,6 +73,9 @@ def check_criterion(task: Task, name: str) -> None:
 
 def check_lengths(experiment: Experiment) -> None:
     """Whether the error at each step of the longest split fits into memory.
+
+    Args:
+        experiment: what is about to be measured.
 
     Raises:
         BadInput: it does not.

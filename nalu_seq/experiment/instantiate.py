@@ -76,7 +76,12 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
 
 
 def takes(node: DictConfig, argument: str) -> bool:
-    """Whether what a node names takes an argument of that name."""
+    """Whether what a node names takes an argument of that name.
+
+    Args:
+        node: a group's option, composed, with its `_target_`.
+        argument: the argument's name.
+    """
     try:
         return argument in _arguments(hydra.utils.get_object(node["_target_"]))
     except (OmegaConfBaseException, ImportError, TypeError, ValueError):

@@ -6,12 +6,12 @@ from typing import Any
 
 import keras
 
-# What is held at once, in float32s: of a weight its gradient, and its value and two moments both
-# in the population and in the part that trains it; of what a
-# layer gives itself, its gradient and one on the way; of an input, drawn words and the numbers, and
-# those of the batch that is trained on while they are drawn.
+# How many float32 numbers are in memory at once for each weight, each output of a layer and each
+# input. A weight: its gradient, and its value and two moments, both in the population and in the
+# part that trains it. An output: itself, its gradient and an intermediate result. An input: random
+# words and the numbers made of them, of this batch and of the next, which is drawn meanwhile.
 WEIGHT, OUTPUT, INPUT = 7, 3, 4
-# A cell makes about so many numbers at each step for each that it gives: gates, states, copies.
+# How many numbers a recurrent cell computes for each of its outputs: gates, states, copies.
 WITHIN_A_CELL = 8
 PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 

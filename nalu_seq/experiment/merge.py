@@ -92,6 +92,10 @@ def merge(experiment: Experiment, directory: Path, parts: Parts, console: Consol
 def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     """Make sure that parts have made all steps, as their summaries tell.
 
+    Args:
+        experiment: the whole run's.
+        parts: the parts' folders.
+
     Raises:
         BadInput: one has not.
     """
@@ -103,7 +107,11 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
 
 
 def steps_made(part: Path) -> int:
-    """How many steps a part has made, 0 unless it is done."""
+    """How many steps a part has made, 0 unless it is done.
+
+    Args:
+        part: the folder of a part, or of a whole run.
+    """
     try:
         summary = read_json(part, "summary.json")
     except (OSError, Unreadable):
@@ -115,7 +123,12 @@ def steps_made(part: Path) -> int:
 
 
 def is_whole(part: Path, steps: int) -> bool:
-    """Whether a part is done, and its last checkpoint is sound and of the rows of its record."""
+    """Whether a part is done, and its last checkpoint is sound and of the rows of its record.
+
+    Args:
+        part: the part's folder.
+        steps: how many steps it is to be trained for.
+    """
     checkpoint = part / "checkpoints" / str(steps)
     return steps_made(part) == steps and _damage(part, checkpoint, PART_BYTES) is None
 

@@ -20,7 +20,15 @@ FREE = (*RESUMABLE, "output", "resume")
 
 
 def notes(experiment: Experiment, record: Record) -> dict[str, Any]:
-    """What a checkpoint keeps beside the variables: how far the record is, and the config."""
+    """What a checkpoint keeps beside the variables: how far the record is, and the config.
+
+    Args:
+        experiment: what is trained.
+        record: its metrics.csv.
+
+    Returns:
+        Values for JSON; `restore` reads them.
+    """
     return {"record": record.mark(), "config": settings(experiment.cfg)}
 
 
@@ -28,6 +36,12 @@ def restore(
     checkpoints: Checkpoints, record: Record, trainer: Trainer, experiment: Experiment
 ) -> str:
     """Read the newest checkpoint that fits, and cut the record to where it was then.
+
+    Args:
+        checkpoints: the run's, of the trainer's variables.
+        record: its metrics.csv, which is cut to the checkpoint's rows.
+        trainer: gets the checkpoint's values.
+        experiment: what the run's config asks for now.
 
     Returns:
         What a user shall know of checkpoints that were passed over, and of what one lacks.
@@ -73,7 +87,11 @@ def _judged(summary: Path, cfg: DictConfig) -> bool:
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
-    """The config under dotted names, without what resuming may change."""
+    """The config under dotted names, without what resuming may change.
+
+    Args:
+        cfg: the composed config.
+    """
     settings: dict[str, Any] = {}
 
     def add(path: str, node: Any) -> None:
@@ -89,6 +107,10 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
 
 def check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
     """Make sure that the config which a checkpoint notes is the run's.
+
+    Args:
+        trained: the settings that a checkpoint notes.
+        now: the settings of the run's config.
 
     Raises:
         BadInput: a key differs.

@@ -112,7 +112,14 @@ def solved(
 def lstm(
     unit: keras.layers.Layer, *, hidden: int, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """An LSTM and a linear layer."""
+    """An LSTM and a linear layer.
+
+    Args:
+        unit: its size alone is used.
+        hidden: size of the recurrent layer's state.
+        unroll: write the loop over time out.
+        return_state: return the last states too.
+    """
     layer = encoders.lstm(hidden, unroll=unroll, return_state=True)
     return Recurrent(layer, unit.units, return_state, name="recurrent")
 
@@ -120,7 +127,14 @@ def lstm(
 def gru(
     unit: keras.layers.Layer, *, hidden: int, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """A GRU and a linear layer."""
+    """A GRU and a linear layer.
+
+    Args:
+        unit: its size alone is used.
+        hidden: size of the recurrent layer's state.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+    """
     layer = encoders.gru(hidden, unroll=unroll, return_state=True)
     return Recurrent(layer, unit.units, return_state, name="recurrent")
 
@@ -128,6 +142,14 @@ def gru(
 def rnn(
     unit: keras.layers.Layer, *, hidden: int, activation: str, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """A simple recurrent network, tanh or relu, and a linear layer."""
+    """A simple recurrent network, tanh or relu, and a linear layer.
+
+    Args:
+        unit: its size alone is used.
+        hidden: size of the recurrent layer's state.
+        activation: of the recurrent layer.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+    """
     layer = encoders.rnn(hidden, activation, unroll=unroll, return_state=True)
     return Recurrent(layer, unit.units, return_state, name="recurrent")

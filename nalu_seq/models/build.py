@@ -39,26 +39,29 @@ def build(
     Args:
         encoder: makes the encoder's layer, from `nalu_seq.models.encoders`.
         head: makes the head's layer from a unit, from `nalu_seq.models.heads`.
-        unit: makes the unit, given `units`.
+        unit: makes the unit of a size `units`.
         input_size: size of one step's input, or its shape.
         output_size: size of one step's output.
         sequence: whether there is a time axis; without one the model is
             `[batch, input_size] -> [batch, output_size]`, and neither encoder nor head may need it.
         length: the time axis, if known.
 
+    Returns:
+        The Keras model, with weights at their initial values.
+
     Raises:
-        ValueError: an encoder or a head that needs steps, on a task that has none, or an encoder
-            that makes no features of pictures.
+        ValueError: the encoder or the head needs steps in time and the task has none, or the
+            encoder makes no features of pictures.
     """
     layers = make_layers(
         encoder, head, unit, output_size, unroll=length is not None, return_state=False
     )
     if not sequence:
-        needy = [layer.name for layer in layers if hasattr(layer, "get_initial_state")]
-        if needy:
-            need = "need" if len(needy) > 1 else "needs"
+        recurrent = [layer.name for layer in layers if hasattr(layer, "get_initial_state")]
+        if recurrent:
+            need = "need" if len(recurrent) > 1 else "needs"
             raise ValueError(
-                f"{' and '.join(needy)} {need} steps in time, which this task has not: "
+                f"{' and '.join(recurrent)} {need} steps in time, which this task has not: "
                 "use encoder=none and head=readout or head=dense"
             )
     shape = step_shape(input_size)
@@ -84,9 +87,20 @@ def build_stateful(
     output_size: int,
     length: int | None = None,
 ) -> StatefulModel:
-    """The same model as `build`'s, on the same variables in the same order, with states passed on.
+    """The model of `build` with its states as inputs and outputs, to be fed a sequence in pieces.
 
-    Args: as for `build`.
+    It has the same variables in the same order.
+
+    Args:
+        encoder: as for `build`, as are all other arguments.
+        head: makes the head's layer.
+        unit: makes the unit.
+        input_size: size of one step's input, or its shape.
+        output_size: size of one step's output.
+        length: the time axis, if known: loops are then written out.
+
+    Returns:
+        The model, and its states before the first step.
     """
     unroll = length is not None
     layers = make_layers(encoder, head, unit, output_size, unroll=unroll, return_state=True)
@@ -111,7 +125,14 @@ def build_stateful(
 
 
 def units_of(model: keras.Model) -> list[Any]:
-    """The layers with penalties, arithmetic units, in a model, its cells and heads included."""
+    """The layers with penalties, arithmetic units, in a model, its cells and heads included.
+
+    Args:
+        model: a Keras model, such as `build` returns.
+
+    Returns:
+        The units in the order of the model's layers.
+    """
     units = []
     for layer in model.layers:
         holder = getattr(layer, "cell", layer)
@@ -122,12 +143,24 @@ def units_of(model: keras.Model) -> list[Any]:
 
 
 def step_shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of one step's input."""
+    """The shape of one step's input.
+
+    Args:
+        input_size: the size of one step's input, or its shape.
+
+    Returns:
+        The shape, such as `(3,)` for a size of 3.
+    """
     return (input_size,) if isinstance(input_size, int) else tuple(input_size)
 
 
 def initial_states(layer: Any, batch_size: int) -> list[Any]:
-    """What a layer's states are before the first step, each `[batch_size, size]`."""
+    """What a layer's states are before the first step, each `[batch_size, size]`.
+
+    Args:
+        layer: a recurrent layer or cell with `get_initial_state`.
+        batch_size: how many sequences begin.
+    """
     states = layer.get_initial_state(batch_size=batch_size)
     return list(states) if isinstance(states, list | tuple) else [states]
 
@@ -152,6 +185,18 @@ def make_layers(
     unroll: bool,
     return_state: bool,
 ) -> list[keras.layers.Layer]:
-    """The encoder's layer and the head's, which holds the unit."""
+    """The encoder's layer and the head's, which holds the unit.
+
+    Args:
+        encoder: makes the encoder's layer.
+        head: makes the head's layer from a unit.
+        unit: makes the unit of a size `units`.
+        output_size: size of one step's output.
+        unroll: whether loops over time are written out.
+        return_state: whether recurrent layers return their states too.
+
+    Returns:
+        The two layers.
+    """
     how = {"unroll": unroll, "return_state": return_state}
     return [encoder(**how), head(unit(units=output_size, name="unit"), **how)]

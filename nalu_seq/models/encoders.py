@@ -1,7 +1,8 @@
 """Encoders: what turns raw steps `[batch, time, features]` into the features a unit sees.
 
-Each returns one Keras layer. `unroll` asks for a loop written out over a known length (training),
-`return_state` for a layer that hands on its state (evaluation in chunks).
+Each function returns one Keras layer. With `unroll` a recurrent layer's loop is written out over
+the known length of training; with `return_state` the layer returns its last state too, so that a
+long sequence can be measured in pieces.
 """
 
 import functools
@@ -25,11 +26,14 @@ MLP_ACTIVATIONS = (
 def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., keras.layers.Layer]:
     """The same encoder with its products in bfloat16, its weights and their updates in float32.
 
-    What comes after it counts in float32: bfloat16 has no 257. It has float32's range, so that
-    gradients need no scale; float16, which does, is not offered.
+    The head and the unit after it compute in float32, since bfloat16 can't hold a count of 257.
+    bfloat16 has the range of float32, so that gradients need no scale, as they would in float16.
 
     Args:
         encoder: makes an encoder's layer.
+
+    Returns:
+        What makes the same layer under Keras' policy `mixed_bfloat16`.
     """
 
     def mixed(**how: bool) -> keras.layers.Layer:
@@ -44,7 +48,12 @@ def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., ker
 
 
 def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """No encoder: the unit sees the raw steps."""
+    """No encoder: the unit sees the raw steps.
+
+    Args:
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+    """
     del unroll, return_state
     return keras.layers.Identity(name="none")
 
@@ -52,7 +61,17 @@ def none(*, unroll: bool, return_state: bool) -> keras.layers.Layer:
 def hidden(
     units: int, unit: Callable[..., keras.layers.Layer], *, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """A hidden layer of arithmetic units, on each step by itself."""
+    """A hidden layer of arithmetic units, on each step by itself.
+
+    Args:
+        units: size of the layer's output.
+        unit: makes the layer of that size.
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
     del unroll, return_state
     return unit(units=_positive(units), name="hidden")
 
@@ -60,7 +79,17 @@ def hidden(
 def hidden_cell(
     units: int, unit: Callable[..., keras.layers.Layer], *, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """A hidden layer of arithmetic units as a recurrent cell: what it adds up must be learned."""
+    """A hidden layer of arithmetic units as a recurrent cell: what it adds up must be learned.
+
+    Args:
+        units: size of the layer's output and state.
+        unit: makes the unit of that size.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
     return keras.layers.RNN(
         UnitCell(unit(units=_positive(units), name="hidden")),
         return_sequences=True,
@@ -73,7 +102,18 @@ def hidden_cell(
 def mlp(
     units: int, layers: int, activation: str, *, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """Dense layers with one of Keras' activations; PReLU has slopes of its own."""
+    """Dense layers with one of Keras' activations; PReLU has slopes of its own.
+
+    Args:
+        units: size of each layer's output.
+        layers: how many dense layers there are.
+        activation: one of `MLP_ACTIVATIONS`, after each of them.
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+
+    Raises:
+        ValueError: `units` or `layers` is no positive integer, or the activation is not known.
+    """
     del unroll, return_state
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
@@ -97,13 +137,26 @@ def convnet(
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
-    """Convolutions on each picture: all frames of all sequences in one call."""
+    """Convolutions on each picture: all frames of all sequences in one call.
+
+    Args:
+        outputs: how many numbers are read in a picture.
+        filters: how many filters each convolution has.
+        hidden: size of the dense layer between the convolutions and the outputs.
+        activation: of the outputs: linear, sigmoid or softmax.
+        padding: of the convolutions: valid or same.
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+
+    Raises:
+        ValueError: a size is no positive integer, or a name is not known.
+    """
     del unroll, return_state
     if not isinstance(filters, list) or not filters:
         raise ValueError(f"encoder.filters must be a list of positive integers, not {filters!r}")
     for name, valid in (("activation", OUTPUTS), ("padding", PADDINGS)):
-        if (given := {"activation": activation, "padding": padding}[name]) not in valid:
-            raise ValueError(f"encoder.{name} must be one of {', '.join(valid)}, not {given!r}")
+        if (value := {"activation": activation, "padding": padding}[name]) not in valid:
+            raise ValueError(f"encoder.{name} must be one of {', '.join(valid)}, not {value!r}")
     return Convnet(
         _positive(outputs, "outputs"),
         [_positive(count, "filters") for count in filters],
@@ -115,7 +168,16 @@ def convnet(
 
 
 def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """An LSTM; never cuDNN's kernel, which cannot be mapped over members."""
+    """An LSTM; never cuDNN's kernel, which cannot be mapped over members.
+
+    Args:
+        units: size of the output and of each state.
+        unroll: write the loop over time out.
+        return_state: return the last states too.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
     return keras.layers.LSTM(
         _positive(units),
         return_sequences=True,
@@ -127,7 +189,16 @@ def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
 
 
 def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """A GRU; never cuDNN's kernel, which cannot be mapped over members."""
+    """A GRU; never cuDNN's kernel, which cannot be mapped over members.
+
+    Args:
+        units: size of the output and of the state.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
     return keras.layers.GRU(
         _positive(units),
         return_sequences=True,
@@ -139,7 +210,17 @@ def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
 
 
 def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """A simple recurrent network, `h_t = activation(x_t W + h_{t-1} U + b)`, tanh or relu."""
+    """A simple recurrent network, `h_t = activation(x_t W + h_{t-1} U + b)`, tanh or relu.
+
+    Args:
+        units: size of the output and of the state.
+        activation: tanh or relu.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+
+    Raises:
+        ValueError: `units` is no positive integer, or the activation is not known.
+    """
     if activation not in ACTIVATIONS:
         raise ValueError(f"encoder.activation must be tanh or relu, not {activation!r}")
     return keras.layers.SimpleRNN(
@@ -162,7 +243,21 @@ def routed(
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
-    """A recurrent layer that reads the symbols; the last `numbers` inputs go around it."""
+    """A recurrent layer that reads the symbols; the last `numbers` inputs go around it.
+
+    Args:
+        recurrent: the recurrent layer: lstm, gru or rnn.
+        units: size of its state.
+        outputs: how many numbers are computed from its state at each step.
+        reads: "symbols" or "all": what of the input the recurrent layer reads.
+        numbers: how many of the inputs, the last ones, are numbers.
+        unroll: write the loop over time out.
+        return_state: return the last states too.
+
+    Raises:
+        ValueError: the recurrent layer is not known, a size is no positive integer, or the task has
+            no numbers.
+    """
     if recurrent not in RECURRENT:
         raise ValueError(
             f"encoder.recurrent must be one of {', '.join(RECURRENT)}, not {recurrent!r}"

@@ -289,6 +289,9 @@ def snapped(x: Any, grid: float) -> Any:
 def check_snap(snap: Any) -> float | None:
     """A grid to round to, or None.
 
+    Args:
+        snap: what an argument or a config says.
+
     Raises:
         ValueError: it is neither None nor a positive number.
     """
@@ -307,7 +310,15 @@ def unit_cell(
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
-    """The unit as a recurrent cell, as in the NALU paper: the addition too must be learned."""
+    """The unit as a recurrent cell, as in the NALU paper: the addition too must be learned.
+
+    Args:
+        unit: the unit, which sees a step's features and its own output of the step before.
+        initial_state: every entry of that output before the first step.
+        snap: what each step adds is rounded to multiples of this; None for no rounding.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+    """
     return keras.layers.RNN(
         UnitCell(unit, initial_state, snap),
         return_sequences=True,
@@ -338,18 +349,38 @@ def accumulate(
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
-    """The running sum or product of the unit's outputs: only the event must be learned."""
+    """The running sum or product of the unit's outputs: only the event must be learned.
+
+    Args:
+        unit: the unit, on each step by itself.
+        operation: "sum" or "product".
+        snap: what each step gives is rounded to multiples of this; None for no rounding.
+        unroll: without effect, as the sum is one operation.
+        return_state: return the last sum or product too.
+    """
     del unroll
     return Accumulate(unit, operation, return_state, snap, name="accumulate")
 
 
 def readout(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """The unit on the encoder's output at each step; no state of its own."""
+    """The unit on the encoder's output at each step; no state of its own.
+
+    Args:
+        unit: the unit, on each step by itself.
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+    """
     del unroll, return_state
     return unit
 
 
 def dense(unit: keras.layers.Layer, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
-    """The baseline: a linear layer in the unit's place, whatever the unit is."""
+    """The baseline: a linear layer in the unit's place, whatever the unit is.
+
+    Args:
+        unit: its size alone is used.
+        unroll: without effect, as there is no loop.
+        return_state: without effect, as there is no state.
+    """
     del unroll, return_state
     return keras.layers.Dense(unit.units, name="dense")

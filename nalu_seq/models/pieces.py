@@ -1,4 +1,4 @@
-"""Whether a model gives the same for a sequence in pieces as for the whole of it."""
+"""Whether a model computes the same from a sequence in two pieces as from the whole sequence."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Operations routed: symbols go through a recurrent layer, numbers go around it."""
+"""An encoder of symbols and numbers: a recurrent layer reads the symbols, numbers go around it."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class Routed(keras.layers.Layer):
-    """A recurrent layer on the symbols; its few outputs stand beside the numbers as they are.
+    """A recurrent layer reads the symbols; its few outputs are put beside the unchanged numbers.
 
         h_t = recurrent(symbols_t, h_{t-1})
         y_t = concat(h_t W + b, numbers_t)
 
-    A recurrent layer bounds what it passes on, so that a number that goes through it can't leave
-    the range it was trained in. Here the number reaches the arithmetic unit unchanged, and the
-    recurrent layer says what is to be done with it.
+    A recurrent layer's outputs are bounded: a number that goes through it can't leave the range of
+    the training. Here numbers reach the arithmetic unit unchanged, beside outputs that can say
+    whether to add, subtract or ignore them.
 
     Args:
         recurrent: a Keras recurrent layer that returns its sequences and its state.
-        outputs: how many numbers it says at each step.
+        outputs: size of the linear layer on the recurrent layer's output, `h W + b`.
         numbers: how many of the inputs are numbers: the last ones.
         reads: "symbols", or "all": whether the recurrent layer reads the numbers too.
         return_state: also return the last state, so that a long sequence can be fed in pieces.
@@ -73,8 +73,8 @@ class Routed(keras.layers.Layer):
         symbols, numbers = x[..., : -self.numbers], x[..., -self.numbers :]
         read = symbols if self.reads == "symbols" else x
         h, *states = self.recurrent(read, initial_state=initial_state)
-        said = ops.cast(self.dense(h), self.compute_dtype)
-        y = ops.concatenate([said, numbers], axis=-1)
+        outputs = ops.cast(self.dense(h), self.compute_dtype)
+        y = ops.concatenate([outputs, numbers], axis=-1)
         return [y, *states] if self.return_state else y
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Units on top of each other, in one unit's place."""
+"""Several units applied one after another, where a head expects one unit."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ class Stack(keras.layers.Layer):
     """Units one after another, `y = unit_n(... unit_1(x))`, such as a sum of products.
 
     Args:
-        stacked: the units, the first that sees the input first.
+        stacked: the units, in the order in which they are applied.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Attributes:
@@ -72,7 +72,20 @@ def accumulate_stack(
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
-    """The running sum or product of a unit on top of another one, such as NAU on NMU."""
+    """The running sum or product of a unit on top of another one, such as NAU on NMU.
+
+    Args:
+        unit: the unit on top, whose outputs are accumulated.
+        under: makes the unit under it.
+        under_units: size of the output of the unit under it.
+        operation: "sum" or "product".
+        snap: what each step gives is rounded to multiples of this; None for no rounding.
+        unroll: without effect, as the sum is one operation.
+        return_state: return the last sum or product too.
+
+    Raises:
+        ValueError: `under_units` is no positive integer.
+    """
     del unroll
     if isinstance(under_units, bool) or not isinstance(under_units, int) or under_units < 1:
         raise ValueError(f"head.under_units must be a positive integer, not {under_units!r}")

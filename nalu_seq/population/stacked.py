@@ -110,9 +110,10 @@ class Stacked:
                 a known length; the stack's own by default.
             trainable: values `[M, ...]` to use for the trainable variables, such as those that a
                 gradient tape watches; the current ones by default.
-            training: what the model's layers are told, and whether updates that they make to
-                non-trainable variables are kept.
-            forward: what shall be made of a member's model and inputs; its outputs by default.
+            training: Keras' argument of that name to the model's layers; if True, updates that
+                they make to non-trainable variables are kept.
+            forward: computes the result of a member's model and inputs; by default the model's
+                outputs.
 
         Returns:
             The model's outputs, or what `forward` gives, with a leading member axis.

@@ -22,11 +22,12 @@ from nalu_seq.records.files import Unreadable, leads_outside, opened, read_json
 KEPT = 2
 MEASURED = "measured_"  # how the names of measurers' variables begin
 MOST_FILES = 100
-MORE_BYTES = 256 * 2**20  # that a checkpoint may have besides its values: an index, names, notes
+MORE_BYTES = 256 * 2**20  # of a checkpoint's file besides its values: an index, names, notes
 NO_NOTES: Mapping[str, Any] = MappingProxyType({})
 _KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 _FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
 
+# Takes a checkpoint's notes, and returns why it must not be used, or None.
 Objection = Callable[[Mapping[str, Any]], str | None]
 
 
@@ -115,8 +116,8 @@ class Checkpoints:
 
     def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
         directory.mkdir()
-        held = tf.train.Checkpoint(**self._trackables, **self._measured)
-        held.write(str(directory / "state"))
+        whole = tf.train.Checkpoint(**self._trackables, **self._measured)
+        whole.write(str(directory / "state"))
         (directory / "notes.json").write_text(json.dumps(dict(notes)))
         (directory / "manifest.json").write_text(json.dumps(_checksums(directory), indent=1))
         for path in (*directory.iterdir(), directory):
@@ -192,24 +193,43 @@ class Checkpoints:
 
 
 def reasons(passed: Mapping[int, str]) -> str:
-    """Say in one line why checkpoints were not used."""
+    """Say in one line why checkpoints were not used.
+
+    Args:
+        passed: by the step of a checkpoint, why it was not used.
+    """
     return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
 
 
 def by_key(trackables: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables by the keys that `tf.train.Checkpoint` writes them under."""
+    """Variables by the keys that `tf.train.Checkpoint` writes them under.
+
+    Args:
+        trackables: variables, or lists of variables, by name.
+
+    Returns:
+        Each variable by its key; the ith of a list has the key of `<name>/<i>`.
+    """
     keys: dict[str, Any] = {}
-    for name, held in trackables.items():
-        is_list = isinstance(held, list)
-        keys |= {_KEY.format(f"{name}/{i}"): v for i, v in enumerate(held)} if is_list else {}
-        keys |= {} if is_list else {_KEY.format(name): held}
+    for name, trackable in trackables.items():
+        if isinstance(trackable, list):
+            keys |= {_KEY.format(f"{name}/{i}"): v for i, v in enumerate(trackable)}
+        else:
+            keys[_KEY.format(name)] = trackable
     return keys
 
 
 def after_last(trackables: Mapping[str, Any]) -> list[str]:
-    """The key after the last of each list: a checkpoint of more variables has it."""
-    lists = {name: held for name, held in trackables.items() if isinstance(held, list)}
-    return [_KEY.format(f"{name}/{len(held)}") for name, held in lists.items()]
+    """The key after the last of each list: a checkpoint of more variables has it.
+
+    Args:
+        trackables: variables, or lists of variables, by name.
+
+    Returns:
+        A key for each list. A checkpoint that fits these trackables has none of them.
+    """
+    lists = {name: own for name, own in trackables.items() if isinstance(own, list)}
+    return [_KEY.format(f"{name}/{len(own)}") for name, own in lists.items()]
 
 
 def read_values(
@@ -257,7 +277,14 @@ def read_values(
 
 
 def specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
-    """What a checkpoint of these variables holds."""
+    """What a checkpoint of these variables holds.
+
+    Args:
+        variables: variables by their keys.
+
+    Returns:
+        The shape and type of each, by the same keys.
+    """
     return {key: Spec(tuple(v.shape), tf.as_dtype(v.dtype)) for key, v in variables.items()}
 
 
@@ -278,7 +305,14 @@ def _slice(shape: tuple[int | None, ...]) -> str:
 
 
 def largest(specs: Mapping[str, Spec]) -> int:
-    """How many bytes a file of a checkpoint may have that holds these values."""
+    """How many bytes a file of a checkpoint may have that holds these values.
+
+    Args:
+        specs: the shape and type of each value; a size that is None counts as 1.
+
+    Returns:
+        Bytes: twice those of the values, and some room for the index and the notes.
+    """
     sizes = (dtype.size * math.prod(d or 1 for d in shape) for shape, dtype in specs.values())
     return MORE_BYTES + 2 * sum(sizes)
 
@@ -307,7 +341,11 @@ def damage(folder: Path, most: int) -> str | None:
 
 
 def read_notes(folder: Path) -> Mapping[str, Any]:
-    """What was noted when a checkpoint was saved; nothing if that can't be read."""
+    """What was noted when a checkpoint was saved; nothing if that can't be read.
+
+    Args:
+        folder: the checkpoint's.
+    """
     try:
         notes = read_json(folder, "notes.json", infinite=True)  # as a config may say
     except (OSError, ValueError):

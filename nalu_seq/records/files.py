@@ -26,7 +26,15 @@ class Unreadable(ValueError):
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file beside `path`, sync it, and rename it to `path`: a crash leaves old or new."""
+    """Write a file beside `path`, sync it, and rename it to `path`: a crash leaves old or new.
+
+    Args:
+        path: the file.
+        text: all that it shall hold.
+
+    Raises:
+        OSError: it can't be written; what was there stays.
+    """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     try:
@@ -41,7 +49,12 @@ def replace(path: Path, text: str) -> None:
 
 
 def leads_outside(path: Path, folder: Path) -> bool:
-    """Whether a path, its links followed, is not within a folder; a loop of links stays in it."""
+    """Whether a path, its links followed, is not within a folder; a loop of links stays in it.
+
+    Args:
+        path: the path, which need not exist.
+        folder: the folder that it should be in.
+    """
     # Path.resolve raises RuntimeError, no OSError, for a loop of links before Python 3.13.
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
@@ -79,6 +92,11 @@ def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[Buffered
 
 def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
     """The text of a file of a run.
+
+    Args:
+        folder: the run's or the sweep's.
+        name: the file's path within it.
+        most: the largest size that is read, in bytes.
 
     Raises:
         Unreadable, OSError: as `opened`, or it is no UTF-8.
@@ -119,6 +137,10 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
 
 def read_yaml(folder: Path, name: str) -> Any:
     """YAML as Hydra writes it, in OmegaConf's form: no aliases, no tags that name objects.
+
+    Args:
+        folder: the run's or the sweep's.
+        name: the file's path within it.
 
     Raises:
         Unreadable, OSError: as `read_text`, or it is another YAML, or none.

@@ -26,6 +26,9 @@ class Busy(BadInput):
 def check_output(directory: Path) -> None:
     """Check that a directory can be made; what the check makes is removed again.
 
+    Args:
+        directory: where a run is to be.
+
     Raises:
         BadInput: it cannot.
     """
@@ -54,6 +57,9 @@ def reserve(directory: Path) -> None:
 
     For Hydra, which writes into a run's directory before the training begins.
 
+    Args:
+        directory: a run's or a sweep's.
+
     Raises:
         BadInput: another process works in it.
     """
@@ -64,7 +70,11 @@ def reserve(directory: Path) -> None:
 
 
 def release(directory: Path) -> None:
-    """Let other processes into a reserved directory."""
+    """Let other processes into a reserved directory.
+
+    Args:
+        directory: one that was reserved; any other is passed over.
+    """
     descriptor = _reserved.pop(directory.resolve(), None)
     if descriptor is not None:
         os.close(descriptor)
@@ -121,6 +131,9 @@ def start_anew(directory: Path) -> None:
     """Remove the rows of a training that was cut off before its first checkpoint.
 
     Called by whoever holds the directory, so that no process is adding to them.
+
+    Args:
+        directory: the run's.
 
     Raises:
         BadInput: a run is saved there.

@@ -133,6 +133,9 @@ def begins(text: bytes | bytearray, mark: Any) -> bool:
 def read_record(path: Path) -> list[Row]:
     """The rows of a metrics.csv.
 
+    Args:
+        path: the file, in a run's folder.
+
     Raises:
         BadInput: it can't be read, or there is a row that is none of ours.
     """

@@ -95,7 +95,11 @@ def _load(directory: Path, name: str) -> Any:
 
 
 def state(directory: Path) -> str:
-    """Whether a run is "done", has a checkpoint ("saved"), has none ("begun"), or is "new"."""
+    """Whether a run is "done", has a checkpoint ("saved"), has none ("begun"), or is "new".
+
+    Args:
+        directory: a run's, or one that does not exist yet.
+    """
     try:
         if read_json(directory, "summary.json")["status"] == "done":
             return "done"
@@ -109,6 +113,9 @@ def state(directory: Path) -> str:
 
 def check_plain_files(directory: Path) -> None:
     """Check that a run holds only files and folders, so that writing stays inside it.
+
+    Args:
+        directory: a run's or a sweep's.
 
     Raises:
         BadInput: there is a symbolic link in it, or something that is no file.

@@ -141,7 +141,11 @@ def _are_texts(value: Any) -> bool:
 
 
 def quoted(text: str) -> str:
-    """A text quoted for Hydra, so that none of its characters has a meaning."""
+    """A text quoted for Hydra, so that none of its characters has a meaning.
+
+    Args:
+        text: any text, such as a path.
+    """
     literal = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + r"\${", text)
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + (m[2] and r"\'"), literal)
     return f"'{escaped}'"
@@ -181,7 +185,11 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
 
 
 def is_setting(override: str) -> bool:
-    """Whether an override sets a key of the config to plain values, or a group to an option."""
+    """Whether an override sets a key of the config to plain values, or a group to an option.
+
+    Args:
+        override: an override of Hydra's grammar, such as `train.steps=10`.
+    """
     if override.startswith("-") or "${" in override or len(override) > LONGEST:
         return False
     try:
