@@ -6,6 +6,7 @@ same samples as a member that trains alone.
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from nalu_seq.errors import BadInput
 # Keys whose values may differ between members of one program; the unit's initial values may too.
 VARYING = ("optimizer.learning_rate", "optimizer.beta_1", "optimizer.beta_2", "optimizer.epsilon")
 RAMP = ("weight", "start", "end", "growth", "every", "largest", "loss_below")
+MOST_MEMBERS = 2**20  # cases times seeds; more would be listed before memory is looked at
 INITIAL = ("_mean", "stddev", "_initializer")
 
 
@@ -39,7 +41,7 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
         grid: for each config key the list of its values.
 
     Raises:
-        BadInput: a key that changes a shape or a formula, or values that are no list.
+        BadInput: a key changes a shape or a formula, values are no list, or there are too many.
     """
     for key, values in grid.items():
         if not _may_vary(key):
@@ -51,6 +53,11 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
             raise BadInput(f"cases: {key} must have a list of values, not {values!r}")
         if len({_text(value) for value in values}) < len(values):
             raise BadInput(f"cases: {key} names a value twice: each may stand once")
+    count = math.prod(map(len, grid.values())) * len(task_cases)
+    if count > MOST_MEMBERS:
+        raise BadInput(
+            f"cases: {count} combinations are more than {MOST_MEMBERS}, the most at once"
+        )
     cases = []
     for task_case in task_cases:
         for values in itertools.product(*grid.values()):

@@ -13,6 +13,7 @@ from nalu_seq.distribution.cluster import find_cluster, meet
 from nalu_seq.errors import BadInput
 
 HEARTBEAT_SECONDS = 10  # a worker that is silent for so long counts as lost
+MOST_DEVICES = 1024  # that a CPU is split into
 _started: dict[tuple[object, ...], tf.distribute.Strategy] = {}
 
 
@@ -32,6 +33,8 @@ def start(asked: Strategy) -> tf.distribute.Strategy:
         raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {asked.name!r}")
     if asked.devices is not None and (asked.name != "mirrored" or asked.devices < 1):
         raise BadInput("strategy.devices goes with strategy=mirrored, and is a positive integer")
+    if asked.devices is not None and asked.devices > MOST_DEVICES:
+        raise BadInput(f"strategy.devices must be at most {MOST_DEVICES}, not {asked.devices}")
     if asked.processes is not None and (asked.name != "members" or asked.processes < 1):
         raise BadInput("strategy.processes goes with strategy=members, and is a positive integer")
     if not asked.wait > 0:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nalu_seq import models
-from nalu_seq.config.cases import Case, cross
+from nalu_seq.config.cases import MOST_MEMBERS, Case, cross
 from nalu_seq.config.options import options, shipped
 from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train, typed
 from nalu_seq.config.values import check_values
@@ -84,7 +84,13 @@ class Experiment:
             raise BadInput(str(error)) from error
         if len(set(seeds)) < len(seeds):
             raise BadInput(f"seeds={seeds} names a seed twice: each may stand once")
-        members = Members.product(cross(self.task.cases, _plain(self.cfg.cases)), seeds)
+        cases = cross(self.task.cases, _plain(self.cfg.cases))
+        if (count := len(cases) * len(seeds)) > MOST_MEMBERS:
+            raise BadInput(
+                f"{len(cases)} cases of {len(seeds)} seeds are {count} members, more than "
+                f"{MOST_MEMBERS}, the most at once"
+            )
+        members = Members.product(cases, seeds)
         if self.cfg.shard is None:
             return members
         match = re.fullmatch(r"(\d+)/(\d+)", self.cfg.shard)

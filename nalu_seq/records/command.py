@@ -38,7 +38,7 @@ def recorded_overrides(directory: Path) -> list[str] | None:
 
 def train_command(overrides: Sequence[str]) -> str:
     """`python -m nalu_seq.train` with these overrides, quoted for a shell."""
-    kept = [override for override in overrides if not override.startswith(ELSEWHERE)]
+    kept = [override for override in overrides if not override.lstrip("+").startswith(ELSEWHERE)]
     return shlex.join(["python", "-m", "nalu_seq.train", *kept])
 
 

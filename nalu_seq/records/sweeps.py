@@ -171,6 +171,7 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
         parsed = OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError, ValueError) as error:
         raise refusal from error
+    key = parsed.key_or_group  # without the + that adds it
     if key in PATHS and not parsed.is_sweep_override():  # else there would be other jobs
         if key != "output":
             warn(f"{path}: {key} is not taken from it: give {key}= yourself, or say --trust")

@@ -110,6 +110,14 @@ def test_values_are_a_list(values: Any) -> None:
         cross(["default"], {"optimizer.beta_1": values})
 
 
+def test_a_grid_of_too_many_is_refused_before_it_is_listed() -> None:
+    grid = {f"penalty.{name}.weight": list(range(1000)) for name in "abcdef"}
+    with pytest.raises(
+        BadInput, match=r"cases: 10{18} combinations are more than 1048576, the most"
+    ):
+        cross(["default"], grid)
+
+
 @pytest.mark.parametrize("values", [[0.1, 0.1], [1, 1.0]])
 def test_a_value_stands_once(values: list[float]) -> None:
     with pytest.raises(BadInput, match="names a value twice"):
@@ -128,6 +136,10 @@ def test_a_value_stands_once(values: list[float]) -> None:
         (["+cases={penalty.sparsity.start:[-1]}", "penalty.sparsity.weight=1"], "not be negative"),
         (["+cases={unit.nope_mean:[0]}"], "unit.nope_mean: no such key; valid: "),
         (["unit=inalu", "+cases={unit.stddev:[1,-1]}"], "stddev must be positive"),
+        (
+            ["+cases={optimizer.learning_rate:[0.1,0.2]}", "seeds=600000"],
+            "4 cases of 600000 seeds are 2400000 members, more than 1048576, the most at once",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

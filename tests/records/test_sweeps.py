@@ -165,3 +165,10 @@ def test_a_search_is_not_gone_on_with(tmp_path: Path) -> None:
     for goes_on in (read_sweep, lambda directory: check_same_sweep(directory, [])):
         with pytest.raises(BadInput, match="is a sweep that searched, as by Optuna: its settings"):
             goes_on(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+@pytest.mark.parametrize("key", ["data.dir", "task.reference", "output"])
+def test_a_path_is_not_taken_however_it_is_set(prefix: str, key: str, tmp_path: Path) -> None:
+    taken = read_sweep(sweep(tmp_path, task=(f"{prefix}{key}=/victim",)))
+    assert not any("victim" in override for override in taken)
