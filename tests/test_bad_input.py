@@ -143,10 +143,10 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     ("arguments", "shown"),
     [
         (["--cfg", "hydra"], "hydra:\n"),
-        (["--cfg", "job", "-p", "task"], "# @package task\n_target_: nalu_seq.tasks.Count\n"),
+        (["--cfg", "job", "-p", "task"], "# @package task\n_target_: nalu_seq.tasks.count.Count\n"),
         (
             ["--cfg", "job", "task=product", "--resolve"],
-            "task:\n  _target_: nalu_seq.tasks.Product\n",
+            "task:\n  _target_: nalu_seq.tasks.product.Product\n",
         ),
     ],
 )
