@@ -233,12 +233,12 @@ def agreement(explanations: Sequence[Explanation]) -> list[str]:
     blocks = []
     for text, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         solved = sum(explanation.solved for explanation in group)
-        told = (
+        title = (
             f"{len(group)} of {len(explanations)} members, {solved} of them solved at the last step"
         )
         lines = text.splitlines() or [f"no formula: {group[0].reason}"]
         more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
-        blocks.append("\n".join([f"{told}:", *lines[:MOST_LINES], *more]))
+        blocks.append("\n".join([f"{title}:", *lines[:MOST_LINES], *more]))
     return blocks
 
 

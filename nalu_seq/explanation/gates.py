@@ -23,7 +23,7 @@ def gates(population: Population, x: Any) -> dict[str, Any]:
 
     def of_member(model: keras.Model, x: Any) -> dict[str, Any]:
         names = {id(unit): name for name, unit in named_units(model).items()}
-        found: dict[str, Any] = {}
+        gates_of_units: dict[str, Any] = {}
         z = x
         for layer in model.layers:
             if isinstance(layer, keras.layers.InputLayer):
@@ -31,13 +31,13 @@ def gates(population: Population, x: Any) -> dict[str, Any]:
             y = layer(z)
             unit = unit_in(layer)
             if unit is not None and id(unit) in names:
-                found |= {
+                gates_of_units |= {
                     f"{names[id(unit)]} {key}": value
                     for key, value in unit.effective(_seen(layer, z, y)).items()
                     if key.startswith("gate")
                 }
             z = y
-        return found
+        return gates_of_units
 
     return population(x, forward=of_member) if has_gates(population.model) else {}
 

@@ -179,7 +179,7 @@ def _table(title: str, runs: Sequence[Run], compared: Sequence[Compared]) -> Tab
                 c.fact.model,
                 c.quantity,
             ],
-            [_ours(c), _theirs(c), _told(c)],
+            [_ours(c), _theirs(c), _difference_cell(c)],
         )
         for c in compared
     ]
@@ -215,7 +215,7 @@ def _shown(quantity: str, estimate: Estimate) -> Cell:
     return Cell(f"{figures[0]} {limits}", estimate_facts(estimate))
 
 
-def _told(c: Compared) -> Cell:
+def _difference_cell(c: Compared) -> Cell:
     if c.contrast is None:
         return Cell("-")
     marked = c.side != 0 and not c.held_back

@@ -445,7 +445,7 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
             name = named[id(run)]
             if key != "case" and len(cases) > 1:
                 name = f"{name} {_apart(case, key)}"
-            lines.setdefault(name, {}).setdefault(_told(value), []).extend(run.of_case(case))
+            lines.setdefault(name, {}).setdefault(_value_text(value), []).extend(run.of_case(case))
     return [_Line(name, points) for name, points in lines.items()]
 
 
@@ -454,7 +454,7 @@ def _apart(case: str, key: str) -> str:
     return " ".join(word for word in case.split(" ") if not word.startswith(f"{key}="))
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A value's text, the same for 10, 10.0 and "10"."""
     try:
         return f"{float(value):g}"
