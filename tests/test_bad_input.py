@@ -155,6 +155,14 @@ def test_the_config_is_shown_as_hydra_shows_it(main, arguments: list[str], shown
     assert (code, err) == (0, "") and shown in out
 
 
+def test_a_launcher_for_slurm_needs_slurm(main, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    code, out, err = main("-m", "hydra/launcher=slurm", "unit=nau,nmu")
+    assert (code, out) == (2, "") and list(tmp_path.iterdir()) == []
+    assert "hydra/launcher=slurm: there is no srun on the PATH" in err
+
+
 def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
     error = MissingConfigException("", "hydra/launcher/joblib", ["basic"])
     assert nalu_seq.train._explain(error).endswith("pip install 'nalu_seq[joblib]'")

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,7 @@ class CheckBeforeRun(Callback):
         """Check what all jobs of a sweep share; each job checks itself again."""
         with _refusing():
             _refuse_sweeps_of_sweeps(config)
+            _check_launcher(config)
             if config.strategy.name == "multi_worker":
                 raise BadInput("strategy=multi_worker trains one run at a time: no sweep with it")
             _start(config)
@@ -138,6 +140,15 @@ def _assist(experiment: Any, directory: Path) -> None:
     if Workers(experiment.strategy).index > 0:
         train(experiment, directory)
         raise SystemExit(0)
+
+
+def _check_launcher(config: DictConfig) -> None:
+    """Jobs for Slurm need its commands; Submitit would end with a traceback."""
+    if config.hydra.launcher._target_.endswith("SlurmLauncher") and shutil.which("srun") is None:
+        raise BadInput(
+            "hydra/launcher=slurm: there is no srun on the PATH: start it where Slurm is, or take "
+            "hydra/launcher=cores for jobs side by side on this machine"
+        )
 
 
 def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
