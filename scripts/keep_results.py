@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Keep a run's or a sweep's figures in results/: scripts/keep_results.py RUN results/NAME
 
 Copies the summaries (and sweep.json), not the checkpoints, and writes a README.md with the command,
