@@ -7,6 +7,8 @@ import pytest
 
 from scripts.chaos import Chaos, stop_often
 
+pytestmark = pytest.mark.alone
+
 
 def quiet(_: str) -> None:
     """Say nothing of each stop."""

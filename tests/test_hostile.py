@@ -30,6 +30,8 @@ from nalu_seq.records.runs import read_run, state
 from nalu_seq.records.sweeps import read_jobs, read_sweep
 from tests.sstable import read_table, write_table
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 SECONDS = 20  # more is a hang
 FORMATS = ("text", "md", "tex", "csv", "html")

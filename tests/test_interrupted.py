@@ -13,6 +13,8 @@ import pytest
 
 from tests.commands import TINY, command, copy, resume, saved, train, wait_for
 
+pytestmark = pytest.mark.alone
+
 TERM = pytest.param(signal.SIGTERM, marks=pytest.mark.slow)
 
 

@@ -18,6 +18,8 @@ import nalu_seq.merge
 import nalu_seq.train
 from tests.commands import saved, wait_for
 
+pytestmark = pytest.mark.alone
+
 # Restarts and a grid of cases: whatever has members in it has to be put together.
 SMALL = ["task=product", "unit=nmu", "train.compile=graph", "seeds=[3,1,4]", "train.steps=30"]
 SMALL += ["train.eval_every=10", "restart.history=5", "restart.every=10", "restart.threshold=0"]

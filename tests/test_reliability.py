@@ -15,6 +15,8 @@ import pytest
 from nalu_seq.records.checkpoints import damage
 from tests.commands import command, copy
 
+pytestmark = pytest.mark.alone
+
 
 def namespace(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script where it may mount what it likes, root or not."""

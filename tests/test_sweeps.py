@@ -15,6 +15,8 @@ import pytest
 import nalu_seq.report
 import nalu_seq.train
 
+pytestmark = pytest.mark.alone
+
 SMALL = ["task=product", "unit=nmu,nau", "train.compile=graph", "seeds=1", "train.steps=4"]
 SMALL += ["train.eval_every=2", "hydra.mode=MULTIRUN"]
 

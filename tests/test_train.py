@@ -13,6 +13,8 @@ from nalu_seq.config.descriptions import described
 from nalu_seq.config.options import options
 from tests.commands import command, copy, resume
 
+pytestmark = pytest.mark.alone
+
 
 def test_a_run_leaves_what_the_design_says(run: Path) -> None:
     left = {p.name for p in run.iterdir()}

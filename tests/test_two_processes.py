@@ -9,6 +9,8 @@ import pytest
 
 from tests.commands import command, wait_for
 
+pytestmark = pytest.mark.alone
+
 SMALL = ["task=product", "unit=nmu", "train.compile=graph", "seeds=2", "train.steps=40"]
 SMALL += ["train.eval_every=10"]
 # What the first has done when the second starts.

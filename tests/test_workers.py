@@ -15,6 +15,8 @@ import pytest
 from tests.commands import saved, wait_for
 from tests.distribution.clusters import environments
 
+pytestmark = pytest.mark.alone
+
 TINY = ["task=count", "task.lengths=[10,20]", "encoder.units=4", "unit=nau", "seeds=2"]
 TINY += ["train.batch_size=4", "train.eval_every=20"]
 Workers = list["subprocess.Popen[str]"]

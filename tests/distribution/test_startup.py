@@ -10,6 +10,8 @@ from nalu_seq.config.schema import Strategy, Train
 from nalu_seq.distribution import cores
 from nalu_seq.distribution.startup import start_tensorflow
 
+pytestmark = pytest.mark.alone
+
 AUTO = Strategy("auto")
 
 

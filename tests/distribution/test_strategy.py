@@ -15,6 +15,8 @@ from nalu_seq.errors import BadInput
 from tests.distribution.clusters import addresses, environments
 from tests.distribution.replicas import CASES, train
 
+pytestmark = pytest.mark.alone
+
 BRIEF = ("product",)  # the other cases are slow ones
 MIRRORED = ["strategy=mirrored", "strategy.devices=2"]
 WORKERS = ["strategy=multi_worker", "strategy.wait=120"]
