@@ -136,11 +136,11 @@ def test_a_task_says_what_one_unit_needs_and_a_protocol_takes_it_back() -> None:
     assert "w_initializer" not in composed("task=mnist_sum", "unit=nac").unit
     assert composed("task=mnist_count", "unit=nau").unit.w_initializer is None
     assert composed("task=mnist_sum", "unit.w_initializer=zeros").unit.w_initializer == "zeros"
-    theirs = composed("experiment=madsen_mnist_sum", "unit=nau")
+    theirs = composed("experiment=madsen_mnist_sum", "task=mnist_sum", "unit=nau")
     assert (theirs.unit.w_initializer, theirs.encoder.outputs) == (None, 1)
     assert theirs.encoder.activation == "linear"
     assert composed("task=mnist_sum", "protocol=madsen_mnist").unit.w_initializer is None
-    table = composed("experiment=trask_mnist_sum", "unit=nau")
+    table = composed("experiment=trask_mnist_sum", "task=mnist_sum", "unit=nau")
     assert (table.unit.w_initializer, table.encoder.outputs) == (None, 1)
     assert (table.train.batch_size, table.optimizer.learning_rate) == (16, 0.002)
 

@@ -262,7 +262,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
-    """Whether a member tells of the same splits as the first, in figures that can be."""
+    """Whether a member has the same splits as the first, in figures that are possible."""
     first = summary["members"][0]
     figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}
     by_split = {key: value for key, value in member.items() if isinstance(value, dict)}
@@ -270,6 +270,7 @@ def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
         {*member} == {*first}
         and all(isinstance(first[k], dict) and {*v} == {*first[k]} for k, v in by_split.items())
         and all({*value} >= {*member["solved"]} != set() for value in by_split.values())
+        and all(member["solved_at"][k] is not None for k, yes in member["solved"].items() if yes)
         and all(at is None or 0 <= at <= summary["steps"] for at in member["solved_at"].values())
         and all(fits(value, MAYBE) or fits(value, {str: MAYBE}) for value in figures.values())
         and len(by_split) > 2  # besides what was solved and when, what it was judged by
