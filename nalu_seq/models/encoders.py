@@ -7,6 +7,7 @@ long sequence can be measured in pieces.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -19,8 +20,33 @@ OUTPUTS = ("linear", "sigmoid", "softmax")
 PADDINGS = ("valid", "same")
 MLP_ACTIVATIONS = (
     "tanh", "sigmoid", "relu", "relu6", "prelu", "leaky_relu", "elu", "selu", "softplus",
-    "softsign", "hard_sigmoid", "hard_tanh", "linear",
+    "softsign", "hard_sigmoid", "hard_tanh", "tanh_shrink", "hard_shrink", "soft_shrink",
+    "threshold", "linear",
 )  # fmt: skip
+# The oldest Keras that this project runs with, 3.6, has none of these.
+NEEDED_KERAS = dict.fromkeys(("hard_tanh", "tanh_shrink", "hard_shrink", "soft_shrink"), "3.7") | {
+    "threshold": "3.8"
+}
+THRESHOLD, BELOW_THRESHOLD = 0.1, 20.0
+
+
+@keras.saving.register_keras_serializable("nalu_seq")
+def threshold(x: Any) -> Any:
+    """Keras' `threshold` with numbers of its own: x where x > 0.1, and 20 elsewhere.
+
+    Neither PyTorch's `nn.Threshold` nor Keras has defaults for the two numbers, and the paper whose
+    figure shows this activation does not tell its own. 0.1 and 20 are those of the example in
+    PyTorch's documentation from before the paper to years after it.
+
+    Args:
+        x: any tensor.
+
+    Returns:
+        A tensor of the same shape.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), figure 1, which names it and no more.
+    """
+    return keras.activations.threshold(x, THRESHOLD, BELOW_THRESHOLD)
 
 
 def in_bfloat16(encoder: Callable[..., keras.layers.Layer]) -> Callable[..., keras.layers.Layer]:
@@ -102,7 +128,13 @@ def hidden_cell(
 def mlp(
     units: int, layers: int, activation: str, *, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """Dense layers with one of Keras' activations; PReLU has slopes of its own.
+    """Dense layers with one of Keras' activations, with Keras' parameters where they have some.
+
+    Those of `hard_shrink` and `soft_shrink` (0.5), `hard_tanh` (-1 and 1), `elu` and `selu` are
+    PyTorch's defaults too. Two are not: the slope of `leaky_relu` is 0.2 (PyTorch: 0.01), and
+    `prelu` learns one slope for each unit, from 0 (PyTorch: one for all, from 0.25). `threshold`
+    has the numbers of PyTorch's documentation. Figure 1 of Trask et al. 2018 has all of these
+    but `hard_sigmoid`, and tells the parameters of none.
 
     Args:
         units: size of each layer's output.
@@ -112,18 +144,22 @@ def mlp(
         return_state: without effect, as there is no state.
 
     Raises:
-        ValueError: `units` or `layers` is no positive integer, or the activation is not known.
+        ValueError: `units` or `layers` is no positive integer, or the activation is not known, here
+            or to an older Keras.
     """
     del unroll, return_state
     if activation not in MLP_ACTIVATIONS:
         raise ValueError(
             f"encoder.activation must be one of {', '.join(MLP_ACTIVATIONS)}, not {activation!r}"
         )
+    if activation != "prelu" and not hasattr(keras.activations, activation):
+        raise ValueError(
+            f"encoder.activation={activation} needs Keras {NEEDED_KERAS[activation]} or newer, and "
+            f"this is Keras {keras.__version__}"
+        )
     stack: list[keras.layers.Layer] = []
     for _ in range(_positive(layers, "layers")):
-        stack.append(keras.layers.Dense(_positive(units)))
-        learned = activation == "prelu"
-        stack.append(keras.layers.PReLU() if learned else keras.layers.Activation(activation))
+        stack += [keras.layers.Dense(_positive(units)), _activation(activation)]
     return keras.Sequential(stack, name="mlp")
 
 
@@ -277,6 +313,12 @@ RECURRENT: dict[str, Callable[..., keras.layers.Layer]] = {
     "gru": gru,
     "rnn": functools.partial(rnn, activation="tanh"),
 }
+
+
+def _activation(name: str) -> keras.layers.Layer:
+    if name == "prelu":
+        return keras.layers.PReLU()
+    return keras.layers.Activation(threshold if name == "threshold" else name)
 
 
 def _positive(value: int, name: str = "units") -> int:

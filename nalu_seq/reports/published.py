@@ -91,6 +91,27 @@ TRASK_OPERATIONS = {
     "square": "a^2",
     "root": "sqrt(a)",
 }
+# encoder.activation -> what the legend of figure 1 calls it, in its order
+TRASK_ACTIVATIONS = {
+    "hard_tanh": "Hardtanh",
+    "sigmoid": "Sigmoid",
+    "relu6": "ReLU6",
+    "tanh": "Tanh",
+    "tanh_shrink": "Tanhshrink",
+    "hard_shrink": "Hardshrink",
+    "leaky_relu": "LeakyReLU",
+    "soft_shrink": "Softshrink",
+    "softsign": "Softsign",
+    "threshold": "Threshold",
+    "relu": "ReLU",
+    "prelu": "PReLU",
+    "softplus": "Softplus",
+    "elu": "ELU",
+    "selu": "SELU",
+}
+# our split -> where the figure was read
+TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
+TRASK_FIGURE = {"encoder.units": 8, "encoder.layers": 3, "task.range": [-5, 5]}
 ALL = "all"  # of a run's cases together
 
 
@@ -169,7 +190,7 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
     finders = {
         "Madsen2020": (_madsen, _madsen_mnist),
         "iNALU2020": (_inalu,),
-        "Trask2018": (_trask,),
+        "Trask2018": (_trask, _trask_figure),
     }
     return [match for find in finders.get(source, ()) for match in find(run, case, split)]
 
@@ -332,6 +353,24 @@ def _trask(run: Run, case: str, split: str) -> Iterator[Match]:
     if run.summary["task"] == "arithmetic" and split in known and model and op and case != ALL:
         place = f"simple function static {known[split]}"
         yield Match("Table 1", place, op, (model,), None)
+
+
+def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Figure 1, at the two ends of what it draws."""
+    model = TRASK_ACTIVATIONS.get(str(run.value("encoder.activation")))
+    as_theirs = run.summary["task"] == "identity_autoencoder" and all(
+        _same(run.value(key), value) for key, value in TRASK_FIGURE.items()
+    )
+    if as_theirs and split in TRASK_ENDS and model and case != ALL:
+        yield Match("Fig. 1", f"identity {TRASK_ENDS[split]}", "identity", (model,), None)
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Whether a setting has a value, however it is written: `8` of a sweep is text."""
+    try:
+        return bool(json.loads(str(value)) == wanted)
+    except ValueError:
+        return False
 
 
 def _units(run: Run) -> tuple[str, str]:

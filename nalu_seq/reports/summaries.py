@@ -223,6 +223,12 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
     return beta_mean(known) if known else None
 
 
+def mean_error(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
+    """The Gamma mean of their errors on a split; None where one has diverged or is 0."""
+    errors = [m[metric][split] for m in members]
+    return gamma_mean(errors) if all(error is not None and error > 0 for error in errors) else None
+
+
 def _jobs(directory: Path) -> dict[str, dict[str, str]]:
     try:
         jobs = read_jobs(directory)
