@@ -35,8 +35,8 @@ def threshold(x: Any) -> Any:
     """Keras' `threshold` with numbers of its own: x where x > 0.1, and 20 elsewhere.
 
     Neither PyTorch's `nn.Threshold` nor Keras has defaults for the two numbers, and the paper whose
-    figure shows this activation does not tell its own. 0.1 and 20 are those of the example in
-    PyTorch's documentation from before the paper to years after it.
+    figure shows this activation does not tell its own. 0.1 and 20 are those of the example that
+    PyTorch's documentation had for years (in 1.10 still).
 
     Args:
         x: any tensor.
@@ -133,8 +133,8 @@ def mlp(
     Those of `hard_shrink` and `soft_shrink` (0.5), `hard_tanh` (-1 and 1), `elu` and `selu` are
     PyTorch's defaults too. Two are not: the slope of `leaky_relu` is 0.2 (PyTorch: 0.01), and
     `prelu` learns one slope for each unit, from 0 (PyTorch: one for all, from 0.25). `threshold`
-    has the numbers of PyTorch's documentation. Figure 1 of Trask et al. 2018 has all of these
-    but `hard_sigmoid`, and tells the parameters of none.
+    has the numbers of an example in PyTorch's documentation. Figure 1 of Trask et al. 2018 has
+    all of `MLP_ACTIVATIONS` but `hard_sigmoid` and `linear`, and tells the parameters of none.
 
     Args:
         units: size of each layer's output.

@@ -256,9 +256,10 @@ def _notes(compared: Sequence[Compared]) -> list[str]:
     notes += [RECALLED_NOTE] if any(c.fact.recalled for c in compared) else []
     notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in compared) else []
     notes += [FIGURE_NOTE] if any(c.quantity == "mae: mean" for c in compared) else []
-    notes.append(
-        f"{n} compared, {marked} marked; chance alone would mark about {0.05 * n:.1f} (5 %)."
-    )
+    if judged:
+        notes.append(
+            f"{n} compared, {marked} marked; chance alone would mark about {0.05 * n:.1f} (5 %)."
+        )
     return notes
 
 

@@ -5,11 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from nalu_seq.config.options import conf_dir
 from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate, newcombe, wilson
 from nalu_seq.reports.beside import beside, difference
-from nalu_seq.reports.published import ALL, check_source, facts, facts_of, matches
+from nalu_seq.reports.published import (
+    ALL,
+    TRASK_ACTIVATIONS,
+    TRASK_ENDS,
+    check_source,
+    facts,
+    facts_of,
+    matches,
+)
 from nalu_seq.reports.summaries import Run, find_runs
 from nalu_seq.reports.tables import Table
 
@@ -36,7 +46,7 @@ def compared(run: Run, source: str) -> list[Table]:
 
 
 def test_every_figure_is_read() -> None:
-    assert len(facts()) == 2780
+    assert len(facts()) == 2809
     assert {fact.source for fact in facts() if fact.recalled} == {"Trask2018"}
     assert any(fact.where.endswith("(10/70)") for fact in facts())
 
@@ -200,6 +210,59 @@ def test_what_is_recalled_is_said_to_be_and_not_compared(write: Write) -> None:
     assert [cell.text for cell in table.rows[0].cells] == ["-", "0 (recalled)", "-"]
     assert any("not confirmed" in note for note in table.notes)
     assert any("randomly initialised" in note for note in table.notes)
+
+
+IDENTITY: dict[str, Any] = {
+    "encoder.activation": "hard_tanh", "encoder.units": 8, "encoder.layers": 3,
+    "task.range": "[-5.0, 5.0]",
+}  # fmt: skip
+
+
+def identity(write: Write, errors: list[float | None], **changed: Any) -> Run:
+    cases, config = {"default": [None] * len(errors)}, {**IDENTITY, **changed}
+    run = find_runs(write("run", cases, "identity_autoencoder", "linear", config))[0][0]
+    for member, error in zip(run.members, errors, strict=True):
+        member["mae"] = {"at_0": 0.1, "at_20": error}
+        member["solved"] = {"at_0": True, "at_20": False}
+        del member["mse"]
+    return run
+
+
+def test_the_experiment_trains_what_the_figure_of_the_identity_has() -> None:
+    names = {f.model for f in facts() if (f.source, f.table) == ("Trask2018", "Fig. 1")}
+    assert set(TRASK_ACTIVATIONS.values()) == names and len(names) == 15
+    config = OmegaConf.load(conf_dir() / "experiment" / "trask_identity.yaml")
+    swept = config.hydra.sweeper.params["encoder.activation"].split(",")
+    assert swept == list(TRASK_ACTIVATIONS)
+    ends = {f.task.removeprefix("identity ") for f in facts() if f.model == "Hardtanh"}
+    assert ends == set(TRASK_ENDS.values())
+
+
+def test_mean_errors_are_beside_those_of_the_figure(write: Write) -> None:
+    (table,) = compared(identity(write, [15.0, 16.0, 17.0, 18.0]), "Trask2018")
+    assert table.title.endswith("beside Trask2018, Fig. 1")
+    (row,) = table.rows
+    assert [cell.facts["value"] for cell in row.cells] == pytest.approx([16.5, 15.71, 16.5 / 15.71])
+    assert [cell.text for cell in row.cells] == ["16 [15, 18]", "15.71", "×1.1"]
+    assert len(table.notes) == 1 and "±19.8" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"encoder.units": 16},
+        {"encoder.layers": 1},
+        {"task.range": "[-4, 4]"},
+        {"encoder.activation": "linear"},
+    ],
+)
+def test_another_identity_is_not_the_figures(write: Write, changed: dict[str, Any]) -> None:
+    assert matches("Trask2018", identity(write, [1.0], **changed), "default", "at_20") == []
+
+
+def test_where_a_member_diverged_there_is_no_mean_error(write: Write) -> None:
+    (table,) = compared(identity(write, [15.0, None]), "Trask2018")
+    assert [cell.text for cell in table.rows[0].cells] == ["-", "15.71", "-"]
 
 
 def test_the_difference_of_intervals_is_newcombes() -> None:
