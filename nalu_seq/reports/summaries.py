@@ -224,9 +224,12 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
 
 
 def mean_error(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
-    """The Gamma mean of their errors on a split; None where one has diverged or is 0."""
+    """The Gamma mean of their errors on a split, where 0 counts as 1e-6; None if one diverged."""
     errors = [m[metric][split] for m in members]
-    return gamma_mean(errors) if all(error is not None and error > 0 for error in errors) else None
+    if any(error is None for error in errors):
+        return None
+    # An error of 0 is one that float32 can't tell from it; a Gamma distribution has no 0.
+    return gamma_mean([max(error, 1e-6) for error in errors])
 
 
 def _jobs(directory: Path) -> dict[str, dict[str, str]]:

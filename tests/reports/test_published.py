@@ -260,6 +260,11 @@ def test_another_identity_is_not_the_figures(write: Write, changed: dict[str, An
     assert matches("Trask2018", identity(write, [1.0], **changed), "default", "at_20") == []
 
 
+def test_an_error_of_0_has_its_part_in_the_mean(write: Write) -> None:
+    (table,) = compared(identity(write, [0.0, 4.0, 5.0, 6.0]), "Trask2018")
+    assert table.rows[0].cells[0].facts["value"] == pytest.approx(15 / 4, rel=1e-6)
+
+
 def test_where_a_member_diverged_there_is_no_mean_error(write: Write) -> None:
     (table,) = compared(identity(write, [15.0, None]), "Trask2018")
     assert [cell.text for cell in table.rows[0].cells] == ["-", "15.71", "-"]
