@@ -54,22 +54,22 @@ QUANTITIES = {
     "error_relative_to_random_init": "relative error",
     "mae_mean": "mae: mean",
 }
-# What fewer steps alone bring about: the sign of ours against theirs.
+# Training for fewer steps alone moves our figure to this side of theirs: -1 below, 1 above.
 OF_FEWER_STEPS = {"success": -1, "solved at: mean": -1, "sparsity error": 1}
 
 
 class Compared(NamedTuple):
-    """One figure of ours beside the published one.
+    """One figure of our run beside the published one.
 
     Attributes:
-        run: ours.
-        case: its case, or ALL of them.
-        split: where it was measured.
-        match: what the paper calls it.
-        fact: what the paper has.
-        ours: the same of ours; None if there is none.
-        contrast: the difference of rates or the ratio of means, or of medians and of mean errors,
-            which has no interval; None if it can't be told.
+        run: our run.
+        case: the case of the run that the figure is of, or ALL for its cases together.
+        split: the split that the figure was measured on.
+        match: what the paper calls the run's model, task and operation.
+        fact: the published figure.
+        ours: the same quantity of our run; None if the run does not have it.
+        contrast: the difference of two success rates, or the ratio of two means or medians (that
+            of medians and of mean errors has no interval); None if one of the two is unknown.
     """
 
     run: Run
@@ -82,7 +82,7 @@ class Compared(NamedTuple):
 
     @property
     def quantity(self) -> str:
-        """What is compared."""
+        """The quantity that is compared, in words: `success`, `solved at: mean`."""
         return QUANTITIES[_metric(self.fact)]
 
     @property
@@ -92,7 +92,7 @@ class Compared(NamedTuple):
 
     @property
     def side(self) -> int:
-        """On which side of no difference the whole interval is; 0 if it holds it."""
+        """1 if the whole interval lies above no difference, -1 if below, 0 if it contains it."""
         if not self.judged:
             return 0
         assert self.contrast is not None
@@ -101,17 +101,27 @@ class Compared(NamedTuple):
 
     @property
     def shorter(self) -> bool:
-        """Whether ours made fewer iterations."""
+        """Whether our run was trained for fewer steps than the published one."""
         return self.match.steps is not None and self.run.summary["steps"] < self.match.steps
 
     @property
     def held_back(self) -> bool:
-        """Whether the difference is one that fewer iterations alone bring about."""
+        """Whether fewer training steps alone would explain the difference."""
         return self.shorter and self.side != 0 and self.side == OF_FEWER_STEPS[self.quantity]
 
 
 def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) -> list[Table]:
-    """A table for each published table or figure that runs of a protocol correspond to."""
+    """A table for each published table or figure that runs of a protocol correspond to.
+
+    Args:
+        runs: the runs of one protocol.
+        groups: the runs of each protocol of the report, which the titles tell apart.
+        source: the name of a publication in `published.csv`, such as `Madsen2020`.
+
+    Returns:
+        Tables with our figure, the published one and their difference in each row; one table that
+        only has a note if nothing that was published corresponds to the runs.
+    """
     title = f"{describe(runs, groups)} beside {source}"
     by_table: dict[str, list[Compared]] = {}
     for compared in _compare(runs, source) if all(run.judged for run in runs) else ():
@@ -122,9 +132,16 @@ def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) ->
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:
-    """The difference of two rates as `newcombe`'s, from their intervals alone.
+    """The difference a - b of two rates as `newcombe`'s, from their intervals alone.
 
-    It is the logarithm of the ratio of their exponentials: both are MOVER's.
+    It is the logarithm of the ratio of their exponentials: the intervals of both follow from MOVER.
+
+    Args:
+        a: a rate with its interval, as shares from 0 to 1.
+        b: the rate that is subtracted.
+
+    Returns:
+        The difference with its interval, from -1 to 1.
     """
     of_exp = ratio(Estimate(*map(exp, a)), Estimate(*map(exp, b)))
     return Estimate(*map(log, of_exp))
@@ -175,7 +192,7 @@ def _metric(fact: Fact) -> str:
 
 
 def _table(title: str, runs: Sequence[Run], compared: Sequence[Compared]) -> Table:
-    # The published name tells what the hidden layer is.
+    # The published name of a model says which unit its hidden layer is made of.
     keys = [key for key in label_keys(runs) if key != "encoder.unit"]
     settings = setting_keys(c.case for c in compared)
     rows = [

@@ -12,20 +12,20 @@ WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 50, 16, 8, 36
 COLORS = 7
 DASHES = ("", "6 3", "2 2", "8 2 2 2")
-MOST_POINTS = 150  # of a line; more could not be told apart on 300 pixels
+MOST_POINTS = 150  # drawn of one line: on 300 pixels nobody could tell more apart
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-CELLS_WITH_FIGURES = 120
-TOP_OF_CELLS = 28  # of a matrix, below its labels
+CELLS_WITH_FIGURES = 120  # a matrix of more cells shows colours alone
+TOP_OF_CELLS = 28  # where the cells of a matrix begin, below the labels of its columns
 
 
 class Axis(NamedTuple):
-    """A range of values and what they are.
+    """An axis of a chart: the range of its values and what they mean.
 
     Attributes:
-        label: in words, with the unit.
+        label: the axis' name in words, with the unit.
         low: the smallest value that is shown.
-        high: the largest.
-        log: whether decades are equally long.
+        high: the largest value that is shown.
+        log: whether the axis is logarithmic, each decade as long as the next.
         steps: whether values are numbers of steps, written as `2k`.
     """
 
@@ -36,7 +36,15 @@ class Axis(NamedTuple):
     steps: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value is, 0 at the low end and 1 at the high one."""
+        """Where a value is, 0 at the low end and 1 at the high one.
+
+        Args:
+            value: a value in the axis' own unit.
+
+        Returns:
+            The value's place along the axis, from 0 at `low` to 1 at `high`; values beyond are put
+            at the ends.
+        """
         if self.log:
             value, low, high = (log10(max(v, self.low)) for v in (value, self.low, self.high))
         else:
@@ -44,7 +52,7 @@ class Axis(NamedTuple):
         return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
 
     def ticks(self) -> list[float]:
-        """A few round values."""
+        """About five round values between the two ends of the axis."""
         if self.log:
             first, last = ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9)
             every = max(1, ceil((last - first) / 5))
@@ -56,7 +64,15 @@ class Axis(NamedTuple):
         return [k * step for k in range(first, floor(self.high / step + 1e-9) + 1)]
 
     def tick_text(self, value: float) -> str:
-        """A tick's label."""
+        """A tick's label.
+
+        Args:
+            value: one of `ticks`.
+
+        Returns:
+            The label of the tick: `2k` for steps, a power of ten on a logarithmic axis, else the
+            number.
+        """
         if self.steps:
             return steps(value)
         if self.log:
@@ -65,7 +81,17 @@ class Axis(NamedTuple):
 
 
 def log_axis(label: str, values: Sequence[float], steps: bool = False) -> Axis:
-    """An axis over whole decades around all positive values."""
+    """A logarithmic axis over the whole decades around all positive values.
+
+    Args:
+        label: the axis' name in words, with the unit.
+        values: what is drawn along the axis; values that are not positive or not finite are left
+            out.
+        steps: whether the values are numbers of steps, written as `2k`.
+
+    Returns:
+        The axis, at least one decade long.
+    """
     positive = [v for v in values if isfinite(v) and v > 0] or [1.0]
     low, high = (log10(v) for v in (min(positive), max(positive)))
     low, high = max(floor(low), -300), min(ceil(high), 300)  # a float holds little more
@@ -73,16 +99,16 @@ def log_axis(label: str, values: Sequence[float], steps: bool = False) -> Axis:
 
 
 class Line(NamedTuple):
-    """What is drawn of a run: a thick line, a band around it, thin lines for its members.
+    """The curves of one run: a thick line, a band around it, thin lines for its members.
 
     Attributes:
-        name: what the legend says.
-        x: where.
-        y: the thick line, NaN where there is no value.
-        low: the band's lower edge; none if empty.
-        high: the band's upper edge.
-        members: each member's name and values.
-        stairs: whether values hold until the next one.
+        name: the run's name in the legend.
+        x: where each point is on the horizontal axis, `[n]`.
+        y: the values of the thick line, `[n]`, NaN where there is none.
+        low: the band's lower edge, `[n]`; no band is drawn if it is empty.
+        high: the band's upper edge, `[n]`.
+        members: each member's name and values, `[n]`.
+        stairs: whether a value holds until the next point, as in a step function.
     """
 
     name: str
@@ -95,7 +121,7 @@ class Line(NamedTuple):
 
 
 class Dot(NamedTuple):
-    """A value with the ends of its range."""
+    """A value, drawn as a dot, and the range around it, drawn as a vertical line."""
 
     value: float
     low: float
@@ -103,7 +129,17 @@ class Dot(NamedTuple):
 
 
 def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
-    """Lines over an axis of numbers."""
+    """A chart of curves over a numeric axis.
+
+    Args:
+        title: the heading above the chart.
+        x: the horizontal axis.
+        y: the vertical axis.
+        lines: the curves, one entry a run.
+
+    Returns:
+        An HTML figure with the SVG and its legend.
+    """
     drawn = []
     for i, line in enumerate(lines):
         if len(line.low):
@@ -117,7 +153,18 @@ def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
 def dot_chart(
     title: str, x_label: str, places: Sequence[str], y: Axis, rows: Mapping[str, Mapping[str, Dot]]
 ) -> str:
-    """For each name a dot with its range at each place."""
+    """A chart that shows at each place a dot with its range for each name.
+
+    Args:
+        title: the heading above the chart.
+        x_label: the words under the horizontal axis.
+        places: the words along the horizontal axis, such as splits.
+        y: the vertical axis.
+        rows: for each name of the legend, its dot at each place that it has a value for.
+
+    Returns:
+        An HTML figure with the SVG and its legend.
+    """
     drawn = [_y_axis(y)]
     width = (WIDTH - LEFT - RIGHT) / len(places)
     for j, place in enumerate(places):
@@ -148,7 +195,19 @@ def heat_map(
     row_label: str,
     column_label: str,
 ) -> str:
-    """A matrix of weights: -1 in one colour, 0 in none, 1 in another; a figure in each cell."""
+    """A matrix of weights in colours: full at -1 and 1, none at 0; small ones show figures too.
+
+    Args:
+        title: the heading above the matrix.
+        rows: the name of each row, `[n]`.
+        columns: the name of each column, `[m]`.
+        values: the weights, `[n, m]`.
+        row_label: what the rows are, such as `input`.
+        column_label: what the columns are, such as `output`.
+
+    Returns:
+        An HTML figure with the SVG.
+    """
     wide = max(len(text) for text in [*rows, ""]) * 5.5 + 10
     cell_width = min(44.0, (WIDTH - wide - RIGHT) / max(len(columns), 1))
     cell_height = min(22.0, max(4.0, 400 / max(len(rows), 1)))
@@ -203,7 +262,7 @@ def _figure(
     ]
     legend = f'<div class="legend">{"".join(entries)}</div>' if entries else ""
     description = "; ".join([title, *([f"{y.label} by {x.label}"] if x and y else []), *names])
-    # Not drawn much larger than it was laid out: a matrix of two weights stays small.
+    # A figure is not drawn much larger than its layout, so a matrix of two weights stays small.
     most = "" if size[0] == WIDTH else f' style="max-width: {1.2 * size[0]:.0f}px"'
     of_x, of_y = (html.escape(axis.label) if axis else "" for axis in (x, y))
     return (
@@ -284,7 +343,7 @@ def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most so many points, the last one among them."""
+    """Every k-th point, so that at most MOST_POINTS are left, and the last one."""
     every = ceil(len(points) / MOST_POINTS) or 1
     return points[::every] + (points[-1:] if (len(points) - 1) % every else [])
 
@@ -309,7 +368,7 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
 
 
 def _key(index: int, marks: bool) -> str:
-    """A line of the legend, or a mark."""
+    """The sample in the legend: the mark of a dot chart, or the dashes of a line."""
     drawn = (
         _mark(index, 10, 5)
         if marks
@@ -320,7 +379,7 @@ def _key(index: int, marks: bool) -> str:
 
 
 def _mark(index: int, x: float, y: float) -> str:
-    """A circle, a square, a diamond or a triangle, so that colour is not all that tells."""
+    """A circle, square, diamond or triangle, so that runs differ in more than their colour."""
     match index % 4:
         case 0:
             return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.4"/>'

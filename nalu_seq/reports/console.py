@@ -14,10 +14,10 @@ from nalu_seq.reports.words import METRICS, split_words
 
 # 80 columns hold every table whole.
 COMPACT: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
-MOST_METRICS = 2  # columns of them
-# What is shown of a task that has several, after what it is judged by.
+MOST_METRICS = 2  # columns of metrics in a table
+# Which metrics a table shows of a task that has many: the one that solves it, then these in order.
 FIRST = {"relative_error": 0, "mae": 1, "digit_accuracy": 2, "exact": 3}
-# Behind these an arithmetic unit gets events of any size: its weights need not be whole numbers.
+# These encoders feed the unit events of any size, so its weights need not be whole numbers.
 ENCODERS = ("lstm", "gru", "rnn", "mlp", "convnet")
 SHORT = {"mae": "mean abs. error", "mse": "mean sq. error", "exact": "share exact",
          "accuracy": "share right", "digit_accuracy": "digits read",
@@ -34,8 +34,8 @@ def header(
         seeds: each seed once.
         members: how many networks there are.
         steps: where training ends.
-        devices: TensorFlow's names of what it trains on.
-        logs: where TensorBoard finds it.
+        devices: TensorFlow's names of the devices that it trains on.
+        logs: the directory that TensorBoard reads.
     """
     count = f"{members} networks" if members > 1 else "1 network"
     on = ", ".join(device.rpartition("device:")[2] for device in devices)
@@ -46,7 +46,12 @@ def header(
 
 
 def closing(summary: dict[str, Any], directory: Path) -> list[str]:
-    """The lines below the table of a run: its loss, its time, and the next command."""
+    """The lines below the table of a run: its loss, its time, and the next command.
+
+    Args:
+        summary: the run's summary, as `summary.json` holds it.
+        directory: the run's directory, which the printed command names.
+    """
     by_metric = {row["metric"]: row for row in summary["results"] if row["split"] == "train"}
     lines = []
     if (row := by_metric.get("loss")) and row["median"] is not None:
@@ -63,7 +68,14 @@ def closing(summary: dict[str, Any], directory: Path) -> list[str]:
 
 
 def results_table(summary: dict[str, Any]) -> Table:
-    """The closing table: a line a split, over the members; with several cases, a line a case."""
+    """The table at the end of a run: a row for each split, or for each case if there are several.
+
+    Args:
+        summary: the run's summary, as `summary.json` holds it.
+
+    Returns:
+        The table for a terminal: share of members that solved a split, the step, and their errors.
+    """
     title = f"{summary['task']}: {summary['encoder']}, {summary['head']}, {summary['unit']}"
     table = Table(title=title, title_justify="left", **COMPACT)
     if len(summary["cases"]) > 1:
@@ -95,7 +107,7 @@ def results_table(summary: dict[str, Any]) -> Table:
 
 
 def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
-    """A row for each case and judged split: its error, who solved it, and when."""
+    """A row for each case and judged split: error, share of members that solved it, and when."""
     judged = [row for row in results if row["success_rate"] is not None]
     several = len({row["split"] for row in judged}) > 1
     columns = ["case", *(["split"] if several else [])]
@@ -127,7 +139,7 @@ def _rate(row: dict[str, Any]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> str:
-    """The median, and below it the range, where there is one."""
+    """The median, and on a line below it the range of the members, where they differ."""
     if row["median"] is None or row["min"] == row["max"]:
         return _number(row["median"])
     return f"{_number(row['median'])}\n[{_end(row['min'])}, {_end(row['max'])}]"
@@ -138,7 +150,13 @@ def _spread(row: dict[str, Any]) -> str:
 
 
 def drift_table(drift: list[dict[str, Any]]) -> Table:
-    """How each member's error grows along the longest split."""
+    """A table of how each member's error grows along the longest split.
+
+    Args:
+        drift: a row for each member with its `case`, `seed`, `split`, `drift_per_step` (growth of
+            the error a sequence step), `mae` at the end, and `first_wrong`, the sequence step at
+            which rounding first fails, or None.
+    """
     table = Table(title=f"along {split_words(drift[0]['split'])}", title_justify="left", **COMPACT)
     table.add_column("case", no_wrap=True)
     for name in ("seed", "error a step", "error at the end", "rounding fails at"):
@@ -160,6 +178,6 @@ def _number(value: float | None) -> str:
 
 
 def _end(value: float | None) -> str:
-    """An end of a range, in so few characters that two ranges stand side by side."""
+    """An end of a range, short enough that two ranges fit side by side in 80 columns."""
     text = _number(value)
     return f"{value:.1e}" if "e" in text else text

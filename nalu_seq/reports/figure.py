@@ -13,11 +13,11 @@ from nalu_seq.reports.tables import steps
 COLUMN, PAGE = 3.5, 7.2
 PANEL_HEIGHT = 2.2
 WIDE = 100  # steps are drawn on a logarithmic axis where the last is this many times the first
-BEYOND = 1.03
+BEYOND = 1.03  # an axis of steps ends at this many times the last step, so that it shows
 # Okabe and Ito's colours, which the colour-blind tell apart; not their yellow, faint on paper.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 MARKERS = "osD^vP*X<>"
-# Lines that lie on each other stay visible where their dashes differ.
+# Lines that coincide stay visible because their dashes differ.
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 LINE = 8.5  # points between the labels of two curves
 STYLE: dict[Any, Any] = {
@@ -41,7 +41,13 @@ R = TypeVar("R")
 
 
 def journal(draw: Callable[P, R]) -> Callable[P, R]:
-    """A figure in a journal's sizes of type; without matplotlib the figure itself says so."""
+    """Draw a figure with a journal's font sizes; a decorator.
+
+    Where matplotlib is missing, the function runs as it is and reports that itself.
+
+    Args:
+        draw: the function that draws a figure.
+    """
 
     def drawn(*arguments: P.args, **named: P.kwargs) -> R:
         try:
@@ -55,7 +61,14 @@ def journal(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def figure_class(option: str) -> Any:
-    """The figure of matplotlib, or what the option needs in one line."""
+    """Matplotlib's class `Figure`.
+
+    Args:
+        option: the command's option that asks for a figure, named in the error, such as `--plot`.
+
+    Raises:
+        BadInput: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -64,7 +77,16 @@ def figure_class(option: str) -> Any:
 
 
 def save(figure: Any, path: Path, option: str) -> None:
-    """Write a figure, or say in one line why that can't be."""
+    """Write a figure to a file.
+
+    Args:
+        figure: a matplotlib figure.
+        path: the file; its suffix chooses the format.
+        option: the command's option that asks for the figure, named in the error.
+
+    Raises:
+        BadInput: the file can't be written, or matplotlib does not know the format.
+    """
     try:
         figure.savefig(path, dpi=200)
     except (OSError, ValueError) as error:
@@ -74,7 +96,21 @@ def save(figure: Any, path: Path, option: str) -> None:
 def grid(
     option: str, panels: int, sharey: bool, columns: int = 3, height: float = PANEL_HEIGHT
 ) -> tuple[Any, list[Any]]:
-    """A figure one column wide for one panel, else as wide as a page; and its panels."""
+    """A figure with panels in rows, as wide as a page, or 1.3 columns for a single panel.
+
+    Args:
+        option: the command's option that asks for the figure, named in the error.
+        panels: how many panels are drawn.
+        sharey: whether the panels have one vertical axis in common.
+        columns: how many panels stand side by side at most.
+        height: the height of a panel, in inches.
+
+    Returns:
+        The figure and its panels, matplotlib axes, in reading order.
+
+    Raises:
+        BadInput: matplotlib is not installed.
+    """
     columns = min(columns, panels)
     rows = -(-panels // columns)
     width = COLUMN * 1.3 if panels == 1 else PAGE
@@ -90,17 +126,33 @@ def grid(
 
 
 def style(index: int) -> dict[str, Any]:
-    """The colour and the dashes of a line."""
+    """The colour and the dashes of a line, as arguments of matplotlib's `plot`.
+
+    Args:
+        index: the line's place in the legend, from 0.
+    """
     return {"color": color(index), "linestyle": DASHES[index // len(COLORS) % len(DASHES)]}
 
 
 def color(index: int) -> str:
-    """The colour of a line or a point."""
+    """The colour of a line or a point.
+
+    Args:
+        index: the place in the legend, from 0.
+
+    Returns:
+        An RGB colour such as `#0072B2`; colours repeat where there are more lines than colours.
+    """
     return COLORS[index % len(COLORS)]
 
 
 def legend(figure: Any, axes: Sequence[Any]) -> None:
-    """One legend for all panels, below them."""
+    """Draw one legend for all panels below them; a name that several panels have stands there once.
+
+    Args:
+        figure: the matplotlib figure.
+        axes: its panels.
+    """
     handles: dict[str, Any] = {}
     for panel in axes:
         for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
@@ -113,7 +165,7 @@ def label_ends(panel: Any, ends: Sequence[tuple[float, str, str]]) -> None:
     """Write each line's name beside its end, moved apart where ends are too near.
 
     Args:
-        panel: the axes, their limits set.
+        panel: the matplotlib axes, whose limits are final.
         ends: each line's last value, its name and its colour.
     """
     inches = panel.figure.get_size_inches()[1] * panel.get_position().height
@@ -145,7 +197,17 @@ def label_ends(panel: Any, ends: Sequence[tuple[float, str, str]]) -> None:
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Places in their order, at least a gap apart, and as near to 0 .. 1 as there is room."""
+    """Move labels apart: the places in ascending order, neighbours at least a gap apart.
+
+    The places stay within 0 .. 1 where there is room for all of them.
+
+    Args:
+        places: where the labels would stand, as a share of the axis' length.
+        gap: the smallest distance between two labels, in the same unit.
+
+    Returns:
+        The new places, sorted.
+    """
     moved: list[float] = []
     for place in sorted(places):
         moved.append(max(place, moved[-1] + gap) if moved else place)
@@ -157,7 +219,16 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
 
 
 def step_axes(axes: Sequence[Any], first: float, end: float) -> None:
-    """Steps from 0 on; on a logarithmic axis where the first solutions would be lost in one."""
+    """Set up the horizontal axes as training steps.
+
+    The axes start at 0; where the last step is more than 100 times the first, they are logarithmic,
+    because the first solutions would coincide with the edge of a linear one.
+
+    Args:
+        axes: the panels, matplotlib axes.
+        first: the first step that is drawn.
+        end: the last step of training.
+    """
     for panel in axes:
         if end > WIDE * first:
             panel.set_xscale("log")
@@ -171,7 +242,12 @@ def step_axes(axes: Sequence[Any], first: float, end: float) -> None:
 
 
 def label_steps(axis: Any, digits: Sequence[int]) -> None:
-    """A logarithmic axis of steps: `2k`, `5k`, `10k`."""
+    """Label a logarithmic axis of steps as `2k`, `5k`, `10k`.
+
+    Args:
+        axis: a matplotlib axis, such as `panel.xaxis`.
+        digits: which multiples of a power of ten have a label, such as (1, 2, 5).
+    """
     from matplotlib.ticker import LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(subs=digits))
@@ -180,12 +256,25 @@ def label_steps(axis: Any, digits: Sequence[int]) -> None:
 
 
 def steps_text(value: float, _: int) -> str:
-    """A tick of an axis of steps."""
+    """The label of a tick on an axis of steps, as matplotlib's formatters are called.
+
+    Args:
+        value: the tick's number of steps.
+        _: the tick's index, which the label does not depend on.
+    """
     return steps(value)
 
 
 def error_axis(axis_of: Any, values: Any) -> float:
-    """Make an axis logarithmic; the smallest value that it shows, where errors of 0 are drawn."""
+    """Make the vertical axis of a panel logarithmic.
+
+    Args:
+        axis_of: the panel, matplotlib axes.
+        values: all errors that are drawn in it, of any shape.
+
+    Returns:
+        The smallest positive error, at which errors of 0 are drawn; 1e-7 if no error is positive.
+    """
     values = np.asarray(values, np.float64)
     positive = values[np.isfinite(values) & (values > 0)]
     axis_of.set_yscale("log")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from nalu_seq.reports.tables import Table
 
-WIDTH = 100  # of text where there is no terminal
+WIDTH = 100  # characters in a line where the output is no terminal
 _TEX = {
     "×": r"$\times$",
     "−": "$-$",
@@ -25,13 +25,17 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
 }
-# What would be markup of Markdown's or HTML's own: a cell's end, a tag, a link, code.
+# Texts that Markdown or HTML would take for markup (a cell's end, a tag, a link, code), escaped.
 _MARKUP = {"\\": r"\\", "|": r"\|", "<": "&lt;", "`": r"\`", "](": r"]\("}
-FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet takes a cell that begins so for a formula
 
 
 def text(tables: Sequence[Table]) -> str:
-    """For a terminal, as wide as it is."""
+    """Tables as text, as wide as the terminal, or 100 characters where there is none.
+
+    Args:
+        tables: what is shown, one below the other.
+    """
     terminal = Console()
     width = terminal.width if terminal.is_terminal else WIDTH
     out = io.StringIO()
@@ -50,17 +54,33 @@ def text(tables: Sequence[Table]) -> str:
 
 
 def markdown(tables: Sequence[Table], notes: bool = True) -> str:
-    """Markdown, with the notes or without."""
+    """Tables in Markdown.
+
+    Args:
+        tables: what is shown, one below the other.
+        notes: whether the notes under each table are written too.
+    """
     return "\n\n".join(_markdown(table, notes) for table in tables)
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """LaTeX, for the package booktabs."""
+    """Tables in LaTeX, for the package booktabs; titles and notes are comments.
+
+    Args:
+        tables: what is shown, one below the other.
+    """
     return "\n\n".join(_latex(table) for table in tables)
 
 
 def tidy_csv(tables: Sequence[Table]) -> str:
-    """One row a cell, its figures as numbers."""
+    """Tables as one CSV, a row for each cell with its figures as numbers.
+
+    Args:
+        tables: what is written; columns that a table does not have are empty in its rows.
+
+    Returns:
+        The CSV with its header; texts that a spreadsheet would compute begin with an apostrophe.
+    """
     rows = []
     for table in tables:
         for row in table.rows:
@@ -94,7 +114,7 @@ def _rich(table: Table, width: int) -> RichTable:
     if gap == 1:
         for column in columns[:labels]:
             column[0] = column[0].replace(".", ".\n")
-    # What does not fit has its intervals below the figures, the widest columns first.
+    # Where the table is too wide, the widest columns put their intervals below their figures.
     for i in sorted(range(labels, len(columns)), key=lambda i: -_width(columns[i : i + 1], 0)):
         if _width(columns, gap) > width:
             columns[i] = [
@@ -112,7 +132,7 @@ def _rich(table: Table, width: int) -> RichTable:
 
 
 def _width(columns: Sequence[Sequence[str]], gap: int) -> int:
-    """How wide columns are, their headers broken into words."""
+    """The width of columns in characters, with each header broken into its words."""
     widths = [max(map(_longest, [*name.split(), *cells, ""])) for name, *cells in columns]
     return sum(widths) + gap * (len(columns) - 1)
 
@@ -122,7 +142,7 @@ def _longest(cell: str) -> int:
 
 
 def _broken(cell: str) -> str:
-    """What follows an interval, or else the interval, on a line of its own."""
+    """A cell in two lines: broken behind its interval if more follows, else before it."""
     if "], " in cell:
         return cell.replace("], ", "]\n")
     figure, bracket, interval = cell.partition(" [")
@@ -130,7 +150,7 @@ def _broken(cell: str) -> str:
 
 
 def _no_formula(value: Any) -> Any:
-    """A text that a spreadsheet takes as it stands; a number is one."""
+    """The value with an apostrophe before a text that a spreadsheet would compute."""
     if not isinstance(value, str) or not value.startswith(FORMULA):
         return value
     try:
@@ -141,7 +161,7 @@ def _no_formula(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    """A text that Markdown, and the HTML in it, takes as it stands."""
+    """The text with its Markdown and HTML markup escaped."""
     return re.sub("|".join(map(re.escape, _MARKUP)), lambda m: _MARKUP[m[0]], text)
 
 

@@ -20,10 +20,10 @@ from nalu_seq.reports.summaries import Run, describe_seeds
 from nalu_seq.reports.tables import Cell, Row, Table, describe, number
 from nalu_seq.reports.words import is_error, metric_words, split_words
 
-LONG = 30  # rows from which on a table is folded
-MOST_LINES = 120  # thin ones of members in a chart
-MOST_CHARTS = 12  # of one kind
-MOST_PICTURES = 6  # of one matrix, a member each
+LONG = 30  # a table of more rows is folded
+MOST_LINES = 120  # thin lines in a chart, one for each member
+MOST_CHARTS = 12  # charts of solved members, one for each case
+MOST_PICTURES = 6  # members whose weight matrices are drawn
 _INTERVAL = re.compile(r"\[[^\]]*\],?|\d+/\d+ solved")
 FIRST_ERRORS = ("relative_error", "mae", "mse")
 
@@ -32,7 +32,7 @@ class Learned(NamedTuple):
     """What a run's members have learned, as far as it can be read from their weights.
 
     Attributes:
-        members: what each is called: its seed, and its case where there are several.
+        members: the name of each member: its seed, and its case where there are several.
         matrices: effective weights `[M, in, units]`, by the unit's and the matrix's name.
         formulas: a line for each formula or reason that there is none.
     """
@@ -50,12 +50,15 @@ def page(
     tables: Sequence[Table],
     learned: Mapping[Path, Learned] = NOTHING,
 ) -> str:
-    """The whole page.
+    """The whole page: results, charts, weights, members and settings.
 
     Args:
         groups: the runs of each protocol.
-        tables: what the report says of them.
-        learned: what is known of weights, by the run's directory.
+        tables: the tables of the report on these runs.
+        learned: weights and formulas of the runs' members, by the run's directory.
+
+    Returns:
+        The HTML of the page, with its style and its script.
     """
     runs = [run for group in groups for run in group]
     tasks = ", ".join(dict.fromkeys(run.summary["task"] for run in runs))
@@ -81,7 +84,11 @@ def page(
 
 
 def html_table(table: Table) -> str:
-    """A table that a click on a header sorts."""
+    """An HTML table; a click on a header sorts it, and a long one is folded.
+
+    Args:
+        table: the table with its title and its notes.
+    """
     notes = "".join(f'<p class="quiet">{_safe(note)}</p>' for note in table.notes)
     if not table.rows:
         return f"<h3>{_safe(table.title)}</h3>{notes}"
@@ -118,7 +125,7 @@ def _row(row: Row) -> str:
 
 
 def _together(text: str) -> str:
-    """An interval in one piece, wherever a line breaks."""
+    """The text with unbreakable blanks inside each interval."""
     return _INTERVAL.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
 
 
@@ -139,7 +146,7 @@ def _as_number(text: str) -> float:
 
 
 def _facts(runs: Sequence[Run]) -> str:
-    """What a reader wants to know first, in a few boxes."""
+    """The boxes at the top: how many runs and networks, how many solved it, steps and time."""
     seeds = sum(max(len(run.members), len(run.summary["seeds"])) for run in runs)
     facts = [(str(len(runs)), "run" if len(runs) == 1 else "runs")]
     facts.append((str(seeds), "networks trained"))
@@ -171,7 +178,7 @@ def _duration(seconds: float) -> str:
 
 
 def _asked(runs: Sequence[Run]) -> str:
-    """What was asked for, run by run, and how to ask for it again."""
+    """The parts of each run, and the command that repeats it."""
     blocks = []
     for run in runs:
         s = run.summary
@@ -252,7 +259,7 @@ def _split_charts(runs: Sequence[Run]) -> Iterable[str]:
         }
         for name, of_run in zip(names(runs), errors, strict=True)
     }
-    if len(splits) > 6:  # points of a grid: too many for words under an axis
+    if len(splits) > 6:  # a grid of points has more splits than fit as words under an axis
         return
     values = [v for dots in rows.values() for dot in dots.values() for v in dot]
     yield dot_chart(
@@ -265,7 +272,7 @@ def _split_charts(runs: Sequence[Run]) -> Iterable[str]:
 
 
 def _course_charts(runs: Sequence[Run]) -> Iterable[str]:
-    """How errors and the loss went: a band over members, each of them on hover."""
+    """Charts of an error and the loss by training step: median and quartiles over the members."""
     records: list[list[Recorded]] = []
     for run in runs:
         path = run.place / "metrics.csv"
@@ -289,7 +296,7 @@ def _course_chart(
         at, values = member_courses(rows, split, metric)
         if not len(at):
             continue
-        # Members that diverged stand above all that have a value.
+        # A member that diverged has no value: it counts as infinite, above all that have one.
         known = np.where(np.isfinite(values), values, inf)
         low, median, high = np.quantile(known, [0.25, 0.5, 0.75], axis=0, method="nearest")
         members = [(f"seed {m[1]}", v) for m, v in zip(_who(rows, split, metric), values,
@@ -347,7 +354,7 @@ def _matrix(title: str, values: np.ndarray) -> str:
 
 
 def _members(runs: Sequence[Run]) -> str:
-    """Who diverged, and a line a member to be looked up."""
+    """Which members diverged, and a table with a row for each member."""
     parts = []
     for name, run in zip(names(runs), runs, strict=True):
         of_run = f"{name}: " if len(runs) > 1 else ""

@@ -33,7 +33,16 @@ RESTARTS_NOTE = (
 
 
 def pairs(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> list[Table]:
-    """Tables of all pairs and of restarts; none for runs that tell of no members."""
+    """Tables that compare every two runs and give the cost of a solution with restarts.
+
+    Args:
+        runs: the runs of one protocol.
+        groups: the runs of each protocol of the report, which the titles tell apart.
+
+    Returns:
+        The table of pairs (none for a single run) and the table of restarts; one table that only
+        has a note if the runs' summaries hold no members or cases.
+    """
     title = describe(runs, groups)
     if not is_benchmark(runs):
         return [Table(f"{title}: pairs", [], [], [], ["these runs tell of no members or cases"])]
@@ -50,7 +59,7 @@ def pairs(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> list[Table]:
 
 
 def _own(runs: Sequence[Run], keys: Sequence[str]) -> list[list[str]]:
-    """What sets each run apart."""
+    """The labels of each run, those left out that are the same for all runs."""
     table = without_same(Table("", list(keys), [], [Row(labels(r, keys), []) for r in runs], []))
     return [row.labels for row in table.rows]
 
@@ -79,7 +88,7 @@ def _counts(run: Run, split: str) -> tuple[int, int]:
 def _seeds(rate_a: float, rate_b: float) -> Cell:
     if rate_a == rate_b:
         return Cell("-")
-    # Asked first, for `seeds_needed` tries every number of seeds.
+    # This is checked first because `seeds_needed` tries one number of seeds after the other.
     if newcombe_power(rate_a, rate_b, MOST_SEEDS) < POWER:
         return Cell(f"> {MOST_SEEDS}")
     n = seeds_needed(rate_a, rate_b, POWER)

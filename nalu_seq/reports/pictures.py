@@ -19,8 +19,8 @@ def plot_digits(
     Args:
         task: the task that the population was trained on.
         members: the seed and the case of each member.
-        population: their networks; the first one reads.
-        title: what is drawn above the pictures.
+        population: the members' networks; the first one reads the digits.
+        title: the heading above the pictures.
         path: the file that is written.
 
     Raises:

@@ -46,11 +46,11 @@ from nalu_seq.reports.words import is_error, metric_words, split_words
 if TYPE_CHECKING:
     from nalu_seq.evaluation.extrapolation import Extrapolation
 
-MANY = 4  # members from which on a metric's quartiles are shaded
+MANY = 4  # with so many members or more, the quartiles of a metric are shaded
 
 
 class _Line(NamedTuple):
-    """A model's outcomes against a key: its members at each value."""
+    """One model in a figure against a config key: its name, and its members at each value."""
 
     name: str
     points: dict[str, list[Member]]
@@ -59,6 +59,10 @@ class _Line(NamedTuple):
 @journal
 def plot_course(extrapolation: "Extrapolation", path: Path) -> None:
     """Draw each member's error along the longest split, with the trained length marked.
+
+    Args:
+        extrapolation: the measured errors, whose `course.mae` is `[M, T]`.
+        path: the file that is written.
 
     Raises:
         BadInput: matplotlib is missing, the task has no sequences, or the file can't be written.
@@ -86,17 +90,22 @@ def plot_course(extrapolation: "Extrapolation", path: Path) -> None:
 
 
 def plot(groups: Sequence[Sequence[Run]], path: Path) -> None:
-    """Draw what runs tell: errors at points of a grid, who solved it when, or errors by split.
+    """Draw what the runs measured: errors at points of a grid, solved shares, or errors by split.
+
+    Args:
+        groups: the runs of each protocol.
+        path: the file that is written.
 
     Raises:
-        BadInput: as the figure that is drawn says.
+        BadInput: matplotlib is missing, the runs lack what the figure shows, or the file can't be
+            written.
     """
     runs = [run for group in groups for run in group]
     if all(points_of(run) for run in runs):
         plot_points(runs, path)
     elif any(all(run.judged for run in group) for group in groups):
         plot_survival(groups, path)
-    else:  # summaries of early versions tell of no members
+    else:  # summaries of early versions have no members
         plot_splits(runs, path)
 
 
@@ -104,8 +113,12 @@ def plot(groups: Sequence[Sequence[Run]], path: Path) -> None:
 def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     """Draw what share of the members has solved the last split by each step, a panel a case.
 
+    Args:
+        groups: the runs of each protocol; groups without members are left out.
+        path: the file that is written.
+
     Raises:
-        BadInput: matplotlib is missing, no run tells of its members, or the file can't be written.
+        BadInput: matplotlib is missing, no summary has members, or the file can't be written.
     """
     figure_class("--figure")
     judged = [runs for runs in groups if all(run.judged for run in runs)]
@@ -131,7 +144,7 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     figure.supylabel(f"share of seeds that solved {split_words(judged[0][0].judged[-1])}")
     if len(judged) == 1:
         figure.suptitle(describe(judged[0], judged))
-    figure.draw_without_rendering()  # sizes are known from here on
+    figure.draw_without_rendering()  # the layout sets the panels' sizes, which labels need
     for panel, lines in zip(axes, ends, strict=True):
         label_ends(panel, lines)
     save(figure, path, "--figure")
@@ -139,10 +152,14 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
 
 @journal
 def plot_splits(runs: Sequence[Run], path: Path) -> None:
-    """Draw the error on each split, median and range over the members: for any run there is.
+    """Draw the error on each split, median and range over the members; works for every run.
+
+    Args:
+        runs: the runs, a line each.
+        path: the file that is written.
 
     Raises:
-        BadInput: matplotlib is missing, no run tells of an error, or the file can't be written.
+        BadInput: matplotlib is missing, no run measured an error, or the file can't be written.
     """
     figure_class("--figure")
     errors = [split_errors(run) for run in runs]
@@ -179,7 +196,15 @@ def plot_splits(runs: Sequence[Run], path: Path) -> None:
 
 
 def split_errors(run: Run) -> dict[str, dict[str, tuple[float, float, float]]]:
-    """The smallest, median and largest value of each error metric, by metric and split."""
+    """The smallest, median and largest value of each error metric, by metric and split.
+
+    Args:
+        run: the run whose summary is read.
+
+    Returns:
+        `{metric: {split: (smallest, median, largest)}}` over the members, without the training
+        split.
+    """
     errors: dict[str, dict[str, tuple[float, float, float]]] = {}
     for row in run.summary["results"]:
         if is_error(row["metric"]) and row["split"] != "train" and row["median"] is not None:
@@ -194,6 +219,11 @@ def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
 
     The first split that has it stands beside the last, the hardest one. Errors have a logarithmic
     axis.
+
+    Args:
+        runs: the runs, a colour each.
+        metric: the metric's name in `metrics.csv`.
+        path: the file that is written.
 
     Raises:
         BadInput: matplotlib is missing, a run has no record or no such metric in it, or the file
@@ -241,7 +271,17 @@ def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
 
 
 def member_courses(rows: Iterable[Any], split: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which a metric was measured on a split, `[n]`, and its values, `[M, n]`."""
+    """The values of a metric on a split over the training, for each member.
+
+    Args:
+        rows: rows of `metrics.csv`, as `read_record` returns them.
+        split: the split that the metric was measured on.
+        metric: the metric's name.
+
+    Returns:
+        The steps at which it was measured, `[n]`, and its values, `[M, n]`, NaN where a member has
+        none.
+    """
     courses: dict[tuple[str, int], dict[int, float]] = {}
     for row in rows:
         if (row.split, row.metric) == (split, metric):
@@ -257,6 +297,10 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
 
     For tasks that measure at points (splits `at_<x>`), such as identity_autoencoder.
 
+    Args:
+        runs: runs whose judged splits are such points.
+        path: the file that is written.
+
     Raises:
         BadInput: matplotlib is missing, or the file can't be written.
     """
@@ -267,7 +311,7 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
     for run in runs:
         points = sorted((float(split.partition("_")[2]), split) for split in points_of(run))
         errors = [[m[run.metric][split] for m in run.members] for _, split in points]
-        # A member that diverged stands above all that have a value.
+        # A member that diverged has no value: it counts as infinite, above all that have one.
         quartiles = [
             np.quantile([[np.inf if e is None else e for e in at] for at in errors], q, axis=1)
             for q in (0.25, 0.5, 0.75)
@@ -287,7 +331,11 @@ def plot_points(runs: Sequence[Run], path: Path) -> None:
 
 
 def points_of(run: Run) -> list[str]:
-    """The splits that are points of a grid."""
+    """The judged splits of a run that are points of a grid: `at_<x>`.
+
+    Args:
+        run: the run whose splits are looked at.
+    """
     return [split for split in run.judged if split.startswith("at_")]
 
 
@@ -298,9 +346,14 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     Against numbers a line a model; against names, such as the ranges of a benchmark, a heat map
     with a row a model.
 
+    Args:
+        runs: runs that differ in the key.
+        key: a dotted key of the config, or `case` for the cases of the task.
+        path: the file that is written.
+
     Raises:
-        BadInput: matplotlib is missing, no run tells of the key, the runs follow several protocols
-            besides, or the file can't be written.
+        BadInput: matplotlib is missing, no run has the key, it is the same in all runs, the runs
+            follow several protocols besides, or the file can't be written.
     """
     figure_class("--figure")
     groups = [g for g in protocols(runs, apart=[key]) if all(run.judged for run in g)]
@@ -362,7 +415,7 @@ def _heat_map(
     for i, row in enumerate(rows):
         for j, estimate in row.items():
             values[i, j] = estimate.value
-    is_share = measure is success_rate  # the more the better; of the others, the less
+    is_share = measure is success_rate  # a share is better the larger, all else the smaller
     shades = values if is_share else -np.log10(np.maximum(values, 1e-8))
     finite = shades[np.isfinite(shades)]
     low, high = (0.0, 1.0) if is_share or not finite.size else (finite.min(), finite.max())
@@ -389,10 +442,10 @@ def _short(value: float, measure: _Measure) -> str:
 
 
 def _draw_curve(panel: Any, run: Run, case: str, own: dict[str, Any]) -> float:
-    """Draw a case of a run in its own style; the share at the end."""
+    """Draw the curve of a case of a run in its own style; return the share at the last step."""
     split, end = run.judged[-1], run.summary["steps"]
     curve = kaplan_meier([m["solved_at"][split] for m in run.of_case(case)], end)
-    # From step 0, where the share is none, to a little beyond the end, to show the last step.
+    # The curve begins at step 0 with share 0, and ends a little beyond the last step to show it.
     at = np.concatenate([[0], curve.steps, [BEYOND * end]])
     share, low, high = (
         np.concatenate([[0.0], values, values[-1:]])
@@ -409,7 +462,7 @@ def _measured(
     measure: Callable[[Sequence[Member], str], Estimate | None],
     split: str,
 ) -> dict[int, Estimate]:
-    """A line's outcome at the place of each value, where there is one."""
+    """A line's estimate at the place of each value of the key that it has members for."""
     estimates = {
         i: measure(line.points[v], split) for i, v in enumerate(values) if v in line.points
     }
@@ -432,7 +485,7 @@ def _draw_points(
 
 
 def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
-    """Members by model, and by the value of the key."""
+    """One line for each model: its members, by their value of the key."""
     keys = [k for k in label_keys(runs) if k != key]
     cases = {_apart(case, key) for run in runs for case in run.cases}
     named = dict(zip(map(id, runs), names(runs, keys), strict=True))
@@ -450,7 +503,7 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
 
 
 def _apart(case: str, key: str) -> str:
-    """A case's name without what it says of the key."""
+    """A case's name without its setting of the key."""
     return " ".join(word for word in case.split(" ") if not word.startswith(f"{key}="))
 
 
@@ -463,7 +516,7 @@ def _value_text(value: Any) -> str:
 
 
 def _in_order(values: Iterable[str]) -> list[str]:
-    """Numbers by size, names as they come."""
+    """The values sorted if all of them are numbers, else in their order."""
     ordered = list(values)
     return sorted(ordered, key=float) if _all_numbers(ordered) else ordered
 
@@ -473,7 +526,12 @@ def _all_numbers(values: Sequence[str]) -> bool:
 
 
 def names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
-    """What sets each run apart, or its unit where nothing does."""
+    """A short name for each run: its values of the keys in which the runs differ, else its unit.
+
+    Args:
+        runs: the runs that stand in one figure.
+        keys: the keys whose values are compared; by default `label_keys` of the runs.
+    """
     columns = [labels(run, keys if keys is not None else label_keys(runs)) for run in runs]
     differing = [i for i, column in enumerate(zip(*columns, strict=True)) if len(set(column)) > 1]
     return [" ".join(line[i] for i in differing) or run.summary["unit"]

@@ -1,4 +1,4 @@
-"""What has been published, as data, and which of it a run of ours corresponds to."""
+"""Published results as data, and which of them a run of this project corresponds to."""
 
 import csv
 import functools
@@ -13,7 +13,7 @@ from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate, wilson
 from nalu_seq.reports.summaries import Run, case_settings, task_case
 
-# (encoder.unit, unit) -> model
+# (encoder.unit, unit) -> the name of the model in Madsen & Johansen 2020
 MADSEN_MODELS = {
     ("nau", "nmu"): "NMU",
     ("nau", "nau"): "NAU",
@@ -29,7 +29,7 @@ MADSEN_MODELS = {
 }
 MADSEN_LONG = "Table long (App. C) = function_task_static_all"
 MADSEN_WEIGHTS = {"NMU": 10.0, "NAC*,NMU": 10.0, "NAU": 0.01, "Gated NAU/NMU": 10.0}
-# trained -> tested
+# the range of the inputs in training -> their ranges in the test
 MADSEN_RANGES = {
     "U[-2,-1]": [[-6, -2]],
     "U[-2,2]": [[-6, -2], [2, 6]],
@@ -39,7 +39,7 @@ MADSEN_RANGES = {
     "U[1.1,1.2]": [[1.2, 6]],
     "U[10,20]": [[20, 40]],
 }
-# our key -> the figure that varies it, what it calls it, its value elsewhere
+# our config key -> (the figure that varies it, its name there, its value in all other figures)
 MADSEN_FIGURES: dict[str, tuple[str, str, Any]] = {
     "task.inputs": ("Fig. input size", "input_size", 100.0),
     "task.overlap": ("Fig. overlap", "overlap_ratio", 0.5),
@@ -58,7 +58,7 @@ MADSEN_MNIST = {
     },
     "mnist_sum": {"nau": "NAU", "nac": "NAC+", "nalu": "NALU"},
 }
-# by task: the operation, the figure with R_z, the one without, the iterations of 1,000 epochs
+# task -> (the operation, the figure with R_z, the figure without, the steps of 1,000 epochs)
 MADSEN_MNIST_FIGURES = {
     "mnist_product": (
         "cumprod",
@@ -91,7 +91,7 @@ TRASK_OPERATIONS = {
     "square": "a^2",
     "root": "sqrt(a)",
 }
-# encoder.activation -> what the legend of figure 1 calls it, in its order
+# encoder.activation -> its name in the legend of figure 1, in the order of the legend
 TRASK_ACTIVATIONS = {
     "hard_tanh": "Hardtanh",
     "sigmoid": "Sigmoid",
@@ -109,10 +109,10 @@ TRASK_ACTIVATIONS = {
     "elu": "ELU",
     "selu": "SELU",
 }
-# our split -> where the figure was read
+# our split -> the point of figure 1 at which the published value was read off
 TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
 TRASK_FIGURE = {"encoder.units": 8, "encoder.layers": 3, "task.range": [-5, 5]}
-ALL = "all"  # of a run's cases together
+ALL = "all"  # in the place of a case's name: all cases of a run together
 
 
 class Fact(NamedTuple):
@@ -132,14 +132,14 @@ class Fact(NamedTuple):
 
     @property
     def recalled(self) -> bool:
-        """Whether it was never checked against the paper."""
+        """Whether the figure was written down from memory and not checked against the paper."""
         return "UNCONFIRMED" in self.where
 
     @property
     def estimate(self) -> Estimate | None:
-        """It with its interval: the published one, or Wilson's where it tells of `(10/70)`."""
+        """The figure with its published interval, or Wilson's if its counts `(10/70)` are known."""
         if self.low is not None and self.high is not None:
-            # Read off a figure's coordinates, limits may miss the value by rounding.
+            # Limits that were read off a drawing may miss the value by rounding.
             return Estimate(self.value, min(self.low, self.value), max(self.high, self.value))
         counts = re.search(r"\((\d+)/(\d+)\)", self.where)
         if counts is None:
@@ -149,14 +149,14 @@ class Fact(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What a run's split is called in a paper.
+    """The place in a paper that a split of a run corresponds to.
 
     Attributes:
         table: the paper's table or figure.
-        place: the row's task, or of an ablation `input_size=4`.
-        op: the operation.
-        models: the model; several are the same one under several names.
-        steps: how many iterations the paper made.
+        place: the task of the table's row; for an ablation, its point: `input_size=4`.
+        op: the operation, as the paper writes it.
+        models: the names of the model; several if the paper has one model under several names.
+        steps: for how many training steps the paper trained; None if that is not known.
     """
 
     table: str
@@ -177,8 +177,11 @@ def facts() -> tuple[Fact, ...]:
 def check_source(source: str) -> None:
     """Make sure that a source is known.
 
+    Args:
+        source: the name of a publication, such as `Madsen2020`.
+
     Raises:
-        BadInput: it is not; names those that are.
+        BadInput: no published figure has this source; the message lists those that there are.
     """
     known = sorted({fact.source for fact in facts()})
     if source not in known:
@@ -186,7 +189,17 @@ def check_source(source: str) -> None:
 
 
 def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
-    """What a source calls a split of a run's case; `ALL` is its cases together."""
+    """The places in a publication that a split of a run corresponds to.
+
+    Args:
+        source: the name of the publication, such as `Madsen2020`.
+        run: the run that is compared.
+        case: the name of one of its cases, or `ALL` for its cases together.
+        split: the name of one of its splits.
+
+    Returns:
+        The tables or figures with the model and the operation; empty if the publication has none.
+    """
     finders = {
         "Madsen2020": (_madsen, _madsen_mnist),
         "iNALU2020": (_inalu,),
@@ -196,7 +209,15 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
 
 
 def facts_of(source: str, match: Match) -> list[Fact]:
-    """The figures that a source has there, one a metric and model; same figures once."""
+    """The published figures at a place, one for each metric and model.
+
+    Args:
+        source: the name of the publication.
+        match: the place.
+
+    Returns:
+        The figures; equal ones that stand under several names of a model once, with all its names.
+    """
     facts: dict[tuple[str, float, float | None], Fact] = {}
     for model in match.models:
         for fact in _index().get((source, match.table, match.op, model, match.place), []):
@@ -217,7 +238,7 @@ def _index() -> Mapping[tuple[str, ...], list[Fact]]:
 
 def _fact(line: Mapping[str, str]) -> Fact:
     low, high = (float(line[k]) if line[k] else None for k in ("ci_low", "ci_high"))
-    # What is too large for a paper's table, `>999`, is not known.
+    # `>999`: the paper's table does not tell a value that is too large for it.
     value = math.inf if line["value"].startswith(">") else float(line["value"])
     words = (line[k] for k in ("source", "table", "task", "op", "model", "metric"))
     source, table, task, op, model, metric = words
@@ -228,13 +249,13 @@ def _fact(line: Mapping[str, str]) -> Fact:
 
 
 def _place(task: str) -> str:
-    """A row's task, or of an ablation what it varies and to which value."""
+    """The task of a table's row; for an ablation its point, such as `input_size=4`."""
     name, _, value = task.rpartition("; ")[2].partition("=")
     return _point(name, value) if "; " in task else task
 
 
 def _point(name: str, value: Any) -> str:
-    """`input_size=4`, however the value is written."""
+    """The name of an ablation's point: `input_size=4` for the values 4, 4.0 and "4"."""
     try:
         return f"{name}={float(value):g}"
     except ValueError:
@@ -242,11 +263,11 @@ def _point(name: str, value: Any) -> str:
 
 
 def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
-    """Their benchmark, or the one of its ablations that a run's settings belong to."""
+    """Arithmetic of Madsen & Johansen: the benchmark, or the ablation with the run's settings."""
     model = MADSEN_MODELS.get(_units(run))
     nested, exact = (run.value(key) for key in ("task.nested", "task.threshold"))
     of_theirs = run.summary["task"] == "arithmetic" and split == "extrapolation"
-    # The benchmark with 4 nested inputs and the corrected threshold are not those of the tables.
+    # The tables do not have nested inputs or the corrected threshold, so such runs have no match.
     if not of_theirs or model is None or nested is True or exact == "exact" or case == ALL:
         return
     if _tested(run, case) != MADSEN_RANGES.get(task_case(case)):
@@ -258,7 +279,7 @@ def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
     usual = {key: default for key, (_, _, default) in MADSEN_FIGURES.items()}
     usual["penalty.sparsity.weight"] = MADSEN_WEIGHTS.get(model, 0.0)
     keys = [key for key in MADSEN_FIGURES if values[key] != usual[key]]
-    # A point of an ablation that happens to have the usual value is compared with that ablation.
+    # A run that varies a key is matched with that ablation even at the key's usual value.
     keys = keys or [key for key in MADSEN_FIGURES if _varied(run, case, key)]
     if not keys:
         named = "Gated NAU/NMU (2 layers)" if model.startswith("Gated") else model
@@ -275,7 +296,7 @@ def _madsen_value(run: Run, case: str, key: str) -> Any:
     if key == "task.ranges":
         return task_case(case)
     value = run.value(key, case)
-    # A summary does not name penalties without weight.
+    # A summary leaves out penalties of weight 0.
     return 0.0 if value is None else float(value)
 
 
@@ -289,7 +310,7 @@ def _varied(run: Run, case: str, key: str) -> bool:
 
 
 def _tested(run: Run, case: str) -> list[Any] | None:
-    """The tested ranges of the case that is named after its trained one."""
+    """The test ranges of a case, whose name is its training range; None if they are unknown."""
     try:
         ranges = json.loads(str(run.value("task.ranges")))
         named = {f"U[{low:g},{high:g}]": tested for (low, high), *tested in ranges}
@@ -299,9 +320,10 @@ def _tested(run: Run, case: str) -> list[Any] | None:
 
 
 def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
-    """Their sums and products of MNIST's digits, by length: every total told, a unit as the cell.
+    """Sums and products of MNIST digits of Madsen & Johansen, by sequence length.
 
-    R_z is of NMU, NAC*,NMU, NAU, and of NAC+ a model of its own.
+    In the paper the unit is the recurrent cell and the loss has the total after every digit. NMU,
+    NAC*,NMU and NAU were trained with and without R_z; NAC+ with R_z is called `NAC+,Rz`.
     """
     task, length = run.summary["task"], re.fullmatch(r"length_(\d+)", split)
     model = MADSEN_MNIST.get(task, {}).get(run.summary["unit"])
@@ -322,7 +344,7 @@ def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
 
 
 def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:
-    """Experiment 1, 2 or 4, by the name of ours: one distribution, or all that it has."""
+    """Experiment 1, 2 or 4 of iNALU, one input distribution or all of an experiment together."""
     experiment = re.fullmatch(r"inalu_(exp[124])(_rmsprop)?", str(run.summary.get("experiment")))
     known = {"validation": "int", "extrapolation": "ext"}
     if run.summary["task"] != "inalu_simple" or experiment is None or split not in known:
@@ -346,7 +368,7 @@ def _distributions(place: str) -> Iterable[str]:
 
 
 def _trask(run: Run, case: str, split: str) -> Iterator[Match]:
-    """Table 1, static; its errors are relative to a random model's, which summaries have not."""
+    """Static tasks in Table 1 of Trask et al., whose errors are relative to a random model's."""
     known = {"validation": "interp", "extrapolation": "extrap"}
     model = TRASK_MODELS.get(_units(run))
     op = TRASK_OPERATIONS.get(str(run.value("task.operation")))
@@ -356,7 +378,7 @@ def _trask(run: Run, case: str, split: str) -> Iterator[Match]:
 
 
 def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
-    """Figure 1, at the two ends of what it draws."""
+    """Figure 1 of Trask et al., at the two ends of its horizontal axis."""
     model = TRASK_ACTIVATIONS.get(str(run.value("encoder.activation")))
     as_theirs = run.summary["task"] == "identity_autoencoder" and all(
         _same(run.value(key), value) for key, value in TRASK_FIGURE.items()
@@ -366,7 +388,7 @@ def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    """Whether a setting has a value, however it is written: `8` of a sweep is text."""
+    """Whether a setting has a value, as a number or as text: a sweep records `8` as text."""
     try:
         return bool(json.loads(str(value)) == wanted)
     except ValueError:
@@ -374,6 +396,6 @@ def _same(value: Any, wanted: Any) -> bool:
 
 
 def _units(run: Run) -> tuple[str, str]:
-    """The units of the hidden and of the last layer."""
+    """The names of the units of the hidden layer and of the output layer."""
     unit, inner = run.summary["unit"], run.value("encoder.unit")
     return (unit if inner in (None, "None", "null") else str(inner)), unit

@@ -1,4 +1,4 @@
-"""Finished runs as their summaries tell of them: found, put into protocols, named."""
+"""Finding finished runs, reading their summaries, and grouping them into protocols."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from nalu_seq.records.files import Unreadable, read_json
 from nalu_seq.records.sweeps import read_jobs
 
 GROUPS = ("encoder", "head", "unit")
-# What a summary must hold, and of which kind: whoever wrote it, no more is taken from it.
+# What a summary must hold, and of which type. A file that differs is refused, whoever wrote it.
 MAYBE = int | float | None
 OF_A_RESULT = {
     "case": str, "split": str, "metric": str, "median": MAYBE, "min": MAYBE, "max": MAYBE,
@@ -34,11 +34,11 @@ OPTIONAL = {
     "versions": {str: str}, "git_commit": str | None,
 }  # fmt: skip
 MOST_MEMBERS = 2**20
-# Groups and keys by which the jobs of a sweep are named, and which are no settings of a job.
+# Config groups and keys that a sweep may vary without being settings of a job.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
-# What tells protocols apart besides the task's own settings. How long runs were is a column.
+# Keys that tell protocols apart besides the task's own; the number of steps is a column instead.
 TRAINED = ("train.batch_size",)
-# Lengths are where a run is measured, and columns of its table.
+# Keys that only say where a run is measured: their values are columns of a table.
 MEASURED = ("task.lengths",)
 _SETTING = re.compile(r"(?:^| )([a-z]\w*(?:\.\w+)+)=(\S+)")
 
@@ -46,12 +46,12 @@ Member = dict[str, Any]
 
 
 class Run(NamedTuple):
-    """A finished run as its summary tells it.
+    """A finished run, as its summary describes it.
 
     Attributes:
-        summary: its summary.json.
-        overrides: what a sweep set for it, by key; empty for a single run.
-        place: where it is.
+        summary: the content of its `summary.json`.
+        overrides: the settings by which its sweep made it, by key; empty for a single run.
+        place: the run's directory.
     """
 
     summary: dict[str, Any]
@@ -60,12 +60,12 @@ class Run(NamedTuple):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Its config under dotted names; empty for runs from before summaries had it."""
+        """The run's config by dotted keys; empty if its summary has none, as in early versions."""
         return self.summary.get("config") or {}
 
     @property
     def members(self) -> list[Member]:
-        """What became of each member; empty for runs from before summaries told."""
+        """The outcome of each member; empty if its summary has none, as in early versions."""
         return self.summary.get("members") or []
 
     @property
@@ -80,16 +80,29 @@ class Run(NamedTuple):
 
     @property
     def metric(self) -> str:
-        """What its members are judged by."""
+        """The name of the metric that its members are judged by."""
         known = {*OF_A_MEMBER, "initial", "sparsity_error"}
         return next(key for key in self.members[0] if key not in known)
 
     def of_case(self, case: str | None) -> list[Member]:
-        """The members of a case, or all of them."""
+        """The members of a case.
+
+        Args:
+            case: the case's name; None for all members of the run.
+        """
         return [m for m in self.members if case is None or m["case"] == case]
 
     def value(self, key: str, case: str = "") -> Any:
-        """What a key is in this run, in a case of it; None if nothing tells."""
+        """What a key is in this run, in a case of it; None if nothing tells.
+
+        Args:
+            key: a dotted key of the config, such as `unit.eps`, or a key of the summary, such as
+                `unit`.
+            case: the name of a case, whose own settings go first.
+
+        Returns:
+            The value; None if neither the case, the sweep, the config nor the summary has the key.
+        """
         settings = case_settings(case)
         if key in settings:
             return settings[key]
@@ -99,10 +112,16 @@ class Run(NamedTuple):
 
 
 def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
-    """The finished runs in a run's directory or a sweep's folder, and a line for each that is not.
+    """The finished runs in a run's directory or in a sweep's folder.
+
+    Args:
+        directory: the directory that is searched.
+
+    Returns:
+        The finished runs, and a line for each run that is left out, with the reason.
 
     Raises:
-        ValueError: the directory is neither.
+        ValueError: the directory is neither a run's nor a sweep's.
     """
     if (directory / "sweep.json").exists() or (directory / "multirun.yaml").exists():
         places = [(directory / job, overrides) for job, overrides in _jobs(directory).items()]
@@ -128,9 +147,16 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
 
 
 def protocols(runs: Sequence[Run], apart: Iterable[str] = ()) -> list[list[Run]]:
-    """The runs of each protocol: of one task with the same settings of it.
+    """Group runs by protocol: the same task with the same settings of it.
 
     What a sweep set for its jobs, and the keys in `apart`, may differ within a protocol.
+
+    Args:
+        runs: the runs that are grouped.
+        apart: further dotted keys that may differ within a protocol.
+
+    Returns:
+        The runs of each protocol, in the order in which the first of each appears.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -145,7 +171,15 @@ def protocols(runs: Sequence[Run], apart: Iterable[str] = ()) -> list[list[Run]]
 
 
 def label_keys(runs: Sequence[Run]) -> list[str]:
-    """What names a run among others: its parts, what sweeps set, what tells namesakes apart."""
+    """The keys whose values name a run among others.
+
+    Args:
+        runs: the runs that are shown together.
+
+    Returns:
+        The run's parts, then the keys that sweeps set, then those in which runs of the same name
+        differ.
+    """
     inner = ["encoder.unit"] if any("encoder.unit" in r.config for r in runs) else []
     named = ["task", *GROUPS, *inner]
     settings = [k for r in runs for k in r.overrides if not k.startswith("hydra.")]
@@ -157,66 +191,150 @@ def label_keys(runs: Sequence[Run]) -> list[str]:
 
 
 def labels(run: Run, keys: Sequence[str]) -> list[str]:
-    """A run's values of `keys`, empty where nothing tells."""
+    """A run's values of some keys, as texts.
+
+    Args:
+        run: the run that is named.
+        keys: dotted keys of the config or keys of the summary, as for `Run.value`.
+
+    Returns:
+        A text for each key; empty where the run has no such key.
+    """
     values = (run.value(key) for key in keys)
     return ["" if value is None else str(value) for value in values]
 
 
 def case_settings(case: str) -> dict[str, str]:
-    """The config's settings in a case's name: `U[1,2] penalty.sparsity.weight=0.1`."""
+    """The config's settings in a case's name: `U[1,2] penalty.sparsity.weight=0.1`.
+
+    Args:
+        case: the name of a case.
+
+    Returns:
+        The value of each dotted key that the name sets, as a text.
+    """
     return dict(_SETTING.findall(case))
 
 
 def task_case(case: str) -> str:
-    """A case's name without the config's settings: the task's own."""
+    """A case's name without the config's settings: the task's own.
+
+    Args:
+        case: the name of a case, such as `U[1,2] penalty.sparsity.weight=0.1`.
+
+    Returns:
+        The part that the task itself chose, such as `U[1,2]`.
+    """
     return _SETTING.sub("", case).strip()
 
 
 def setting_keys(cases: Iterable[str]) -> list[str]:
-    """The config's keys that cases set."""
+    """The config's keys that cases set.
+
+    Args:
+        cases: names of cases.
+
+    Returns:
+        Each dotted key that one of them sets, once.
+    """
     return list(dict.fromkeys(key for case in cases for key in case_settings(case)))
 
 
 def case_labels(case: str, keys: Sequence[str]) -> list[str]:
-    """A case in columns: the task's own case, and the config's settings by key."""
+    """A case in columns: the task's own case, and the config's settings by key.
+
+    Args:
+        case: the name of a case.
+        keys: the dotted keys that have a column.
+
+    Returns:
+        The task's own case, then the value of each key; empty where the case does not set it.
+    """
     settings = case_settings(case)
     return [task_case(case), *(settings.get(key, "") for key in keys)]
 
 
 def describe_seeds(seeds: list[int]) -> str:
-    """`0 to 9`, or all of them if they are not consecutive."""
+    """The seeds of a run in words.
+
+    Args:
+        seeds: at least one seed, in the order of the members.
+
+    Returns:
+        A text such as `0 to 9`, or all seeds where they are not consecutive.
+    """
     consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
     return f"{seeds[0]} to {seeds[-1]}" if consecutive else ", ".join(map(str, seeds))
 
 
 def success_rate(members: Sequence[Member], split: str) -> Estimate:
-    """The share of members that solved a split, with Wilson's interval."""
+    """The share of members that solved a split, with Wilson's interval.
+
+    Args:
+        members: the members, at least one.
+        split: a split that they are judged on.
+    """
     solved = sum(m["solved"][split] for m in members)
     return Estimate(solved / len(members), *wilson(solved, len(members)))
 
 
 def solved_at(members: Sequence[Member], split: str) -> list[int]:
-    """The first measured step, of each member that solved a split, at which it had solved it."""
-    # A member may have it solved by its initial values, and a Gamma distribution has no 0.
+    """The first measured step, of each member that solved a split, at which it had solved it.
+
+    Args:
+        members: the members; those that have not solved the split are left out.
+        split: a split that they are judged on.
+
+    Returns:
+        Training steps, 1 or more, in the members' order.
+    """
+    # Initial values may solve a split at step 0, which a Gamma distribution does not contain.
     return [max(m["solved_at"][split], 1) for m in members if m["solved"][split]]
 
 
 def solved_at_mean(
     members: Sequence[Member], split: str, hold_variance: bool = False
 ) -> Estimate | None:
-    """The mean of `solved_at` under a Gamma distribution; None if no member solved the split."""
+    """The mean of `solved_at` under a Gamma distribution; None if no member solved the split.
+
+    Args:
+        members: the members; those that have not solved the split are left out.
+        split: a split that they are judged on.
+        hold_variance: compute the interval as Madsen & Johansen's code does, with the variance of
+            the values held fixed.
+
+    Returns:
+        Training steps with a 95 % interval.
+    """
     steps = solved_at(members, split)
     return gamma_mean(steps, hold_variance=hold_variance) if steps else None
 
 
 def solved_at_median(members: Sequence[Member], split: str) -> Estimate | None:
-    """The median of `solved_at`, without an interval; None if no member solved the split."""
+    """The median of `solved_at`, without an interval; None if no member solved the split.
+
+    Args:
+        members: the members; those that have not solved the split are left out.
+        split: a split that they are judged on.
+
+    Returns:
+        Training steps; the interval's limits are NaN.
+    """
     steps = solved_at(members, split)
     return Estimate(float(median(steps)), nan, nan) if steps else None
 
 
 def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
-    """The Beta mean of their sparsity errors over the members that solved a split, if any has."""
+    """The mean sparsity error under a Beta distribution, over the members that solved a split.
+
+    Args:
+        members: the members; those that have not solved the split are left out.
+        split: a split that they are judged on.
+
+    Returns:
+        The mean, from 0 to 0.5, with its 95 % interval; None if no member solved the split or none
+        has a sparsity error.
+    """
     errors = [m.get("sparsity_error") for m in members if m["solved"][split]]
     # Weights beyond 1.5 are further than 0.5 from 0 and 1; the published statistic cuts there.
     known = [min(error, 0.5) for error in errors if error is not None]
@@ -241,7 +359,7 @@ def _jobs(directory: Path) -> dict[str, dict[str, str]]:
 
 
 def _unusable(summary: Any) -> str | None:
-    """Why a summary cannot be reported on, if it can't."""
+    """The reason why a summary can't be reported on; None if it can."""
     if not fits(summary, NEEDED) or not all(
         summary.get(key) is None or fits(summary[key], kind) for key, kind in OPTIONAL.items()
     ):
@@ -258,11 +376,17 @@ def _unusable(summary: Any) -> str | None:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value read from JSON is of a kind: a type, a list of one, or a dict by keys."""
+    """Whether a value that was read from JSON has the expected form.
+
+    Args:
+        value: what was read.
+        kind: a type or union of types, a list with the form of each element, a dict with the form
+            of each required key, or `{str: form}` for a dict with any keys.
+    """
     if isinstance(kind, list):
         return isinstance(value, list) and all(fits(v, kind[0]) for v in value)
     if not isinstance(kind, dict):
-        return type(value) in (get_args(kind) or (kind,))  # to Python True is an int
+        return type(value) in (get_args(kind) or (kind,))  # not isinstance: True is an int
     if not isinstance(value, dict):
         return False
     if str in kind:
@@ -271,7 +395,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
-    """Whether a member has the same splits as the first, in figures that are possible."""
+    """Whether a member has the same splits and keys as the first, with possible figures."""
     first = summary["members"][0]
     figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}
     by_split = {key: value for key, value in member.items() if isinstance(value, dict)}
@@ -282,12 +406,12 @@ def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
         and all(member["solved_at"][k] is not None for k, yes in member["solved"].items() if yes)
         and all(at is None or 0 <= at <= summary["steps"] for at in member["solved_at"].values())
         and all(fits(value, MAYBE) or fits(value, {str: MAYBE}) for value in figures.values())
-        and len(by_split) > 2  # besides what was solved and when, what it was judged by
+        and len(by_split) > 2  # `solved`, `solved_at`, and the metric that decides
     )
 
 
 def _can_be(result: dict[str, Any]) -> bool:
-    """Whether a result's figures are possible: a median between others, a rate of so many."""
+    """Whether a result is possible: its count and rate in range, extremes beside each median."""
     figures = [result[key] for key in ("min", "median", "max")]
     rate = result["success_rate"]
     return (

@@ -1,4 +1,4 @@
-"""What a report shows, as tables: runs side by side, and a benchmark in the field's layout."""
+"""The tables of a report: runs side by side, and a benchmark in the layout of the papers."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,19 +35,19 @@ LONG_NOTE = (
     "that solved it [95 % by likelihood; one: of one member]. {metric}: the members' medians. All "
     "but solved at are at each member's selected step."
 )
-ERRORS = ("relative_error", "mae")  # what a table shows of a split, the first of these it has
+ERRORS = ("relative_error", "mae")  # a table shows the first of these that a split has
 PLAIN_NOTE = "Each cell: median over the seeds [smallest, largest], seeds that solved the split."
 
 
 class Cell(NamedTuple):
-    """One figure: what a person reads, and the same as numbers by name."""
+    """One figure: `text` is what a person reads, `facts` the same as numbers by name."""
 
     text: str = ""
     facts: Mapping[str, Fact] = NOTHING
 
 
 class Row(NamedTuple):
-    """A row: what names it, and its cells."""
+    """A row: the labels that name it, and its cells."""
 
     labels: list[str]
     cells: list[Cell]
@@ -63,13 +63,20 @@ class Table(NamedTuple):
     notes: list[str]
 
     def texts(self) -> list[list[str]]:
-        """What a person reads, header first."""
+        """The texts of all rows, the header first."""
         body = [[*row.labels, *(cell.text for cell in row.cells)] for row in self.rows]
         return [[*self.labels, *self.columns], *body]
 
 
 def tables(groups: Sequence[Sequence[Run]]) -> list[Table]:
-    """The tables of each protocol's runs."""
+    """The tables of each protocol's runs.
+
+    Args:
+        groups: the runs of each protocol.
+
+    Returns:
+        For each protocol the tables of a benchmark, or one table with its runs side by side.
+    """
     out = []
     for runs in groups:
         title = describe(runs, groups)
@@ -81,12 +88,21 @@ def tables(groups: Sequence[Sequence[Run]]) -> list[Table]:
 
 
 def is_benchmark(runs: Sequence[Run]) -> bool:
-    """Whether runs tell of each member and have cases: what the field's layout is for."""
+    """Whether runs have judged members and named cases, as the layout of the papers needs.
+
+    Args:
+        runs: the runs of one protocol.
+    """
     return all(run.judged and run.cases != ["default"] for run in runs)
 
 
 def describe(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str:
-    """A protocol in a line: its task, and what sets it apart from the report's others."""
+    """The name of a protocol: its task, and the settings that set it apart from the others.
+
+    Args:
+        runs: the runs of the protocol.
+        groups: the runs of each protocol of the report.
+    """
     first = runs[0]
     words = [first.summary["task"]]
     others = [group[0].config for group in groups]
@@ -105,6 +121,9 @@ def compare(runs: Sequence[Run]) -> Table:
 
     A split's cell is the median over members of its error, its smallest and largest value, and how
     many members have solved the split.
+
+    Args:
+        runs: the runs, a row each.
     """
     keys = label_keys(runs)
     splits = dict.fromkeys(r["split"] for run in runs for r in run.summary["results"])
@@ -119,7 +138,7 @@ def compare(runs: Sequence[Run]) -> Table:
         ]
         rows.append(Row([*labels(run, keys), describe_seeds(run.summary["seeds"])], cells))
     names = [*keys, "seeds"]
-    if len({tuple(row.labels) for row in rows}) < len(rows):  # the same command, run again
+    if len({tuple(row.labels) for row in rows}) < len(rows):  # one command was run several times
         names = ["run", *names]
         places = [run.place.name for run in runs]
         rows = [
@@ -133,7 +152,16 @@ def compare(runs: Sequence[Run]) -> Table:
 
 
 def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
-    """A benchmark's tables: each judged split by case, and a line a case as in the papers."""
+    """The tables of a benchmark: solved members by case, and a row for each case as in the papers.
+
+    Args:
+        runs: the runs of one protocol, with judged members.
+        title: the heading of the tables.
+
+    Returns:
+        A matrix of cases for each judged split if there are several cases, then the table of all
+        cases.
+    """
     cases = list(dict.fromkeys(case for run in runs for case in run.cases))
     splits = list(dict.fromkeys(split for run in runs for split in run.judged))
     out = [_matrix(runs, cases, split, title) for split in splits if len(cases) > 1]
@@ -141,7 +169,11 @@ def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
 
 
 def without_same(table: Table) -> Table:
-    """The table without labels that say the same in every row."""
+    """A table without the labels that are the same in every row.
+
+    Args:
+        table: the table; one with a single row stays as it is.
+    """
     if len(table.rows) < 2:
         return table
     values = [{row.labels[i] for row in table.rows} for i in range(len(table.labels))]
@@ -151,7 +183,12 @@ def without_same(table: Table) -> Table:
 
 
 def rate_cell(rate: Estimate | None, n: int) -> Cell:
-    """`23/25 [75, 98]`."""
+    """A cell such as `23/25 [75, 98]`: members that solved it, all members, the interval in %.
+
+    Args:
+        rate: the share of members that solved it, 0 to 1; None makes an empty cell.
+        n: the number of members.
+    """
     if rate is None:
         return Cell()
     solved = round(rate.value * n)
@@ -160,23 +197,42 @@ def rate_cell(rate: Estimate | None, n: int) -> Cell:
 
 
 def steps_cell(estimate: Estimate | None) -> Cell:
-    """`6.1k [5.9k, 6.4k]`."""
+    """A cell such as `6.1k [5.9k, 6.4k]`.
+
+    Args:
+        estimate: training steps with their interval; None makes the cell `-`.
+    """
     return _estimate_cell(estimate, steps)
 
 
 def sparsity_cell(estimate: Estimate | None) -> Cell:
-    """`0.23 [0.22, 0.23]`; 1e-16, which the statistic has for 0, is 0."""
+    """A cell such as `0.23 [0.22, 0.23]`; the smallest value of the Beta statistic, 1e-16, is 0.
+
+    Args:
+        estimate: the sparsity error with its interval; None makes the cell `-`.
+    """
     return _estimate_cell(estimate, lambda x: number(x) if x > 1e-16 else "0")
 
 
 def estimate_facts(estimate: Estimate) -> dict[str, Fact]:
-    """An estimate by name; an interval that is none is empty."""
+    """An estimate as numbers by name, for a `Cell`.
+
+    Args:
+        estimate: a value and the limits of its interval.
+
+    Returns:
+        `value`, `low` and `high`; None for a number that is NaN.
+    """
     limits = (None if isnan(x) else x for x in estimate)
     return dict(zip(("value", "low", "high"), limits, strict=True))
 
 
 def steps(value: float) -> str:
-    """A number of steps in three digits: `950`, `6.1k`, `1.52M`."""
+    """A number of steps in three digits: `950`, `6.1k`, `1.52M`.
+
+    Args:
+        value: the number of steps.
+    """
     for size, suffix in ((1e6, "M"), (1e3, "k")):
         if value >= 0.9995 * size:
             return f"{value / size:.3g}{suffix}" if value < 999.5 * size else f"{value:.3g}"
@@ -184,7 +240,11 @@ def steps(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number in two digits: `0.23`, `4.2e-7`."""
+    """A number in two digits: `0.23`, `4.2e-7`.
+
+    Args:
+        value: any number.
+    """
     return _EXPONENT.sub("e\\1", f"{value:.2g}")
 
 
@@ -205,7 +265,7 @@ def _matrix(runs: Sequence[Run], cases: Sequence[str], split: str, title: str) -
 
 
 def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -> Table:
-    """A line a case; `short` where a matrix has told the intervals of the rates."""
+    """A row for each case; `short` leaves out the intervals of rates, which a matrix shows."""
     keys = label_keys(runs)
     settings = setting_keys(case for run in runs for case in run.cases)
     rows = [
@@ -231,7 +291,7 @@ def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -
 
 
 def _named(table: Table, keys: Sequence[str], rows: Sequence[Row]) -> Table:
-    """The table, its rows named by their unit alone where nothing sets them apart."""
+    """The table; if no label sets its rows apart, their unit is the only label."""
     if table.labels and len(rows) > 1:
         return table
     unit = keys.index("unit")
@@ -255,7 +315,7 @@ def _outcomes(
 
 
 def _ends(run: Run) -> tuple[str, str]:
-    """The first split, the interpolation, and the last, the extrapolation."""
+    """The names of the first split, the interpolation, and the last, the extrapolation."""
     splits = list(run.members[0][run.metric])
     return splits[0], splits[-1]
 
@@ -266,14 +326,14 @@ def _success(members: Sequence[Member], split: str) -> Cell:
 
 
 def _medians(members: Sequence[Member], run: Run) -> Cell:
-    """Of the interpolation and of the extrapolation."""
+    """A cell with the median over members on the first split and on the last."""
     medians = {split: _median([m[run.metric][split] for m in members]) for split in _ends(run)}
     text = " → ".join(number(value) for value in medians.values())
     return Cell(text, {k: value if np.isfinite(value) else None for k, value in medians.items()})
 
 
 def _median(values: Sequence[float | None]) -> float:
-    # A member that diverged has no finite value: it stands above all that have.
+    # A member that diverged has no value: it counts as infinite, above all that have one.
     return float(np.median([np.inf if value is None else value for value in values]))
 
 
@@ -287,17 +347,17 @@ def _estimate_cell(estimate: Estimate | None, show: Any) -> Cell:
 
 
 def _of_split(summary: dict[str, Any], split: str) -> dict[str, Any]:
-    """A split's results by metric."""
+    """The results of a split in a summary, by metric."""
     return {r["metric"]: r for r in summary["results"] if r["split"] == split}
 
 
 def _judged(of_split: Mapping[str, Any]) -> Any:
-    """Of a split's results by metric, the one that its members are judged by, or None."""
+    """The result of a split that its members are judged by; None if they are not judged."""
     return next((r for r in of_split.values() if r["success_rate"] is not None), None)
 
 
 def _shown(of_split: Mapping[str, Any]) -> Any:
-    """Of a split's results by metric, the one that a table shows: an error where there is one."""
+    """The result of a split that a table shows: an error where there is one."""
     first = next((r for r in of_split.values() if r["metric"] != "solved_at"), None)
     errors = (of_split[name] for name in ERRORS if name in of_split)
     return next(errors, None) or _judged(of_split) or first

@@ -15,19 +15,27 @@ METRICS = {
     "restarts": "restarts",
     "solved_at": "step of the first solution",
 }
-# They fall over many decades while a run trains: a linear axis would show their start alone.
+# Metrics that fall over many decades in training; a linear axis would only show their start.
 ERRORS = ("mae", "mse", "relative_error", "rounded_mae", "loss")
 _LENGTH = re.compile(r"(length|digits)_(\d+)")
 _RANGE = re.compile(r"range_(-?[\d.]+)_(-?[\d.]+)")
 
 
 def metric_words(metric: str) -> str:
-    """`mae` as `mean absolute error`; a metric of a user's own by its name."""
+    """A metric in words: `mae` as `mean absolute error`.
+
+    Args:
+        metric: the metric's name; one that is not listed has its underscores replaced by blanks.
+    """
     return METRICS.get(metric, metric.replace("_", " "))
 
 
 def split_words(split: str) -> str:
-    """`length_1000` as `length 1,000`, `range_9_99` as `inputs 9 to 99`."""
+    """A split in words: `length_1000` as `length 1,000`, `range_9_99` as `inputs 9 to 99`.
+
+    Args:
+        split: the split's name; one of another form has its underscores replaced by blanks.
+    """
     if match := _LENGTH.fullmatch(split):
         return f"{match[1]} {int(match[2]):,}"
     if match := _RANGE.fullmatch(split):
@@ -36,5 +44,9 @@ def split_words(split: str) -> str:
 
 
 def is_error(metric: str) -> bool:
-    """Whether less is better, over decades."""
+    """Whether a metric is an error, which is better the smaller and needs a logarithmic axis.
+
+    Args:
+        metric: the metric's name.
+    """
     return metric in ERRORS
