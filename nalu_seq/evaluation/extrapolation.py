@@ -10,10 +10,10 @@ from nalu_seq.evaluation.measure import Course
 
 @dataclass
 class Extrapolation:
-    """How a population does on the splits of its task.
+    """The results of a population on the splits of its task.
 
     Attributes:
-        summary: what summary.json says of the same: the run's parts, steps and `results`.
+        summary: as in `summary.json`: the run's parts, steps and `results`.
         drift: for each member along the longest split: `drift_per_step`, the slope of the mean
             absolute error over the steps; `first_wrong`, the first step at which any of its
             sequences no longer rounds to the truth, or None; `mae`, at the last step.
@@ -29,14 +29,24 @@ class Extrapolation:
     counts: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON and tables."""
+        """The summary and the drift in one dictionary, for JSON and tables."""
         return {**self.summary, "drift": self.drift}
 
 
 def member_drift(
     members: list[tuple[str, int]], split: str, course: Course, counts: bool
 ) -> list[dict[str, Any]]:
-    """How fast each member's error grows along a split, and where it first rounds wrong."""
+    """The growth of each member's error along a split, and the step at which it first rounds wrong.
+
+    Args:
+        members: the case and the seed of each member.
+        split: the name of the split.
+        course: the error of each member at each step of the split, `[M, T]`.
+        counts: whether targets are whole numbers, so that predictions may be rounded.
+
+    Returns:
+        A row for each member, as `Extrapolation.drift` holds them.
+    """
     steps = np.arange(1, course.mae.shape[1] + 1)
     drift = []
     for (case, seed), mae, exact in zip(members, course.mae, course.exact, strict=True):

@@ -14,7 +14,7 @@ Values = Sequence[float] | np.ndarray
 
 
 class Estimate(NamedTuple):
-    """A value and its interval."""
+    """A value and the limits of its interval, NaN where there is no interval."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     Args:
         successes: how many of `n` members succeeded.
         n: how many members there are, those that diverged included.
-        confidence: its level.
+        confidence: the interval's level.
 
     Raises:
         ValueError: not 0 <= successes <= n, n is 0, or confidence is not in (0, 1).
@@ -50,6 +50,17 @@ def wilson_limits(
     successes: np.ndarray, n: np.ndarray | int, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's limits of many rates at once; `successes` need not be whole numbers.
+
+    Args:
+        successes: how many members succeeded, in each place of an array of any shape.
+        n: how many members there are, in the same shape, or one number for all.
+        confidence: the level of the intervals.
+
+    Returns:
+        The lower and the upper limits, in the shape of `successes`.
+
+    Raises:
+        ValueError: confidence is not in (0, 1).
 
     Example:
         >>> low, high = wilson_limits(np.array([0, 2.5]), 5)
@@ -103,16 +114,17 @@ def ratio(a: Estimate, b: Estimate) -> Estimate:
         log r = log a - log b,  its limits as far off as both means' limits together (root of the
         sum of squares, on the log scale)
 
-    So a published mean can be compared with of which no more is known than its interval. Where
-    both intervals are symmetric on the log scale it is the usual one, of the standard errors
-    that their widths stand for.
+    So a published mean can be compared of which nothing but its interval is known. Where both
+    intervals are symmetric on the log scale, the result is the usual interval from the standard
+    errors that their widths stand for.
 
     Args:
-        a: the mean above the line.
-        b: the mean below it, with an interval of the same level as `a`'s; the ratio's has it too.
+        a: the mean that is divided.
+        b: the mean that it is divided by, with an interval of the same level as `a`'s, which is
+            also the level of the ratio's interval.
 
     Returns:
-        The ratio; its interval is NaN where one of theirs is.
+        The ratio; its interval is NaN where that of `a` or `b` is.
 
     Raises:
         ValueError: a mean or a limit is not positive.
@@ -141,9 +153,10 @@ def gamma_mean(
     get Student's t interval, and one value alone gets NaN.
 
     With `hold_variance` the interval is the one that Madsen & Johansen 2020 print. They estimate
-    mean and variance together, but their optimiser leaves the variance, which is some 1e12, where
-    it began: at the values' own. So compare like with like: of the 7 runs that Linear solved on
-    "-" they print 1.4e6 [0.8e6, 2.1e6], where the values' mean is 3.0e6.
+    mean and variance together, but the variance is about 1e12, and their optimiser hardly moves it
+    from where it starts: at the variance of the values. Use `hold_variance` to compare with their
+    tables: of the 7 runs that Linear solved on "-" they print 1.4e6 [0.8e6, 2.1e6], where the
+    values' mean is 3.0e6.
 
     Args:
         values: one for each member that solved the task.
@@ -228,7 +241,7 @@ def beta_mean(values: Values, confidence: float = 0.95) -> Estimate:
 
 
 def _difference(a: Estimate, b: Estimate) -> Estimate:
-    """Of two independent estimates, each limit as far off as the two that lead to it."""
+    """The difference of two independent estimates, its limits by MOVER (Zou & Donner 2008)."""
     value = a.value - b.value
     low = value - hypot(a.value - a.low, b.high - b.value)
     return Estimate(value, low, value + hypot(a.high - a.value, b.value - b.low))
@@ -245,7 +258,7 @@ def _student(x: np.ndarray, confidence: float) -> Estimate:
 def _likelihood_interval(
     likelihood: Callable[[float], float], peak: float, confidence: float
 ) -> tuple[float, float]:
-    """Where a log-likelihood with one peak has fallen by half the chi-squared quantile."""
+    """The two points at which a log-likelihood is half the chi-squared quantile below its peak."""
     bar = likelihood(peak) - norm.ppf(_upper(confidence)) ** 2 / 2
 
     def edge(step: float) -> float:
@@ -257,7 +270,7 @@ def _likelihood_interval(
 
 
 def _highest(likelihood: Callable[[float], float]) -> float:
-    """A log-likelihood's maximum over the logarithm of what is not of interest."""
+    """The maximum of a log-likelihood over the logarithm of its nuisance parameter."""
     return likelihood(_argmax(likelihood, -20.0, 60.0))
 
 
@@ -269,7 +282,7 @@ def _argmax(f: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _alike(x: np.ndarray, distance: float) -> bool:
-    """Whether all a distribution could tell is lost in rounding: its shape would be above 1e8."""
+    """Whether values are so alike that a distribution can't be fitted: its shape is above 1e8."""
     return float(x.std()) <= 1e-4 * distance
 
 
@@ -281,7 +294,7 @@ def _array(name: str, values: Values) -> np.ndarray:
 
 
 def _upper(confidence: float) -> float:
-    """The quantile that the upper end of a two-sided interval stands at."""
+    """The probability below the upper end of a two-sided interval."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     return (1 + confidence) / 2

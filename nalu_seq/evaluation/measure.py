@@ -13,12 +13,12 @@ from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Measurement, Measurer
 from nalu_seq.tasks.base import ExampleTask, SequenceTask, Split, Task
 
-# Inputs x examples x members held at once, without steps.
+# Tasks without sequences: inputs x examples x members that are held at once, at most.
 PIECE_INPUTS = 2**24
 
 
 class Course(NamedTuple):
-    """How the error of each member went along a sequence.
+    """The error of each member at each step of a sequence.
 
     Attributes:
         mae: `[M, T]`, mean absolute error over the examples at each step.
@@ -35,9 +35,9 @@ class Evaluator(Measurer):
     Args:
         population: the members.
         task: what they learn.
-        members: the seed and the case of each.
+        members: the seed and the case of each member.
         stream: for a sequence task, the population's model with its states passed on.
-        between: called between pieces; what it raises ends the measurement.
+        between: called between two pieces; an exception that it raises ends the measurement.
 
     Attributes:
         ends: targets and predictions `[M, B, units]` of the latest measurement of each split, a
@@ -69,7 +69,14 @@ class Evaluator(Measurer):
         ]
 
     def measure(self, split: str) -> tuple[dict[str, np.ndarray], Course | None]:
-        """The task's metrics on a split, `[M]` each, and the course over a sequence."""
+        """The task's metrics on a split, and for a sequence the errors at each step.
+
+        Args:
+            split: the split's name.
+
+        Returns:
+            The metrics by name, `[M]` each, and the course; None for a task without sequences.
+        """
         if isinstance(self.task, SequenceTask):
             courses = []
             for *ends, part in self._pieces(split):
@@ -87,12 +94,16 @@ class Evaluator(Measurer):
         return {name: value.numpy() for name, value in metrics.items()}, course
 
     def examples(self, split: str, most: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs `[M, B, (T,) in]` of a split, and targets `[M, B, units]`, of a sequence the last.
+        """The inputs and targets of the first examples of a split.
 
         Args:
-            split: its name.
-            most: how many examples at most, of a task without sequences.
-            steps: how many steps of each sequence; it may be longer than the split's are.
+            split: the split's name.
+            most: how many examples at most, for a task without sequences.
+            steps: how many steps of each sequence; may be more than the split has.
+
+        Returns:
+            Inputs, `[M, B, in]` or `[M, B, T, in]`, and targets, `[M, B, units]`, at a sequence's
+            last step.
         """
         task, where = self.task, self.task.splits[split]
         draws = self.members.stream(split).at(0, where.examples)
@@ -106,9 +117,16 @@ class Evaluator(Measurer):
         return batch.x.numpy(), batch.y.numpy()[:, :, -1]
 
     def outputs(self, split: str, steps: int) -> np.ndarray:
-        """What the members give at each of a sequence's first steps, `[M, B, T, units]`.
+        """The members' outputs at the first steps of a split's sequences.
 
-        It takes a call a step of what a measurement has traced, so that nothing is traced for it.
+        Each step is one call of the function that a measurement has traced, so none is traced anew.
+
+        Args:
+            split: the split's name.
+            steps: how many steps, T.
+
+        Returns:
+            `[M, B, T, units]`.
         """
         pieces = self._pieces(split, length=steps, size=1)
         return np.stack([prediction.numpy() for _, prediction, *_ in pieces], axis=2)
@@ -145,7 +163,7 @@ class Evaluator(Measurer):
         assert isinstance(self.task, SequenceTask) and self.stream is not None
         split, members = self.task.splits[name], len(self.population)
         stream = self.members.stream(name)
-        # What is traced knows neither name nor length: all lengths of one range share it.
+        # A traced function depends on neither name nor length: all lengths of one range share it.
         shared = dataclasses.replace(split, length=0)
         if shared not in self._traced:
             self._traced[shared] = self._trace_piece(shared)

@@ -1,21 +1,21 @@
-"""How often each member has started anew."""
+"""How often each member was given new initial values."""
 
 from nalu_seq.records.observers import Measurement, Measurer
 from nalu_seq.training.restarts import Restarts
 
 
 class RestartCount(Measurer):
-    """The starts of each member besides its first; nothing where members never start anew.
+    """Counts how often each member was restarted with new initial values.
 
     Args:
-        restarts: what starts members anew, or None.
+        restarts: restarts members; None where no member is ever restarted, and nothing is counted.
     """
 
     def __init__(self, restarts: Restarts | None) -> None:
         self._restarts = restarts
 
     def __call__(self) -> list[Measurement]:
-        """`train/restarts`."""
+        """The measurement `train/restarts`, `[M]`."""
         if self._restarts is None:
             return []
         return [Measurement("train", "restarts", self._restarts.count.copy())]

@@ -12,17 +12,17 @@ from nalu_seq.units.weights import sparsity_error
 
 
 class SparsityError(Measurer):
-    """The distance of each member's worst weight from -1, 0 and 1; nothing without units.
+    """Measures how far each member's worst weight is from -1, 0 and 1.
 
     Args:
-        population: the members.
+        population: the members; where their model has no units, nothing is measured.
     """
 
     def __init__(self, population: Population) -> None:
         self._scalars = tf.function(lambda: population.scalars(_worst), autograph=False)
 
     def __call__(self) -> list[Measurement]:
-        """`train/sparsity_error`."""
+        """The measurement `train/sparsity_error`, `[M]`."""
         return [Measurement("train", name, v.numpy()) for name, v in self._scalars().items()]
 
 

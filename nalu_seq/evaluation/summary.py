@@ -1,4 +1,4 @@
-"""summary.json: what a run came to, from its record."""
+"""The results of a run in `summary.json`, computed from its record."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,14 +15,14 @@ NOT_JUDGED = {"success_rate": None, "success_low": None, "success_high": None}
 
 
 class Outcome:
-    """A run's record, read by a criterion.
+    """The outcome of each member of a run: its record, judged by the criterion of its task.
 
     Each member is judged at its selected step: the last one measured, or, where the criterion
     selects by a split, the one with the lowest finite value there, step 0 left out.
 
     Args:
-        rows: the record.
-        criterion: when a member has solved a split.
+        rows: the rows of the record, `metrics.csv`.
+        criterion: says when a member has solved a split.
         members: the run's members.
 
     Attributes:
@@ -50,9 +50,10 @@ class Outcome:
     def results(self) -> list[dict[str, Any]]:
         """Statistics over members for each case, split and metric, at the selected steps.
 
-        `success_rate` counts members that solved the split, those that diverged as failures; it is
-        null for what is not judged. The median, mean and ends are over the finite values. A judged
-        split also has `solved_at`, over the `n` members that ever had solved it.
+        `success_rate` is the share of members that solved the split, those that diverged counted
+        as failures; it is null for a metric or a split that is not judged. The median, mean,
+        smallest and largest value are over the finite values. A judged split also has `solved_at`,
+        over the `n` members that had solved it at any step.
         """
         out = []
         for (split, metric), members in self._series.items():
@@ -77,7 +78,7 @@ class Outcome:
         return out
 
     def members(self) -> list[dict[str, Any]]:
-        """What became of each member: what reports compute their intervals from."""
+        """The outcome of each member, from which reports compute their intervals."""
         metric = self._criterion.metric
         sparsity = self._series.get(("train", "sparsity_error"), {})
         out = []
@@ -88,7 +89,7 @@ class Outcome:
                 if name == metric and split != "train"
             }
             line = {"case": member[0], "seed": member[1], "selected_step": step, metric: values}
-            # Trask et al. give errors as a share of those before training.
+            # Trask et al. report errors as a share of the error before training.
             line["initial"] = {
                 split: _finite(members[member].get(0, float("nan")))
                 for (split, name), members in self._series.items()

@@ -1,7 +1,7 @@
-"""Statistics of when members solve their task in which those that never did count too.
+"""Statistics of when members solve their task, which include the members that never did.
 
-A member that had not solved it when its training ended is censored there: all that is known is
-that it would have taken longer. In `solved_at` it is NaN or None.
+A member that had not solved its task when its training ended is censored at that step: it would
+have taken longer. Its entry in `solved_at` is NaN or None.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _MOST_SEEDS = 2000
 
 
 class Curve(NamedTuple):
-    """What share of the members had solved the task by each of `steps`."""
+    """The share of members that have solved the task by each of `steps`, with its limits."""
 
     steps: np.ndarray
     solved: np.ndarray
@@ -29,7 +29,7 @@ class Curve(NamedTuple):
 
 
 class Restarts(NamedTuple):
-    """Where to give a run up, and how many steps a solution then takes on average."""
+    """The step at which to give a run up, and the mean number of steps to a solution then."""
 
     cutoff: float
     expected: float
@@ -85,7 +85,7 @@ def restarts(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Restarts:
-    """How many training steps a first solution takes if unsolved runs are given up in time.
+    """The mean number of training steps to a first solution if unsolved runs are given up in time.
 
         E(c) = sum_i min(T_i, c) / #{i: T_i <= c},    at the c with the smallest E
 
@@ -99,11 +99,12 @@ def restarts(
         confidence: the level of the interval of the expected number of steps.
         resamples: how many times members are drawn anew, with replacement, for that interval; in
             each sample the best cutoff is found anew, for it is as uncertain as the rest.
-        seed: of those draws.
+        seed: the seed by which the members are drawn.
 
     Returns:
-        The best cutoff, one of the steps at which a member solved the task, and what it expects.
-        Where none did the cutoff is NaN and all else inf, as `high` is where few did.
+        The best cutoff, one of the steps at which a member solved the task, and the mean number of
+        steps with its interval. If no member solved the task, the cutoff is NaN and all else inf;
+        if few did, `high` is inf.
 
     Raises:
         ValueError: there are no members, or one solved the task after `steps`.
@@ -166,8 +167,8 @@ def newcombe_power(rate_a: float, rate_b: float, n: int, alpha: float = 0.05) ->
 
     Args:
         rate_a: the success rate of one unit.
-        rate_b: that of the other.
-        n: how many seeds each is trained with.
+        rate_b: the success rate of the other.
+        n: how many seeds each unit is trained with.
         alpha: 1 - the interval's level.
 
     Raises:
@@ -184,7 +185,8 @@ def newcombe_power(rate_a: float, rate_b: float, n: int, alpha: float = 0.05) ->
     successes = np.arange(n + 1)
     better = binom.pmf(successes, n, max(rate_a, rate_b))
     worse = binom.pmf(successes, n, min(rate_a, rate_b))
-    i, j = np.flatnonzero(better > 1e-12), np.flatnonzero(worse > 1e-12)  # the rest never happens
+    # Counts of lower probability are left out: they hardly change the sum.
+    i, j = np.flatnonzero(better > 1e-12), np.flatnonzero(worse > 1e-12)
     rates = successes / n
     low, high = wilson_limits(successes, n, 1 - alpha)
     reach = np.sqrt((rates - low)[i, None] ** 2 + (high - rates)[j] ** 2)
@@ -200,7 +202,7 @@ def seeds_needed(rate_a: float, rate_b: float, power: float = 0.8, alpha: float 
 
     Args:
         rate_a: the success rate to expect of one unit.
-        rate_b: that of the other.
+        rate_b: the success rate to expect of the other.
         power: how likely the difference is to be shown.
         alpha: 1 - the level of the interval that shows it by not containing 0.
 

@@ -9,7 +9,14 @@ from nalu_seq.population.population import Population
 
 
 def effective_weights(population: Population) -> dict[str, Any]:
-    """Each matrix that a unit applies, `[M, in, units]`, or each vector, by `NALU W_a`."""
+    """The effective weights of all units in a population, by unit and matrix, such as `NALU W_a`.
+
+    Args:
+        population: the members.
+
+    Returns:
+        Matrices `[M, in, units]` or vectors `[M, units]`, as the units apply them.
+    """
 
     def of_member(model: keras.Model) -> dict[str, Any]:
         return {
@@ -22,10 +29,16 @@ def effective_weights(population: Population) -> dict[str, Any]:
 
 
 def named_units(model: keras.Model) -> dict[str, Any]:
-    """The units of a model by their classes.
+    """The units of a model, named by their classes.
 
-    A second unit of one class in a model is `NALU 2`: names of Keras' own count through a process,
-    so that two runs of a sweep would not have the same.
+    A second unit of a class is called `NALU 2`. Keras' own names count through a process, so that
+    two runs of a sweep would have different ones.
+
+    Args:
+        model: a model of the population.
+
+    Returns:
+        The units by name, from input to output.
     """
     named: dict[str, Any] = {}
     seen: dict[str, int] = {}

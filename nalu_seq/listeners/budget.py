@@ -1,4 +1,4 @@
-"""How many seconds may be spent on looking at a training, beside making its steps."""
+"""How many seconds TensorBoard may spend on pictures and extra measurements of a training."""
 
 import contextlib
 import time
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 
 class Budget:
-    """A share of the time that a training takes, to be spent on what can be left out.
+    """A share of a training's time for optional work, such as pictures.
 
-    What something costs is taken to be what it cost the last time. Of a training that will be
-    shorter than `LONG_ENOUGH` nothing is spent: a second is much of it.
+    A piece of work is expected to take as long as it took the last time. In a training that will be
+    shorter than `LONG_ENOUGH` seconds nothing is spent: a second is a large part of it.
 
     Args:
-        share: of the seconds that the training takes.
-        begun: the step that it begins at.
-        steps: the step that it ends at.
+        share: the share of the training's seconds that may be spent, from 0 to 1.
+        begun: the step at which this training begins; above 0 in a resumed run.
+        steps: the step at which it ends.
     """
 
     LONG_ENOUGH = 20.0
@@ -26,29 +26,37 @@ class Budget:
         self.start(begun)
 
     def start(self, step: int) -> None:
-        """The training's first call comes now."""
+        """Start the clock: the first call of the trainer comes now.
+
+        Args:
+            step: the step at which it begins.
+        """
         self._started = time.perf_counter()
         self._first, self._second = step, self._started
 
     def note(self, step: int) -> None:
-        """The training has come to a step: the pace is measured from the end of the first call.
+        """Note that the training has reached a step.
 
-        The first call traces and compiles, which says nothing of the steps after it.
+        The pace is measured from the end of the first call, which traces and compiles and so
+        says nothing about the steps after it.
+
+        Args:
+            step: the newest step.
         """
         if self._second == self._started:
             self._first, self._second = step, time.perf_counter()
 
     def allows(self, step: int, name: str, guess: float) -> bool:
-        """Whether something may be done at a step.
+        """Whether the budget allows a piece of work at a step.
 
         Args:
             step: the newest step.
-            name: what would be done.
+            name: the kind of work, such as `pictures`.
             guess: its cost in seconds, if it has not been done before.
         """
         now = time.perf_counter()
         if step < self._steps and (step == self._first or now - self._second < 1):
-            return False  # the pace is not known yet
+            return False  # too few steps were made to know the pace
         pace = (now - self._second - self._spent) / max(step - self._first, 1)
         whole = now - self._started - self._spent + pace * (self._steps - step)
         cost = self._costs.get(name, guess)
@@ -56,7 +64,11 @@ class Budget:
 
     @contextlib.contextmanager
     def spending(self, name: str) -> Iterator[None]:
-        """Count the seconds that a block takes."""
+        """Count the seconds that a block takes.
+
+        Args:
+            name: the kind of work that the block does, as for `allows`.
+        """
         started = time.perf_counter()
         yield
         self._costs[name] = time.perf_counter() - started

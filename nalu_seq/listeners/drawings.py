@@ -10,11 +10,11 @@ from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Split
 from nalu_seq.tasks.digit_sequences import DigitSequences
 
-MEMBERS = 8  # matrices side by side
-GATED = 20  # members of whom gates are shown
-ANNOTATED = 60  # cells of a matrix at most that have their figures in them
-POINTS = 2000
-ROWS, COLUMNS = 4, 10  # of digits
+MEMBERS = 8  # members whose matrices are drawn, side by side
+GATED = 20  # members whose gates are drawn
+ANNOTATED = 60  # a matrix of at most so many cells has figures in its cells
+POINTS = 2000  # predictions that are drawn against their targets
+ROWS, COLUMNS = 4, 10  # of the digits' pictures
 INK, WRONG = "#0072B2", "#D55E00"
 
 
@@ -24,15 +24,15 @@ def matrices_figure(
     """The same matrix of some members side by side, its figures in the cells where they fit.
 
     Args:
-        Figure: matplotlib's class.
-        title: what the matrix is.
-        values: `[M, in, units]`, or `[M, units]` of a vector.
-        names: what each member is called.
+        Figure: matplotlib's class of that name.
+        title: the heading, such as the name of the matrix.
+        values: `[M, in, units]`, or `[M, units]` for a vector.
+        names: the name of each member.
         rows_are: what a row stands for.
     """
     values = values.reshape(*values.shape[:2], -1)[:MEMBERS]
     count, rows, columns = values.shape
-    # One image with a gap of one column between members: axes of their own are slow to draw.
+    # One image, with an empty column between members: separate axes are slow to draw.
     gaps = np.full((count, rows, 1), np.nan)
     strip = np.concatenate([*np.concatenate([values, gaps], axis=2)], axis=1)[:, :-1]
     size = max(2.0, 0.3 * strip.shape[1] if rows * columns <= ANNOTATED else 0.1 * strip.shape[1])
@@ -53,10 +53,10 @@ def gates_figure(Figure: Any, title: str, values: np.ndarray, names: Sequence[st
     """Gates as a row a member: 1 is open for the sum, 0 for the product.
 
     Args:
-        Figure: matplotlib's class.
-        title: what the gate is.
-        values: `[M, units]`.
-        names: what each member is called.
+        Figure: matplotlib's class of that name.
+        title: the heading, such as the name of the gate.
+        values: the gates, `[M, units]`, from 0 to 1.
+        names: the name of each member.
     """
     values = values[:GATED]
     rows, columns = values.shape
@@ -75,10 +75,10 @@ def predictions_figure(Figure: Any, title: str, y: np.ndarray, prediction: np.nd
     """Each prediction against its target, of all members; on the diagonal they agree.
 
     Args:
-        Figure: matplotlib's class.
-        title: where it was measured.
+        Figure: matplotlib's class of that name.
+        title: the heading, such as the name of the split.
         y: targets, `[M, examples, outputs]`.
-        prediction: the same of predictions.
+        prediction: predictions, `[M, examples, outputs]`.
     """
     figure, axes = _axes(Figure, 3.4, 3.2, title)
     every = max(1, y.size // POINTS)
@@ -96,13 +96,13 @@ def predictions_figure(Figure: Any, title: str, y: np.ndarray, prediction: np.nd
 
 
 def spread_figure(Figure: Any, title: str, steps: Sequence[int], values: np.ndarray) -> Any:
-    """A thin line a member over the steps, the median thick; logarithmic.
+    """A thin line for each member over the training steps, a thick one for the median; logarithmic.
 
     Args:
-        Figure: matplotlib's class.
-        title: what and where.
-        steps: `[n]`.
-        values: `[n, M]`, none below 0.
+        Figure: matplotlib's class of that name.
+        title: the heading, such as the metric and the split.
+        steps: the training steps at which the error was measured, `[n]`.
+        values: the errors, `[n, M]`, none below 0.
     """
     figure, axes = _axes(Figure, 4.4, 2.9, title)
     positive = values[np.isfinite(values) & (values > 0)]
@@ -151,10 +151,18 @@ def _figures_in_cells(axes: Any, values: np.ndarray, white: Sequence[bool]) -> N
 def digits_figure(
     Figure: Any, task: DigitSequences, members: Members, population: Population, title: str
 ) -> Any:
-    """Test pictures with the value that the first member reads in each, alone in a sequence.
+    """Test pictures, each with the value that the first member reads in it.
 
-    That is what its output becomes, for counts the largest one and its value. A wrong one is
-    coloured, and followed by the truth.
+    Each picture is a sequence of its own. A model with one output reads the change of that output;
+    a model with a count for each digit reads the digit whose count changes most, and how much. A
+    wrong reading is coloured, and followed by the truth.
+
+    Args:
+        Figure: matplotlib's class of that name.
+        task: the task, whose test pictures are shown.
+        members: the seed and the case of each member.
+        population: the members' networks.
+        title: the heading, before the seed and the number of digits that are read right.
     """
     count, examples = len(members), min(ROWS * COLUMNS, len(task.parts["test"].labels))
     draws = members.stream("pictures").at(0, examples)

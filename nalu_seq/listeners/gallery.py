@@ -1,4 +1,4 @@
-"""What members have learned, for TensorBoard: pictures, events, gates, a formula."""
+"""Pictures, events, gates and a formula of what the members have learned, for TensorBoard."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,18 +17,18 @@ from nalu_seq.models.heads import Accumulate
 from nalu_seq.tasks.base import SequenceTask
 from nalu_seq.tasks.digit_sequences import DigitSequences
 
-# Of the first split: examples whose inputs decide a gate, and steps whose increments are measured.
+# How many examples of the first split a gate is measured on, and how many steps of a sequence.
 EXAMPLES, STEPS = 64, 10
 
 
 class Gallery:
-    """Writes what members have learned with the current writer, each part by a method.
+    """Writes what members have learned with TensorFlow's current summary writer.
 
     Args:
-        evaluator: has measured the members.
-        name: what the run is called.
-        explain: the command that reads it as a formula.
-        say: says in a line what is left out.
+        evaluator: the evaluator that measures the members.
+        name: the name of the run.
+        explain: the command that reads the run as a formula.
+        say: prints a line about a part that is left out.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Gallery:
         self._names = [f"{c} {seed}" if several else f"seed {seed}" for c, seed in members.names]
         self._first, *_, self._last = [*self._task.splits, *self._task.splits]
         head = self._population.model.layers[-1]
-        #: Whether what the members add at each step is known.
+        #: Whether the outputs are running sums, so that a step's increment is their difference.
         self.adds = (
             isinstance(self._task, SequenceTask)
             and isinstance(head, Accumulate)
@@ -54,12 +54,12 @@ class Gallery:
     def pictures(
         self, weights: Mapping[str, Any], course: Mapping[int, np.ndarray], error: str
     ) -> None:
-        """Draw weights, predictions against targets, the spread of errors, digits as read.
+        """Draw weights, predictions against targets, the spread of errors, and digits.
 
         Args:
             weights: the effective weights `[M, ...]`, by name.
             course: the error of the last split, `[M]`, by step.
-            error: what that error is called.
+            error: the name of the error metric.
         """
         if (Figure := self._figure()) is None:
             return
@@ -83,10 +83,10 @@ class Gallery:
             write_figure("pictures/digits", figure)
 
     def events(self, draw: bool) -> None:
-        """Write what the members add at each step of some sequences: the events of an encoder.
+        """Write the increments of the members' outputs at each step of some sequences.
 
         Args:
-            draw: whether also the mean at each symbol is drawn, where the inputs are symbols.
+            draw: whether to draw the mean increment at each symbol too, where inputs are symbols.
         """
         outputs = self._evaluator.outputs(self._first, STEPS)
         increments = np.diff(outputs, axis=2, prepend=0)  # [M, B, T, units]
@@ -109,7 +109,7 @@ class Gallery:
         """Write the units' gates.
 
         Args:
-            draw: whether they are drawn, too.
+            draw: whether to draw the gates, besides writing their histograms.
         """
         if self._sample is None:
             steps = self._task.splits[self._first].length
@@ -140,7 +140,7 @@ class Gallery:
         write_text("run/2 formula", text)
 
     def _figure(self) -> Any:
-        """Matplotlib's Figure, or None where there is no matplotlib."""
+        """Matplotlib's class `Figure`, or None (and a line that says so) without matplotlib."""
         try:
             from matplotlib.figure import Figure
         except ImportError:

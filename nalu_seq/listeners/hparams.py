@@ -1,4 +1,4 @@
-"""What TensorBoard's HParams tab says of a run: what differs, its outcome, whether it is done."""
+"""The entries of TensorBoard's HParams tab: a run's settings, its outcome, whether it is done."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,20 +6,20 @@ from typing import Any, NamedTuple
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams
 
-# Shown of every run, after what its sweep varies: TensorBoard's table has five columns at first.
-# All other settings are in the Text tab.
+# The settings that are shown of every run, after those that its sweep varies. TensorBoard's table
+# has five columns at first; all other settings are in the Text tab.
 BASIC = ("task", "encoder", "head", "unit", "optimizer.learning_rate")
 
 
 class Subject(NamedTuple):
-    """What TensorBoard says of a run besides its figures.
+    """What TensorBoard shows of a run besides its measurements.
 
     Attributes:
-        name: what tells the run from the other jobs of its sweep; its unit, where it is no job.
+        name: the name that tells the run from the other jobs of its sweep, or its unit without one.
         command: the command that repeats it.
-        explain: the command that reads it as a formula.
-        config: its config as YAML.
-        settings: its config under dotted names, numbers and strings.
+        explain: the command that reads the run as a formula.
+        config: the run's config as YAML.
+        settings: the run's config by dotted keys; values are numbers and strings.
         varied: the settings in which the jobs of its sweep differ, each with all its values.
     """
 
@@ -32,10 +32,16 @@ class Subject(NamedTuple):
 
 
 def shown_settings(subject: Subject) -> dict[str, Any]:
-    """The settings of a run that are shown: what differs first, then its parts.
+    """The settings of a run that HParams shows: first those that differ in its sweep.
 
     A setting that is a number in some jobs and something else, such as null, in others is a string
     in all of them: TensorBoard leaves out the rows that have another type than the column.
+
+    Args:
+        subject: the run.
+
+    Returns:
+        The value of each dotted key.
     """
     shown: dict[str, Any] = {}
     for key in (*subject.varied, *BASIC):
@@ -47,25 +53,43 @@ def shown_settings(subject: Subject) -> dict[str, Any]:
 
 
 def start(subject: Subject, started: float) -> Any:
-    """The summary that says which settings a run has."""
+    """The summary that tells HParams the settings of a run.
+
+    Args:
+        subject: the run.
+        started: when the training began, in seconds since 1970.
+
+    Returns:
+        A protocol buffer for `summaries.write`.
+    """
     return hparams.session_start_pb(
         shown_settings(subject), group_name=subject.name, start_time_secs=started
     )
 
 
 def end(ended: float) -> Any:
-    """The summary that says that a run is done."""
+    """The summary that tells HParams that a run is done.
+
+    Args:
+        ended: when the training ended, in seconds since 1970.
+
+    Returns:
+        A protocol buffer for `summaries.write`.
+    """
     return hparams.session_end_pb(api_pb2.STATUS_SUCCESS, ended)
 
 
 def columns(subject: Subject, metrics: Mapping[str, str]) -> Any:
-    """The summary that says which columns there are, in order.
+    """The summary that tells HParams its columns and their order.
 
     Args:
         subject: the run.
-        metrics: the tags of scalars, what matters first, and how each is called.
+        metrics: the tag of each scalar that is shown, the most important first, and its title.
+
+    Returns:
+        A protocol buffer for `summaries.write`.
     """
-    # TensorBoard sorts the columns by their names, those that differ before the others.
+    # TensorBoard sorts the columns by name, and puts those whose values differ before the others.
     infos = [
         api_pb2.HParamInfo(
             name=key, display_name=key, type=_type(value), differs=key in subject.varied

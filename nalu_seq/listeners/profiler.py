@@ -11,12 +11,12 @@ from nalu_seq.records.observers import Listener, Measurement
 class Profiler(Listener):
     """Traces what TensorFlow does in the steps after `start`, up to and with `stop`.
 
-    The trace is below `directory`, in `plugins/profile/<time>`. Where the step `start` is measured,
-    the trace begins after the measurement. A training that goes on from within these steps is
-    traced from there.
+    The trace is written below `directory`, in `plugins/profile/<time>`. If the step `start` has a
+    measurement, the trace begins after it. A run that is resumed between `start` and `stop` is
+    traced from the step at which it resumes.
 
     Args:
-        directory: where the run's event files are.
+        directory: the directory of the run's event files.
         steps: `[start, stop]`, the steps after which the trace begins and ends.
         eval_every: steps between measurements.
     """
@@ -27,7 +27,11 @@ class Profiler(Listener):
         self._running = False
 
     def advance(self, step: int) -> None:
-        """Begin or end the trace, if this is the step."""
+        """Begin or end the trace, if this is the step for it.
+
+        Args:
+            step: the newest step.
+        """
         if step >= self._stop:
             self.close()
         elif step % self._eval_every:

@@ -13,13 +13,13 @@ from nalu_seq.tasks.base import Criterion
 
 
 class ProgressBar(Listener):
-    """Steps, steps a second and the current extrapolation; a line a measurement without a terminal.
+    """A progress bar with the newest extrapolation; without a terminal a line at each measurement.
 
     Args:
-        console: where to.
-        steps: where training ends.
-        step: where it begins.
-        split: the split that is shown, the hardest.
+        console: the console that is written to.
+        steps: the step at which training ends.
+        step: the step at which it begins; above 0 in a resumed run.
+        split: the split that is shown, the hardest one.
         criterion: its metric is shown, and how many members have solved the split.
         members: the run's members.
     """
@@ -55,11 +55,15 @@ class ProgressBar(Listener):
         self._bar.start()
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Stop the bar, which stays on the screen as it is."""
         self._bar.stop()
 
     def advance(self, step: int) -> None:
-        """Show the current step."""
+        """Show the current step.
+
+        Args:
+            step: the newest step.
+        """
         self._bar.update(self._task, completed=step, rate=f"{self._rate(step):,.0f}/s")
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
@@ -81,16 +85,24 @@ class ProgressBar(Listener):
             )
 
     def _rate(self, step: int) -> float:
-        """Steps a second since it began."""
+        """Training steps a second since the bar was opened."""
         return (step - self._begin) / max(time.perf_counter() - self._started, 1e-9)
 
 
 def finite_median(values: np.ndarray) -> float:
-    """The median of the finite values; NaN where there is none."""
+    """The median of the finite values; NaN where there is none.
+
+    Args:
+        values: numbers of any shape.
+    """
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else float("nan")
 
 
 def short_number(value: float) -> str:
-    """A number in three digits."""
+    """A number in three digits, such as `0.0123`.
+
+    Args:
+        value: any number.
+    """
     return f"{value:.3g}"

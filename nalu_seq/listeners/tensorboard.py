@@ -28,11 +28,11 @@ BAND = {"lower": 0.25, "median": 0.5, "upper": 0.75}
 ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has is its error
 HARDEST = "hardest"  # the last split under a tag that all tasks have, so that runs compare
 SMALLEST = 1e-12  # an error of 0 has no logarithm
-# Shares of the training time: for measurements between those of the record, and at its end.
+# Shares of the training time that may be spent between the record's measurements, and at the end.
 BETWEEN, ENDING = 0.005, 0.02
-GROWTH = 1.5  # of the steps between these
-LOSSES = 150  # of a training, besides those of its first steps
-# Seconds that are expected of what has not been done yet.
+GROWTH = 1.5  # each measurement between those of the record is at so many times the last one's step
+LOSSES = 150  # how often the loss is written in a training, besides its first steps
+# Seconds that each kind of optional work is expected to take the first time.
 MEASURING, FORMULA, EVENTS, PICTURES, GATES = 0.25, 0.3, 0.1, 0.25, 0.6
 
 
@@ -41,23 +41,24 @@ class TensorBoard(Listener):
 
     All tasks have the same tags: `error/<split>` and `loss`, as logarithms to base 10, and
     `solved/<split>`, the share of members. `spread/` has their quartiles over members, which the
-    custom scalars' layout draws as bands; `values/` has what else is measured, `weights/`
-    histograms, `pictures/` what was learned, at the end. Members that diverged (NaN) stand outside
-    the quartiles and inside the share.
+    custom scalars' layout draws as bands; `values/` has all other metrics, `weights/` histograms,
+    and `pictures/` what was learned, written at the end. Members that diverged (NaN) are left out
+    of the quartiles, and count as not solved in the share.
 
     Between the measurements of the record, errors are measured at steps that grow farther apart, as
-    long as this takes little of the training time, and the newest batch's loss is read after each
-    call of the trainer.
+    long as this takes little of the training time, and the newest batch's loss is written about
+    every 150th part of the training.
 
     Args:
-        directory: where the event files go.
-        subject: what is said of the run besides its figures.
-        trainer: makes the steps.
+        directory: the directory of the event files.
+        subject: what is shown of the run besides its measurements.
+        trainer: the trainer that makes the steps.
         evaluator: measures between the measurements of the record.
-        steps: where training ends.
+        steps: the step at which training ends.
         eval_every: steps between the measurements of the record.
-        say: says in a line what is left out.
-        alone: whether no other process takes part, which would have to measure too.
+        say: prints a line about a part that is left out.
+        alone: whether this is the only process; otherwise the others would have to take part in
+            each measurement.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class TensorBoard(Listener):
         self._weights = tf.function(lambda: effective_weights(self._population), autograph=False)
 
     def open(self) -> None:
-        """Write what is known before the first step."""
+        """Write the command, the config and the graph before the first step."""
         for budget in (self._between, self._ending):
             budget.start(self._begun)
         self._writer = tf.summary.create_file_writer(str(self._directory))
@@ -104,7 +105,11 @@ class TensorBoard(Listener):
         self._writer.flush()
 
     def advance(self, step: int) -> None:
-        """Write the newest batch's loss, and now and then the errors."""
+        """Write the newest batch's loss, and now and then the errors.
+
+        Args:
+            step: the newest step.
+        """
         self._step = step
         for budget in (self._between, self._ending):
             budget.note(step)
@@ -180,7 +185,7 @@ class TensorBoard(Listener):
         return self._alone and budget.allows(self._step, name, guess)
 
     def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
-        """Write the error on a split, who has solved it, and the other metrics."""
+        """Write the error on a split, the share of members that solve it, and the other metrics."""
         criterion = self._task.criterion
         self._errors[split] = metrics[criterion.metric]
         if not self._error:
@@ -204,7 +209,7 @@ class TensorBoard(Listener):
                     self._quartiles(f"values/{metric}/{split}", _finite(values), metric, band=False)
 
     def _quartiles(self, tag: str, values: np.ndarray, text: str, band: bool = True) -> None:
-        """Write the median of finite values as a scalar of its own, and their quartiles."""
+        """Write the median of finite values as a scalar, and with `band` their quartiles too."""
         if not values.size:
             return
         scalars = {tag: np.median(values)}
@@ -215,7 +220,7 @@ class TensorBoard(Listener):
         write_scalars(scalars, text)
 
     def _layout(self) -> layout_pb2.Layout:
-        """Bands over members, one a split, and the shares that solved each."""
+        """The layout of the custom scalars: a band for each split, and shares that solved it."""
         tags = [*(f"error/{split}" for split in reversed(self._splits)), "loss"]
         bands = []
         for tag in tags:
@@ -237,8 +242,8 @@ class TensorBoard(Listener):
     def _outcomes(self) -> dict[str, str]:
         """The scalars that HParams shows: successes and errors, the hardest split first.
 
-        That one is shown by the tag that all tasks have: TensorBoard takes the first columns that
-        it finds for all runs that it shows.
+        The hardest split has a tag that is the same for all tasks: TensorBoard takes the columns
+        that it finds first for all runs that it shows.
         """
         hardest, *others = reversed(self._splits)
         solved = {f"solved/{split}": f"solved {split}" for split in others if self._judges(split)}
@@ -267,7 +272,7 @@ def _finite(values: np.ndarray) -> np.ndarray:
 def _write_layers(model: keras.Model) -> None:
     """Write the graph of a model's layers by their names, TensorBoard's conceptual graph."""
     plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-    # A layer of a user's own may have no config: then there are the operations alone.
+    # A user's layer may have no config: then TensorBoard shows the graph of operations alone.
     with contextlib.suppress(NotImplementedError, TypeError, ValueError):
         text = model.to_json()
         tf.summary.write("keras", text, metadata=SummaryMetadata(plugin_data=plugin))
