@@ -1,14 +1,15 @@
-"""Who sees what while a population fits.
+"""What each callback sees while a population fits.
 
-Your own callbacks and a `LambdaCallback` see the population as `model`, and logs `[M]`.
+Your own callbacks and a `LambdaCallback` see the population as `model`, and logs of shape `[M]`.
 
-Keras' own that decide (`EarlyStopping`, `ReduceLROnPlateau`, `LearningRateScheduler`,
-`ModelCheckpoint`, `TerminateOnNaN`) act as `fit` of each seed would have them act: a copy for each
-member sees that member as `model`, and its logs as numbers. `EachMember` makes it so for any other.
+Callbacks of Keras that decide (`EarlyStopping`, `ReduceLROnPlateau`, `LearningRateScheduler`,
+`ModelCheckpoint`, `TerminateOnNaN`) act on each member as in a `fit` of that member alone: a copy
+for each member sees it as `model`, and its logs as numbers. `EachMember` does so with any callback.
 
-Keras' own that report (`CSVLogger`, `RemoteMonitor`) get the median of the members that have one.
+Callbacks of Keras that report (`CSVLogger`, `RemoteMonitor`) get the median over the members whose
+value is a number.
 
-Others of Keras' are refused by name.
+All other callbacks of Keras are refused by name.
 """
 
 import copy
@@ -46,18 +47,19 @@ REFUSED = {
 
 
 class EachMember(keras.callbacks.Callback):
-    """A callback of Keras' for each member by itself, as if `fit` trained it alone.
+    """A callback that acts on each member by itself, as if `fit` trained that member alone.
 
-    A copy of the callback sees one member's logs as numbers, and as `model` that member: it can
-    stop it (it is then frozen while the others go on), set its learning rate, take and set its
-    weights, and save it: to the path with the member's number, `own.keras` to `own_member3.keras`.
-    `EarlyStopping` and others that decide are treated so without being asked.
+    Each member has a copy of the callback, which sees the member as `model` and its logs as
+    numbers. The copy can stop the member (it is frozen while the others go on), set its learning
+    rate, read and set its weights, and save it: the path gets the member's number, so that
+    `own.keras` becomes `own_member3.keras`. `EarlyStopping` and the other callbacks of Keras that
+    decide are wrapped in this class by `fit` itself.
 
     Args:
-        callback: what is copied for each member.
+        callback: the callback that is copied for each member.
 
     Attributes:
-        copies: each member's callback, from the beginning of the training on.
+        copies: each member's copy of the callback; empty before the training begins.
 
     Example:
         >>> stopping = EachMember(keras.callbacks.EarlyStopping("loss", patience=2))
@@ -71,7 +73,11 @@ class EachMember(keras.callbacks.Callback):
         self.copies: list[keras.callbacks.Callback] = []
 
     def set_model(self, model: Any) -> None:
-        """Make the copies."""
+        """Copy the callback for each member.
+
+        Args:
+            model: the population.
+        """
         super().set_model(model)
         self.copies = [copy.deepcopy(self.callback) for _ in range(len(model))]
         for index, own in enumerate(self.copies):
@@ -84,14 +90,20 @@ class EachMember(keras.callbacks.Callback):
             own.set_params(params)
 
     def hear(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
-        """Call the copies of the members that still train; the end is for all."""
+        """Call the copies of the members that still train; the beginning and the end are for all.
+
+        Args:
+            hook: the name of the callback's method, such as `on_epoch_end`.
+            args: its arguments before the logs.
+            logs: each logged value by name, `[M]`; entries that a copy adds are added here.
+        """
         fitting, member_logs = self.model._fitting, {}
         gone = fitting.gone if "epoch" in hook else ~fitting.active.numpy()
         for index, own in enumerate(self.copies):
             if not gone[index] or hook in ("on_train_begin", "on_train_end"):
                 member_logs[index] = {name: _plain(values[index]) for name, values in logs.items()}
                 getattr(own, hook)(*args, member_logs[index])
-        # What a callback adds to the logs, such as a learning rate, is logged as well.
+        # A callback may add entries to the logs, such as a learning rate: they are logged as well.
         added = {name for own in member_logs.values() for name in own} - set(logs)
         for name in sorted(added):
             values = [member_logs.get(i, {}).get(name, np.nan) for i in range(len(self.copies))]
@@ -99,22 +111,22 @@ class EachMember(keras.callbacks.Callback):
 
 
 class BestMember(keras.callbacks.Callback):
-    """Saves the best member of all, each time that one is better than any before.
+    """Saves the best member of the population, each time that one is better than all before.
 
     Args:
-        filepath: where to, `.keras`.
-        monitor: what is compared.
-        mode: "min" or "max".
+        filepath: the file that the model is saved to, `.keras`.
+        monitor: the name of the logged value that is compared.
+        mode: "min" if a smaller value is better, "max" if a larger one is.
 
     Attributes:
-        best: the best value so far, or None.
-        member: whose it was.
+        best: the best value so far; None before the first epoch ends.
+        member: the index of the member that had it.
 
     Example:
         >>> population.fit(x, y, validation_split=0.2, callbacks=[BestMember("best.keras")])
 
     Raises:
-        ValueError: an unknown mode; or, at the end of an epoch, a value that is not logged.
+        ValueError: the mode is unknown; or, at the end of an epoch, `monitor` is not logged.
     """
 
     def __init__(self, filepath: Any, monitor: str = "val_loss", mode: str = "min") -> None:
@@ -126,7 +138,15 @@ class BestMember(keras.callbacks.Callback):
         self.member: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Save the best member if it is the best of all epochs."""
+        """Save the best member if it is the best of all epochs.
+
+        Args:
+            epoch: the number of the epoch, which does not matter here.
+            logs: each logged value by name, `[M]`.
+
+        Raises:
+            ValueError: `monitor` is not among the logs.
+        """
         del epoch
         if self.monitor not in logs:
             raise ValueError(f"monitor={self.monitor!r} is not logged: {', '.join(logs)}")
@@ -141,7 +161,11 @@ class BestMember(keras.callbacks.Callback):
 
 
 class Median(keras.callbacks.Callback):
-    """A callback that reports, with the median over the members that have a number."""
+    """Passes to a callback the median of each logged value, over the members that have a number.
+
+    Args:
+        callback: the callback that reports, such as `CSVLogger`.
+    """
 
     def __init__(self, callback: keras.callbacks.Callback) -> None:
         super().__init__()
@@ -158,27 +182,39 @@ class Median(keras.callbacks.Callback):
         self.callback.set_params(params)
 
     def hear(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
-        """Call the callback."""
+        """Call the callback with the medians of the logs.
+
+        Args:
+            hook: the name of the callback's method, such as `on_epoch_end`.
+            args: its arguments before the logs.
+            logs: each logged value by name, `[M]`.
+        """
         getattr(self.callback, hook)(*args, {name: median(v) for name, v in logs.items()})
 
 
 class History(keras.callbacks.History):
-    """What was logged, `[epochs, M]` each; NaN from the epoch on in which a member had stopped.
+    """The logs of all epochs, for each member.
 
     Attributes:
-        history: arrays by name.
-        epoch: the epochs' numbers.
+        history: each logged value by name, `[epochs, M]`; NaN from the epoch on before which a
+            member had stopped.
+        epoch: the number of each epoch.
     """
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begin anew."""
+        """Forget the epochs of an earlier training."""
         del logs
         self.epoch: list[int] = []
         self._rows: dict[str, list[np.ndarray]] = {}
         self.history: dict[str, np.ndarray] = {}
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Note an epoch."""
+        """Add the logs of an epoch.
+
+        Args:
+            epoch: the number of the epoch.
+            logs: each logged value by name, `[M]`.
+        """
         self.epoch.append(epoch)
         for name, values in (logs or {}).items():
             self._rows.setdefault(name, []).append(values)
@@ -186,10 +222,10 @@ class History(keras.callbacks.History):
 
 
 class Progress(keras.callbacks.Callback):
-    """A line an epoch: each figure's median, and its extremes over the members.
+    """Prints a line an epoch: the median and the extremes of each logged value over the members.
 
     Args:
-        epochs: how many there are.
+        epochs: the number of epochs of the training.
         shown: whether to print anything.
     """
 
@@ -206,11 +242,11 @@ class Progress(keras.callbacks.Callback):
 
 
 class Optimizers:
-    """All members' optimizers, or one's, as a callback sees them.
+    """The optimizers of all members, or of one, as a callback sees them.
 
     Args:
-        fitting: what trains them.
-        index: whose; None for all.
+        fitting: the model that trains the population.
+        index: the index of one member; None for all members.
     """
 
     def __init__(self, fitting: Any, index: int | None = None) -> None:
@@ -219,7 +255,7 @@ class Optimizers:
 
     @property
     def learning_rate(self) -> Any:
-        """`[M]`, or a number for one member."""
+        """The learning rate: `[M]`, or a number for one member."""
         value = self._stack().value.numpy()
         return value if self._index is None else value[self._index]
 
@@ -233,7 +269,7 @@ class Optimizers:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Stacks of what they keep, `[M, ...]`: all that a checkpoint needs beside the members'."""
+        """The optimizers' variables, `[M, ...]`, which a checkpoint needs beside the members'."""
         return [stack for _, stack in self._fitting.optimizer_pairs]
 
     def _stack(self) -> keras.Variable:
@@ -246,11 +282,11 @@ class Optimizers:
 
 
 class Member:
-    """One member of a population in training, as a callback of Keras' sees its model.
+    """One member of a population in training, in the place of the model that a callback expects.
 
     Args:
         population: the population.
-        index: which member.
+        index: the index of the member.
     """
 
     def __init__(self, population: Any, index: int) -> None:
@@ -272,29 +308,48 @@ class Member:
         self._population.freeze(self._index, stop)
 
     def get_weights(self) -> list[np.ndarray]:
-        """The member's weights, in the order of its model's."""
+        """The member's weights as NumPy arrays, in the order of `keras.Model.weights`."""
         return [stack.value[self._index].numpy() for stack in self._population.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the member's weights."""
+        """Set the member's weights.
+
+        Args:
+            weights: an array for each weight, in the order of `get_weights`.
+        """
         for stack, value in zip(self._population.weights, weights, strict=True):
             self._population.assign(stack, self._index, value)
 
     def save(self, filepath: Any, **how: Any) -> None:
-        """Save the member as a model of its own, under the path with its number."""
+        """Save the member as a model of its own, under the path with its number.
+
+        Args:
+            filepath: the path without the number: `own.keras` becomes `own_member3.keras`.
+            how: the other arguments of `keras.Model.save`.
+        """
         self._population.member(self._index).save(_numbered(filepath, self._index), **how)
 
     def save_weights(self, filepath: Any, **how: Any) -> None:
-        """The same for its weights alone."""
+        """Save the member's weights, under the path with its number.
+
+        Args:
+            filepath: as for `save`.
+            how: the other arguments of `keras.Model.save_weights`.
+        """
         self._population.member(self._index).save_weights(_numbered(filepath, self._index), **how)
 
 
 class Listeners(keras.callbacks.CallbackList):
-    """Keras' list of callbacks, each of which hears what is meant for it.
+    """Keras' list of callbacks for a population: each gets the logs in the shape that it expects.
+
+    Args:
+        callbacks: the callbacks, wrapped as `treated` does.
+        population: the population that they see.
 
     Attributes:
-        steps_per_execution: 1 if one of them looks at each step, else 10.
-        steps_a_call: how many steps what Keras' `fit` takes for one step makes.
+        steps_per_execution: how many training steps a call of the graph makes: 1 if a callback
+            looks at each step, else 10.
+        steps_a_call: how many training steps one step of Keras' `fit` makes.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], population: Any) -> None:
@@ -304,7 +359,7 @@ class Listeners(keras.callbacks.CallbackList):
         super().__init__([Ear(c, len(population)) for c in callbacks], model=population)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note who has stopped before this epoch."""
+        """Note which members have stopped before this epoch."""
         self.model._fitting.note_gone()
         super().on_epoch_begin(epoch, logs)
 
@@ -324,10 +379,10 @@ class Listeners(keras.callbacks.CallbackList):
 
 
 class Ear(keras.callbacks.Callback):
-    """Passes on what Keras' `fit` tells, with the logs in the shape that the callback expects.
+    """Passes each call of Keras' `fit` on to a callback, with the logs in the shape it expects.
 
     Args:
-        callback: who hears.
+        callback: the callback that is called.
         members: how many members there are.
     """
 
@@ -371,16 +426,31 @@ def listeners(
     callbacks: Sequence[keras.callbacks.Callback],
     own: Sequence[keras.callbacks.Callback] = (),
 ) -> Listeners:
-    """The user's callbacks, each treated as the table above says, and `own` after them.
+    """The callbacks that `fit` calls: the user's, each wrapped by `treated`, then `own`.
+
+    Args:
+        population: the population that the callbacks see.
+        callbacks: the user's callbacks.
+        own: callbacks of the population itself, such as its history.
 
     Raises:
-        ValueError: one that a population can't serve.
+        ValueError: a population can't serve one of the callbacks.
     """
     return Listeners([*map(treated, callbacks), *own], population)
 
 
 def treated(callback: Any) -> keras.callbacks.Callback:
-    """A callback as it hears a population: see the table above."""
+    """A callback, wrapped so that it works with a population, as the docstring of this file says.
+
+    Args:
+        callback: a callback of the user's or of Keras'.
+
+    Returns:
+        `EachMember` or `Median` of the callback, or the callback itself.
+
+    Raises:
+        ValueError: it is no callback, or one of Keras' that can't serve a population.
+    """
     if not isinstance(callback, keras.callbacks.Callback):
         raise ValueError(f"callbacks must be keras.callbacks.Callback, not {callback!r}")
     for parent in type(callback).__mro__:
@@ -394,13 +464,22 @@ def treated(callback: Any) -> keras.callbacks.Callback:
 
 
 def per_member(value: Any, members: int) -> np.ndarray:
-    """A figure as `[M]`: Keras makes a number of an array of one."""
+    """A logged value as `[M]`, also where Keras has turned an array of one into a number.
+
+    Args:
+        value: a number or an array.
+        members: how many members there are.
+    """
     value = np.asarray(value)
     return value.reshape([members, *value.shape[1:]]) if value.ndim else np.full(members, value)
 
 
 def median(values: np.ndarray) -> Any:
-    """The median over the members that have a number; NaN if none has."""
+    """The median over the members that have a number; NaN if none has.
+
+    Args:
+        values: `[M]`.
+    """
     known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
     return float(np.median(known)) if known.size else float("nan")
 
@@ -423,7 +502,7 @@ def _numbered(filepath: Any, index: int) -> str:
 
 
 def _without(values: np.ndarray, gone: np.ndarray) -> np.ndarray:
-    """The figures with NaN for members that had stopped."""
+    """The values, `[M]`, with NaN for members that had stopped."""
     if not gone.any():
         return values
     values = values.astype(float)

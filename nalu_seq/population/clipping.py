@@ -1,4 +1,4 @@
-"""Clips of gradients that are taken for each member."""
+"""Clipping of gradients, for each member by itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,11 +23,16 @@ def clip_each_member(gradients: Sequence[Any], norm: float) -> list[Any]:
         gradients: tensors `[M, ...]`.
         norm: the largest norm, over all of one member's gradients together.
     """
-    # A norm of 0 leaves its gradients alone; one of inf or NaN stays its own member's matter.
+    # Gradients of norm 0 stay as they are; a norm of inf or NaN affects its own member alone.
     scale = norm / tf.maximum(member_norms(gradients), norm)
     return [g * tf.reshape(scale, [-1] + [1] * (len(g.shape) - 1)) for g in gradients]
 
 
 def clip_entries(gradients: Sequence[Any], value: float) -> list[Any]:
-    """Each entry of the gradients cut to `[-value, value]`."""
+    """Clip each entry of the gradients to `[-value, value]`.
+
+    Args:
+        gradients: tensors `[M, ...]`.
+        value: the largest magnitude of an entry.
+    """
     return [tf.clip_by_value(g, -value, value) for g in gradients]

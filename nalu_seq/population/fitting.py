@@ -19,17 +19,18 @@ from nalu_seq.population.random import Stream
 from nalu_seq.population.rows import Batch, OwnBatch, Rows
 from nalu_seq.population.stacked import Pair, Stacked
 
-UNREAD = "unread"  # in the place of logs, where a call of many steps has read no metrics
-# What a model may not have of its own, as it is the population's that runs.
+UNREAD = "unread"  # the only entry of the logs of a call of many steps, which reads no metrics
+# Methods that a model may not override, because the population's are called in their place.
 OURS = ("train_step", "test_step", "predict_step", "fit", "evaluate", "predict", "compile")
 
 
 class Fitting(keras.Model):
-    """A model whose `fit` is Keras' own, and whose training step is every member's at once.
+    """A Keras model whose training step makes a step of every member.
 
-    The population's template is compiled as any Keras model is. Within the map over members, under
-    a stateless scope, it computes its loss and its metrics by its own `compute_loss` and
-    `compute_metrics`, and its optimizer applies the gradients, all on one member's values.
+    `fit`, `evaluate` and `predict` are Keras' own. The template, the one model that all members
+    share, is compiled as any Keras model is. Within the map over members, under a stateless scope,
+    the template computes the loss and the metrics by its own `compute_loss` and `compute_metrics`,
+    and its optimizer applies the gradients, all on one member's values.
 
     Args:
         population: the members.
@@ -41,21 +42,22 @@ class Fitting(keras.Model):
         self.built = True
         self.steps_per_execution: int = 1
         self.active = _variable(tf.ones([len(population)], tf.bool))
-        self.gone = np.zeros(len(population), bool)  # who had stopped when the epoch began
+        self.gone = np.zeros(len(population), bool)  # whether each had stopped when the epoch began
         self.may_freeze = False
-        self._counted: set[int] = set()  # metrics' variables, where replicas count apart
+        self._counted: set[int] = set()  # ids of metrics' variables that each replica counts itself
         self._metric_pairs: list[Pair] = []
         self.optimizer_pairs: list[Pair] = []
-        # How many passes over shuffled rows have begun, and the order of the present one, `[M, n]`.
+        # How many passes over shuffled rows have begun, and the order of the current one, `[M, n]`.
         self._passes = _variable(tf.constant(0))
         self._order = _variable(tf.zeros([len(population), 0], tf.int32), [len(population), None])
 
     def set_up(self, arguments: dict[str, Any], **how: Any) -> None:
-        """Compile the template with a `keras.Model.compile`'s arguments.
+        """Compile the template with the arguments of `keras.Model.compile`.
 
         Args:
-            arguments: what concerns one member: optimizer, loss, metrics.
-            **how: what concerns the calls: `steps_per_execution`, `jit_compile`, `run_eagerly`.
+            arguments: the arguments that concern one member: optimizer, loss, metrics.
+            **how: those that concern the calls: `steps_per_execution`, `jit_compile`,
+                `run_eagerly`.
         """
         model, population = self.population.model, self.population
         optimizer = keras.optimizers.get(arguments["optimizer"])
@@ -74,35 +76,41 @@ class Fitting(keras.Model):
 
         Args:
             steps_per_execution: how many steps a call of Keras' loop makes.
-            data: what `fit` is given. A data set tells its shapes, so that metrics are built here:
-                a step that builds them is traced twice, as a graph must not make variables.
+            data: the x of `fit` or `evaluate`. If it is a data set, its shapes are known and the
+                metrics are built here: a step that had to build them would be traced twice, as a
+                graph must not make variables.
         """
         refuse_own_steps(self.population.model)
         if isinstance(data, tf.data.Dataset):
             self._symbolic_build(data_batch=data.element_spec)
         if steps_per_execution != self.steps_per_execution:
             self.steps_per_execution = steps_per_execution
-            self.train_function = self.test_function = None  # traced with it
+            self.train_function = self.test_function = None  # both are traced for a number of steps
 
     def begin_training(self) -> None:
-        """No member has stopped."""
+        """Let every member train, also those that an earlier training has stopped."""
         self.history = None
         self.active.assign(tf.ones_like(self.active))
 
     def freeze(self, index: int, frozen: bool) -> None:
-        """Leave a member as it is in the steps to come, or let it train again."""
+        """Leave a member as it is in the steps to come, or let it train again.
+
+        Args:
+            index: the index of the member.
+            frozen: whether it stays as it is; False to let it train again.
+        """
         self.active.assign(tf.tensor_scatter_nd_update(self.active, [[index]], [not frozen]))
-        if not self.may_freeze:  # steps take longer then, and are traced anew
+        if not self.may_freeze:  # steps that can leave out members are slower: traced if needed
             self.may_freeze = True
             self.make_train_function(force=True)
         if not self.active.numpy().any():
             self.stop_training = True
 
     def note_gone(self) -> None:
-        """An epoch begins: note who has stopped before."""
+        """Note which members have stopped, at the beginning of an epoch."""
         self.gone = ~self.active.numpy()
 
-    # What Keras' `fit`, `evaluate` and `predict` call.
+    # The methods that Keras' `fit`, `evaluate` and `predict` call.
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of every member."""
@@ -139,10 +147,20 @@ class Fitting(keras.Model):
             pairs = [*self.population.pairs(), *self.optimizer_pairs]
             self._mapped(one_member, self._seeds(), pairs)
 
-    # How the members' own data come about.
+    # The data of members that see different examples, or the same in different orders.
 
     def own_data(self, rows: Rows, batch_size: int, shuffle: bool, steps: int) -> tf.data.Dataset:
-        """A data set for Keras' `fit` or `evaluate` from rows in memory, of calls of many steps."""
+        """A data set for Keras' `fit` or `evaluate` from rows in memory.
+
+        Args:
+            rows: the examples, and which of them each member sees.
+            batch_size: examples a step, over all replicas.
+            shuffle: whether each member sees its rows in an order of its own.
+            steps: training steps in each element of the data set; always 1 with several replicas.
+
+        Returns:
+            A data set of `Batch`, or of `OwnBatch` with several replicas.
+        """
         members = len(self.population)
         if self.population.strategy.num_replicas_in_sync == 1:
             return rows.dataset(batch_size, shuffle, members, steps)
@@ -152,7 +170,14 @@ class Fitting(keras.Model):
         return rows.shared(batch_size, orders, members)
 
     def next_order(self, count: int) -> Any:
-        """The order of the next pass: each member's own, `[M, count]`, by its seed and the pass."""
+        """The order of the next pass over the rows, by each member's seed and the pass.
+
+        Args:
+            count: how many rows each member sees.
+
+        Returns:
+            A permutation for each member, int32 `[M, count]`.
+        """
         seeds = self.population.seeds
         words = Stream(seeds, ["fit"] * len(seeds), "order").at(self._passes, 1).bits(count)[:, 0]
         order = tf.argsort(tf.cast(words, tf.int64), axis=-1, stable=True)
@@ -160,7 +185,7 @@ class Fitting(keras.Model):
         return order
 
     def _on(self, data: Any, step: Callable[[Any, Any], Any]) -> Any:
-        """A step on a batch of all members, `step((), data)`, or of each, `step(data, None)`."""
+        """Call `step((), data)` with data that members share, `step(data, None)` with their own."""
         if isinstance(data, OwnBatch):
             return step(tf.nest.map_structure(_members_first, data.data), None)
         if not isinstance(data, Batch):
@@ -177,7 +202,7 @@ class Fitting(keras.Model):
             own, shared = self._picked(data, start, size)
             return step(own, shared)
 
-        # Shapes that are known make a faster step, so that a last batch is one of its own.
+        # A step of known shapes is faster, so that a last, smaller batch has a step of its own.
         rest = count % size
         if not data.steps:
             if rest == 0:
@@ -193,10 +218,10 @@ class Fitting(keras.Model):
         if rest:
             last = data.start + steps * size
             tf.cond(data.rest, lambda: (on(last, rest), True)[1], lambda: False)
-        return {UNREAD: steps}  # what metrics have counted is read when somebody asks
+        return {UNREAD: steps}  # the metrics are read when a callback or an epoch's end asks
 
     def _picked(self, data: Batch, start: Any, size: int) -> tuple[Any, Any]:
-        """The examples from a place on: each member's own `[M, B, ...]`, or what all share."""
+        """The examples from a place on: each member's own, `[M, B, ...]`, or shared ones."""
         own = data.rows.shape.rank == 2
         if data.order:
             picked = tf.slice(self._order, [0, start], [len(self.population), size])
@@ -209,11 +234,12 @@ class Fitting(keras.Model):
         return (examples, None) if picked.shape.rank == 2 else ((), examples)
 
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        """Keras' own, which reads the metrics after calls that have not."""
+        """Keras' method; after a call that has read no metrics they are read here."""
         unread = UNREAD in logs
         return self.get_metrics_result() if unread else super()._get_metrics_result_or_logs(logs)
 
-    # The steps. `own` holds what differs between members, `[M, B, ...]`, `shared` what does not.
+    # The steps. `own` has data that differ between members, `[M, B, ...]`, `shared` data that do
+    # not.
 
     def _train(self, own: Any, shared: Any) -> dict[str, Any]:
         self._prepare(own, shared)
@@ -252,7 +278,7 @@ class Fitting(keras.Model):
         return logs
 
     def _train_within(self, own: Any, shared: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
-        """The same with the tape within the map, as XLA wants it: see `Stacked.gradients`."""
+        """`_train` with the tape within the map, as XLA needs it: see `Stacked.gradients`."""
         model = self.population.model
 
         def one_member(own: Any) -> Any:
@@ -284,7 +310,7 @@ class Fitting(keras.Model):
         return tf.nest.map_structure(_members_first, outputs)
 
     def _measured(self, own: Any, shared: Any, training: bool) -> tuple[Any, dict[str, Any]]:
-        """One member's loss on a batch, scaled as its optimizer wants it, and its metrics."""
+        """One member's loss on a batch, scaled as its optimizer expects, and its metrics."""
         model = self.population.model
         data = own[0] if shared is None else shared
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -303,7 +329,7 @@ class Fitting(keras.Model):
         return model(x, training=training) if model._call_has_training_arg else model(x)
 
     def _ahead(self, own: Any) -> Any:
-        """Inputs of the map: with the seeds, as something has to be mapped over."""
+        """The inputs of the map: own data and the seeds, as it needs at least one tensor."""
         return own, self._seeds()
 
     def _seeds(self) -> Any:
@@ -316,7 +342,7 @@ class Fitting(keras.Model):
         pairs: Sequence[Pair],
         differentiated: bool = True,
     ) -> Any:
-        """A function for all members; what it assigns to variables is kept."""
+        """A function of one member for all members; its assignments to variables are kept."""
         values = [variable.value for _, variable in pairs]
         outputs, updates = self.population.map(one_member, inputs, pairs, values, differentiated)
         self._keep(updates)
@@ -325,7 +351,7 @@ class Fitting(keras.Model):
     def _keep(self, updates: Sequence[tuple[keras.Variable, Any]]) -> None:
         for variable, value in updates:
             if id(variable) in self._counted and not tf.distribute.in_cross_replica_context():
-                # What each replica has counted is added up.
+                # The counts of all replicas are added up.
                 count = value - variable.value
                 context = tf.distribute.get_replica_context()
                 value = variable.value + context.all_reduce(tf.distribute.ReduceOp.SUM, count)
@@ -334,14 +360,14 @@ class Fitting(keras.Model):
                 value = tf.where(active, value, variable.value)
             variable.assign(value)
 
-    # What is made at the first batch, whose shapes metrics and losses are built for.
+    # Metrics and losses are built at the first batch, for its shapes.
 
     def _prepare(self, own: Any, shared: Any) -> None:
         spec = shared if shared is not None else tf.nest.map_structure(_one_members, own)
         self._symbolic_build(data_batch=spec)
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        if self._metric_pairs:  # Keras asks before each `evaluate`, too
+        if self._metric_pairs:  # Keras calls this before each `evaluate`, too
             return
         model = self.population.model
         with tf.init_scope():
@@ -367,7 +393,15 @@ _unscaled = getattr(losses, "unscale_loss_for_distribution", lambda loss: loss)
 
 
 def refuse_own_steps(model: keras.Model) -> None:
-    """Raises: ValueError, for a model that brings a step or a loop of its own."""
+    """Check that a model has no training step or loop of its own.
+
+    Args:
+        model: the template of a population.
+
+    Raises:
+        ValueError: it overrides one of the methods that the population replaces; the message names
+            them.
+    """
     own = [name for name in OURS if getattr(type(model), name) is not getattr(keras.Model, name)]
     if own:
         raise ValueError(
@@ -386,7 +420,7 @@ def _one_members(tensor: Any) -> Any:
 
 
 def _one_batch(data: Any) -> Any:
-    """The shapes and types of a batch that one member sees, of tensors or of their specs."""
+    """The shapes and types of the batch that one member sees."""
 
     def spec(part: Any) -> Any:
         if isinstance(part, tf.experimental.Optional | tf.OptionalSpec):  # Keras' form of None

@@ -1,10 +1,11 @@
 """The initial values of many seeds of one model, without a Keras model for each of them.
 
 Keras draws the seed of every initializer from Python's generator as it builds a model, and every
-initial value from that seed. So the initializers of one built model, given the seeds that another
-random seed would have drawn, make the values that building the model again would make. They do so
-for all seeds in one loop of a graph. It is checked: the last seed's model is built too, and if its
-values differ in one bit, as they do where a model draws in a way of its own, all models are built.
+initial value from that seed. So the initializers of one built model can make the values of all
+other
+models: they only need the seeds that Keras would have drawn for each. One loop of a graph does so
+for all random seeds. The last seed's model is built too, as a check: if its values differ in one
+bit, because a model draws in another way, every model is built.
 """
 
 import contextlib
@@ -21,8 +22,8 @@ from keras.src.random import seed_generator
 
 BuildModel = Callable[[], keras.Model]
 MOST_DRAWS = 4096  # seeds of initializers that one model may draw
-FEW = 3  # seeds that are no slower to build
-# What an initializer that can't be written into a graph, with a tensor for its seed, may raise.
+FEW = 3  # for so many seeds, building each model is no slower than the graph
+# Errors of an initializer that can't be traced into a graph, with a tensor for its seed.
 NOT_TRACED = (AttributeError, NotImplementedError, TypeError, ValueError, tf.errors.OpError)
 Values = list[np.ndarray]
 
@@ -30,10 +31,10 @@ Values = list[np.ndarray]
 def initial_values(
     builders: Sequence[BuildModel], seeds: Sequence[int]
 ) -> tuple[keras.Model, list[Values], Values]:
-    """One model as the template, and what each member begins with.
+    """One model as the template, and the initial values of each member.
 
     Args:
-        builders: what makes each member's model.
+        builders: the function that builds each member's model.
         seeds: each member's seed.
 
     Returns:
@@ -41,7 +42,7 @@ def initial_values(
         the state in which building it leaves the generator that Keras' layers share.
 
     Raises:
-        ValueError: a model is not built.
+        ValueError: a builder returns a model that is not built.
     """
     template: keras.Model | None = None
     values: dict[tuple[BuildModel, int], Values] = {}
@@ -57,7 +58,11 @@ def initial_values(
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Keras' random state set by `seed`; Python's and NumPy's are put back afterwards."""
+    """Set Keras' random state by a seed within a block; Python's and NumPy's are restored after it.
+
+    Args:
+        seed: the random seed.
+    """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with drawing_by(None):
@@ -70,7 +75,11 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
-    """Meanwhile layers that have no seed generator of their own draw by this one."""
+    """Within a block, layers without a seed generator of their own draw by this one.
+
+    Args:
+        generator: the generator; None to let Keras make a new one.
+    """
     name = "global_seed_generator"
     before = global_state.get_global_attribute(name)
     global_state.set_global_attribute(name, generator)
@@ -97,7 +106,7 @@ def _values_of(build: BuildModel, seeds: Sequence[int]) -> tuple[keras.Model, li
 def _drawn(
     variables: Sequence[keras.Variable], noted: dict[int, Any], seeds: Sequence[int]
 ) -> list[Values]:
-    """The values of all seeds by the initializers of one model's variables."""
+    """The initial values for all seeds, made by the initializers of one model's variables."""
     places = {number: place for place, number in enumerate(_keras_draws(seeds[0], MOST_DRAWS))}
     makers = [_maker(variable, noted, places) for variable in variables]
     used = 1 + max((place for _, place in makers if place is not None), default=0)
@@ -118,9 +127,9 @@ def _drawn(
 def _maker(
     variable: keras.Variable, noted: dict[int, Any], places: dict[int, int]
 ) -> tuple[Callable[[Any], Any], int | None]:
-    """What makes a variable's value of a drawn number, and the number's place among the draws."""
+    """The function from a drawn number to a variable's value, and the number's place."""
     value = variable.value
-    if id(variable) not in noted:  # a generator's state, which is its seed; or drawn otherwise
+    if id(variable) not in noted:  # the state of a generator, which is its seed, or anything else
         state = value.numpy()
         pair = np.issubdtype(state.dtype, np.integer) and state.shape == (2,)
         place = places.get(int(state[0])) if pair else None
@@ -158,12 +167,13 @@ class _Seed(keras.random.SeedGenerator):
 
 @contextlib.contextmanager
 def _noted_initializers() -> Iterator[dict[int, Any]]:
-    """The initializer of each variable that layers add meanwhile, by the variable's id."""
+    """Note the initializer of each variable that layers add within this block, by variable id."""
     noted: dict[int, Any] = {}
     add_weight = keras.layers.Layer.add_weight
 
     def noting(self: Any, *args: Any, initializer: Any = None, **how: Any) -> Any:
-        # Resolved here as Keras would, once, so that it draws its seed at the same place.
+        # The initializer draws its seed when it is resolved, which happens once, where Keras does
+        # it.
         initializer = keras.initializers.get(initializer)
         variable = add_weight(self, *args, initializer=initializer, **how)
         noted[id(variable)] = initializer
@@ -177,7 +187,7 @@ def _noted_initializers() -> Iterator[dict[int, Any]]:
 
 
 def _keras_draws(seed: int, count: int) -> list[int]:
-    """The numbers that Keras draws first as initializers' seeds, under a random seed."""
+    """The first numbers that Keras draws as seeds of initializers under a random seed."""
     generator = random.Random(seed)
     return [generator.randint(1, int(1e9)) for _ in range(count)]
 

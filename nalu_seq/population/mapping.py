@@ -1,4 +1,4 @@
-"""Mapping a function of one member over all: vectorised, or one after another if that is asked."""
+"""Mapping a function of one member over all members: vectorised, or one after the other."""
 
 import contextlib
 import logging
@@ -28,7 +28,11 @@ os.register_at_fork(after_in_child=_note_fork)
 
 
 def check_process() -> None:
-    """Raises: ValueError, where TensorFlow can't run a population."""
+    """Check that this process can run a population.
+
+    Raises:
+        ValueError: Keras has another backend, or the process was forked after TensorFlow began.
+    """
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"a Population needs Keras' TensorFlow backend, and this is {keras.backend.backend()}: "
@@ -42,10 +46,10 @@ def check_process() -> None:
 
 
 class NotVectorised(ValueError):
-    """A layer has no form that is mapped over members."""
+    """A layer can't be vectorised over members; the message names it."""
 
 
-# Draws of TensorFlow's own generators: no member has a seed of its own there.
+# Operations that draw by TensorFlow's own generators, in which members have no seeds of their own.
 _STATEFUL_DRAWS = {
     "RandomUniform",
     "RandomUniformInt",
@@ -66,19 +70,22 @@ def map_members(
     loop: bool,
     parts: int = 1,
 ) -> Any:
-    """What a function gives for each member, stacked.
+    """Call a function for each member, and stack its results.
 
     Args:
-        one_member: of one member's tensors.
+        one_member: a function of one member's tensors.
         stacked: tensors `[M, ...]`, in any structure.
-        layers: what the function may call; one is named if it can't be mapped.
-        loop: write the function out once for each member, in place of mapping it.
-        parts: how many mapped calls share the members; they depend on nothing of each other, so
-            that cores take one each.
+        layers: the layers that the function may call; an error names one of them.
+        loop: whether to write the function out once for each member instead of vectorising it.
+        parts: the number of calls among which the members are divided; they are independent, so
+            that each can take a core.
+
+    Returns:
+        The results in the function's structure, `[M, ...]` each.
 
     Raises:
-        ValueError: if it draws by TensorFlow's own generators.
-        NotVectorised: without `loop`, if there is a layer that can't be mapped over members.
+        ValueError: the function draws by TensorFlow's, Python's or NumPy's own generators.
+        NotVectorised: without `loop`, a layer can't be vectorised over members.
     """
     if parts > 1:
         flat = tf.nest.flatten(stacked)
@@ -109,7 +116,8 @@ def map_members(
 
     if loop:
         members = int(tf.nest.flatten(stacked)[0].shape[0])
-        # Unstacked at once: the gradient of a slice is a stack of zeros, one for each member.
+        # All members are unstacked at once: the gradient of a slice would be a stack mostly of
+        # zeros.
         flat = zip(*(tf.unstack(value, members) for value in tf.nest.flatten(stacked)), strict=True)
         first, *others = [tf.nest.pack_sequence_as(stacked, list(one)) for one in flat]
         results = [drawing_checked(first), *map(one_member, others)]
@@ -126,9 +134,9 @@ def map_members(
 
 @contextlib.contextmanager
 def _own_draws_refused() -> Iterator[None]:
-    """Meanwhile whatever draws by Python's or NumPy's generator raises ValueError.
+    """Raise ValueError if this block draws by Python's or NumPy's generator.
 
-    What it draws would be a constant of the graph, and the same for all members.
+    A number that is drawn so would be a constant of the graph, the same for all members.
     """
 
     def states() -> tuple[Any, ...]:
@@ -149,7 +157,9 @@ def _own_draws_refused() -> Iterator[None]:
     with mock.patch.object(keras.layers.Layer, "__call__", noting):
         yield
     if states() != before:
-        name = drew[0] if drew else "the model's loss or a metric"  # the innermost layer ends first
+        name = (
+            drew[0] if drew else "the model's loss or a metric"
+        )  # the innermost layer is noted first
         raise ValueError(
             f"{name} draws by Python's or NumPy's generator, which gives no member a seed of its "
             "own: draw by keras.random"
@@ -157,7 +167,7 @@ def _own_draws_refused() -> Iterator[None]:
 
 
 def _explained(text: str, layers: Sequence[keras.layers.Layer]) -> str:
-    """One line from what TensorFlow tells of an operation that it can't convert."""
+    """One line in the place of TensorFlow's messages on an operation that it can't vectorise."""
     scopes, op = (re.search(rf'{key}: "([^"]+)"', text) for key in ("name", "op"))
     return (
         f"{_within(scopes[1] if scopes else '', layers)} does not vectorise over members "
@@ -177,7 +187,7 @@ def _within(scopes: str, layers: Sequence[keras.layers.Layer]) -> str:
 
 @contextlib.contextmanager
 def _conversion_errors() -> Iterator[list[str]]:
-    """What TensorFlow logs as errors meanwhile, pages of them, kept from the user's screen."""
+    """Collect the errors, pages of them, that TensorFlow would log within this block."""
     messages: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:
@@ -215,8 +225,8 @@ def _convert_draw(operation: Any) -> Any:
     return [pfor.wrap(tf.stack(values), True) for values in zip(*drawn, strict=True)]
 
 
-# Operations that TensorFlow has no mapped form of. Keras' argmax (so accuracy too) looks at signs
-# through Bitcast; dropout and noise draw by the others.
+# Converters for operations that TensorFlow can't vectorise itself. Keras' argmax, and so accuracy,
+# looks at signs through Bitcast; dropout and noise draw by the other operations.
 _CONVERTERS = {"Bitcast": _convert_bitcast} | dict.fromkeys(
     (
         "StatelessRandomGetKeyCounter",

@@ -12,8 +12,9 @@ from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.tensorflow.optimizer import TFOptimizer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-# What Keras' TensorFlow optimizers do to `tf.Variable`s, for the sake of `tf.distribute`. Within a
-# stateless scope a variable is a tensor: the plain form that all backends share is what it takes.
+# Methods that Keras' TensorFlow optimizers override to assign to `tf.Variable`s for the sake of
+# `tf.distribute`. Within a stateless scope a variable is a tensor, which needs the plain methods
+# that all backends share.
 PLAIN = (
     "assign",
     "assign_add",
@@ -26,7 +27,7 @@ PLAIN = (
 
 
 def _var_key(self: Any, variable: Any) -> Any:
-    # Not `variable.value`, which within a stateless scope is a tensor.
+    # `variable.value` would be a tensor within a stateless scope.
     value = variable._value if isinstance(variable, keras.Variable) else variable
     return value._unique_id
 
@@ -36,10 +37,10 @@ def _tf_apply(self: Any, grads: Any, trainable_variables: Any = None) -> None:
 
 
 def _both(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """`keras.ops.cond` of two functions that assign: both are run, and one's values are kept.
+    """`keras.ops.cond` of two functions that assign: both run, and the values of one are kept.
 
-    Members may take different branches, and an assignment in a stateless scope is a note in a
-    dictionary that a branch of the graph can't make.
+    Members may take different branches. Within a stateless scope an assignment is an entry in a
+    dictionary, which a branch of a graph can't make.
     """
     scope = get_stateless_scope()
     before = scope.state_mapping
@@ -58,7 +59,11 @@ def _both(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any
 
 
 def members_of(optimizer: Any) -> list[Any]:
-    """An optimizer and those that it hands its work to."""
+    """An optimizer and the inner ones that it hands its work to.
+
+    Args:
+        optimizer: a Keras optimizer.
+    """
     inner = getattr(optimizer, "inner_optimizer", None)
     return [
         optimizer,
@@ -68,7 +73,12 @@ def members_of(optimizer: Any) -> list[Any]:
 
 
 def variables_of(optimizer: Any, trainable: Sequence[keras.Variable]) -> list[keras.Variable]:
-    """All that an optimizer keeps, what it does not list (Nadam's product) included."""
+    """All variables of an optimizer, also those that it does not list (such as Nadam's product).
+
+    Args:
+        optimizer: a Keras optimizer that is built.
+        trainable: the model's trainable variables, which are left out.
+    """
     by_id = {id(variable): variable for variable in optimizer.variables}
     for part in members_of(optimizer):
         for value in vars(part).values():
@@ -80,7 +90,14 @@ def variables_of(optimizer: Any, trainable: Sequence[keras.Variable]) -> list[ke
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Raises: ValueError, for an optimizer in use, or whose members would not be `fit`'s."""
+    """Check that an optimizer is fresh and can serve a population.
+
+    Args:
+        optimizer: a Keras optimizer.
+
+    Raises:
+        ValueError: it is already in use, or its members would train otherwise than in `fit` alone.
+    """
     for part in members_of(optimizer):
         name = type(part).__name__
         if part.built:
@@ -93,9 +110,16 @@ def check_optimizer(optimizer: Any) -> None:
 
 
 def check_begins(variables: Sequence[keras.Variable]) -> None:
-    """Raises: ValueError, for an optimizer's variable that begins with more than one number.
+    """Check that an optimizer's variables do not depend on the initial weights.
 
-    It comes from the template's weights, and so from one member's.
+    A variable that holds different numbers at first has them from the weights of the template,
+    which are those of one member only.
+
+    Args:
+        variables: the optimizer's variables.
+
+    Raises:
+        ValueError: a variable begins with more than one number.
     """
     for variable in variables:
         value = variable.numpy()
@@ -108,7 +132,7 @@ def check_begins(variables: Sequence[keras.Variable]) -> None:
 
 @contextlib.contextmanager
 def functional() -> Iterator[None]:
-    """Meanwhile optimizers' `build` and `apply` work on the values of a stateless scope."""
+    """Let `build` and `apply` of optimizers work on the values of a stateless scope, in a block."""
     plain = {name: getattr(BaseOptimizer, name) for name in PLAIN}
     with (
         mock.patch.multiple(TFOptimizer, _var_key=_var_key, **plain),

@@ -29,9 +29,9 @@ BATCH_SIZE = 32  # Keras' own
 class Population(Stacked):
     """Many seeds of one Keras model, compiled and fitted together as `keras.Model` is by itself.
 
-    Each member is what `keras.Model.fit` would have made of its seed, but for the order of the
-    examples; what can't be is refused by name before anything is trained. docs/population.md lists
-    both.
+    Each member becomes the model that `keras.Model.fit` would train from its seed, but for the
+    order of the examples. What a population can't do is refused by name before anything is trained.
+    docs/population.md lists what works and what is refused.
 
     Args and attributes: as for `Stacked`.
 
@@ -68,7 +68,7 @@ class Population(Stacked):
         jit_compile: bool = False,
         auto_scale_loss: bool = True,
     ) -> None:
-        """Say how to train, as for a `keras.Model`, whose arguments these are.
+        """Choose optimizer, loss and metrics, with the arguments of `keras.Model.compile`.
 
         Args:
             optimizer: a name or a fresh optimizer. Each member has its own: its norms, its learning
@@ -80,8 +80,8 @@ class Population(Stacked):
             run_eagerly: whether steps run without a graph, to look into them.
             steps_per_execution: training steps in one call; by default 10, or 1 where a callback
                 looks at each step.
-            jit_compile: whether XLA compiles: for long trainings of small models that only feed
-                forward, which it makes faster on a CPU, after half a minute.
+            jit_compile: whether XLA compiles the training step. On a CPU that takes half a minute,
+                and makes long trainings of small feed-forward models faster.
             auto_scale_loss: whether a mixed_float16 model's loss is scaled.
 
         Raises:
@@ -129,39 +129,40 @@ class Population(Stacked):
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
     ) -> History:
-        """Train all members, as `keras.Model.fit`, whose arguments these are, trains one.
+        """Train all members, with the arguments of `keras.Model.fit`.
 
         Args:
-            x: whatever Keras takes: arrays `[examples, ...]`, a `tf.data.Dataset`, a generator, a
-                `keras.utils.PyDataset`; or `Rows`, for members that see different examples.
-            y: `[examples, ...]`, if x are arrays.
-            batch_size: examples a step, of arrays; 32 by default.
+            x: inputs, as Keras takes them: arrays `[examples, ...]`, a `tf.data.Dataset`, a
+                generator, a `keras.utils.PyDataset`; or `Rows`, for members that see different
+                examples.
+            y: targets `[examples, ...]`, if x are arrays.
+            batch_size: examples a step, if x are arrays; 32 by default.
             epochs: how often all examples are used.
             verbose: 0 for silence; else a line an epoch, with the median over members and, in
                 brackets, the least and the largest.
-            callbacks: `callbacks.py` says who sees what: yours the population, with logs `[M]`;
-                Keras' own that decide (EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, ...) act
-                on each member by itself; those that report (CSVLogger, ...) get the median.
+            callbacks: your own see the population as `model`, with logs `[M]`. Those of Keras that
+                decide (EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, ...) act on each member
+                by itself; those that report (CSVLogger, ...) get the median over the members.
             validation_split: the share of the arrays' end to evaluate on after each epoch.
             validation_data: (x, y), (x, y, sample_weight), a data set or `Rows`.
-            shuffle: each member sees the examples of arrays in an order of its own, a function of
-                its seed and the pass; without, all see them in the order given. Batches of a data
-                set or a generator are the same for all.
+            shuffle: whether each member sees the examples of arrays in an order of its own, which
+                depends on its seed and the pass; if not, all see them in the order of the arrays.
+                Batches of a data set or a generator are the same for all members.
             class_weight: the weight of each class in the loss.
             sample_weight: the weight of each example, `[examples]`.
-            initial_epoch: where `epochs` are counted from.
-            steps_per_epoch: steps of an epoch; by default as many as there are.
-            validation_steps: the same for `validation_data`.
-            validation_batch_size: as `batch_size`, which it is by default.
-            validation_freq: after how many epochs, or which, to evaluate.
+            initial_epoch: the number of the first epoch, to go on with a training.
+            steps_per_epoch: training steps of an epoch; by default as many as use all examples.
+            validation_steps: steps of an evaluation on `validation_data`; by default all.
+            validation_batch_size: examples a step of it; by default `batch_size`.
+            validation_freq: after how many epochs, or after which ones, to evaluate.
 
         Returns:
-            A history with a member axis: `history.history["loss"]` is `[epochs, M]`; NaN where a
-            callback had stopped a member before.
+            A history with a member axis: `history.history["loss"]` is `[epochs, M]`, NaN for epochs
+            before which a callback had stopped a member.
 
         Raises:
-            ValueError: not compiled, an argument that is none, a callback or a layer that a
-                population can't serve.
+            ValueError: `compile` was not called, an argument has an invalid value, or a population
+                can't serve a callback or a layer.
         """
         check_process()
         self._check_compiled()
@@ -185,7 +186,7 @@ class Population(Stacked):
         data = (x, y, sample_weight)
         calls = 1 if steps_per_epoch or fitting.jit_compile else steps
         taken = self._in_memory(data, batch_size, shuffle, calls, class_weight)
-        if len(taken) == 1:  # a data set now, which brings all of these
+        if len(taken) == 1:  # arrays became a data set, which holds targets and weights itself
             x, y, sample_weight, class_weight, batch_size, shuffle = (
                 *taken,
                 None,
@@ -227,9 +228,23 @@ class Population(Stacked):
         callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
         return_dict: bool = False,
     ) -> list[np.ndarray] | dict[str, np.ndarray] | np.ndarray:
-        """The loss and the metrics of each member, `[M]` each: in a list, or by name.
+        """The loss and the metrics of each member, `[M]` each.
 
-        Args: as for `fit`; `verbose` is taken and ignored.
+        Args:
+            x: inputs, as for `fit`.
+            y: targets `[examples, ...]`, if x are arrays.
+            batch_size: examples a step, if x are arrays; 32 by default.
+            verbose: accepted as Keras has it, and ignored.
+            sample_weight: the weight of each example, `[examples]`.
+            steps: how many steps are evaluated; by default all.
+            callbacks: as for `fit`.
+            return_dict: whether the values are returned by name.
+
+        Returns:
+            A dictionary; else a list in the order of `metrics_names`, or its only entry.
+
+        Raises:
+            ValueError: as for `fit`.
         """
         del verbose
         check_process()
@@ -266,7 +281,22 @@ class Population(Stacked):
         steps: int | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = None,
     ) -> Any:
-        """Every member's outputs on the same inputs: `[examples, ...] -> [M, examples, ...]`."""
+        """The outputs of every member on the same inputs.
+
+        Args:
+            x: inputs, as for `fit`.
+            batch_size: examples a step, if x are arrays; 32 by default.
+            verbose: accepted as Keras has it, and ignored.
+            steps: how many steps are predicted; by default all.
+            callbacks: as for `fit`.
+
+        Returns:
+            Arrays `[M, examples, ...]`, in the structure of the model's outputs.
+
+        Raises:
+            ValueError: an argument has an invalid value, or a population can't serve a callback or
+                a layer.
+        """
         del verbose
         check_process()
         _check_sizes(batch_size=batch_size, steps=steps)
@@ -278,14 +308,14 @@ class Population(Stacked):
         """Leave a member as it is while the others train on; for a callback's `self.model`.
 
         Args:
-            index: which member.
-            frozen: False to let it train again. The next `fit` trains all.
+            index: the index of the member.
+            frozen: False to let the member train again. The next `fit` trains all members.
         """
         self._fitting.freeze(index, frozen)
 
     @property
     def stop_training(self) -> bool:
-        """Whether a callback has ended the training of all."""
+        """Whether a callback has ended the training of all members."""
         return self._fitting.stop_training
 
     @stop_training.setter
@@ -294,13 +324,13 @@ class Population(Stacked):
 
     @property
     def optimizer(self) -> Optimizers:
-        """All members' optimizers: `learning_rate` is `[M]`; set it to a number or to `[M]`."""
+        """The members' optimizers; set `learning_rate`, which is `[M]`, to a number or to `[M]`."""
         self._check_compiled()
         return Optimizers(self._fitting)
 
     @property
     def metrics_names(self) -> list[str]:
-        """What is logged, in the order of `evaluate`'s list."""
+        """The names of the loss and the metrics, in the order of `evaluate`'s list."""
         names: list[str] = []
         for metric in self.model.metrics:
             inner = getattr(metric, "metrics", None)
@@ -313,7 +343,7 @@ class Population(Stacked):
             return Fitting(self)
 
     def _steps(self, hears: Listeners, *counts: int | None) -> int:
-        """Steps a call: they divide the numbers of steps that an epoch or a measurement has."""
+        """The training steps of a call: a divisor of the steps of an epoch and of an evaluation."""
         if self.strategy.num_replicas_in_sync > 1:
             return 1  # Keras' loop over steps and the reductions of replicas don't go together
         most = self._steps_per_execution or hears.steps_per_execution
@@ -353,6 +383,6 @@ def _check_sizes(**sizes: Any) -> None:
 
 
 def _check_count(name: str, value: Any) -> None:
-    """Raises: ValueError, unless it is a whole number from 1."""
+    """Raise ValueError unless an argument is a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a whole number from 1, not {value!r}")

@@ -1,4 +1,4 @@
-"""Stateless random numbers: a draw is a function of where it stands, and of nothing else.
+"""Stateless random numbers: a draw depends on member, split, step, channel and place alone.
 
     key(member, split) = threefry((seed, crc32(case)), (crc32(split), 0))
     key(step, channel) = threefry(key(member, split), (step, channel))
@@ -60,8 +60,8 @@ def threefry2x32(key0: Any, key1: Any, counter0: Any, counter1: Any) -> tuple[An
 def _words(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Any:
     """The two words of `threefry2x32` side by side: `[..., 2]`."""
     first, second = threefry2x32(key0, key1, counter0, counter1)
-    # As halves of a longer word, the first the lower: of a stack XLA makes each word by itself, and
-    # goes through the rounds twice.
+    # The words are joined as halves of a 64-bit word, the first the lower half: for a stack XLA
+    # would compute each word by itself, and so the rounds twice.
     second = tf.bitwise.left_shift(tf.cast(second, tf.uint64), tf.constant(32, tf.uint64))
     return tf.bitcast(tf.bitwise.bitwise_or(tf.cast(first, tf.uint64), second), tf.uint32)
 
@@ -81,7 +81,13 @@ def _word(value: Any) -> Any:
 
 
 class Draws:
-    """The draws of one step: numbers for every member, every example.
+    """The random numbers of one training step, for every member and every example.
+
+    Args:
+        stream: the members' streams.
+        step: the training step.
+        batch_size: how many examples the step has, over all replicas.
+        examples: `[B]`, the indices of the examples that are drawn here.
 
     Attributes:
         stream: the members' streams.
@@ -102,37 +108,69 @@ class Draws:
         return self.stream.cases
 
     def at(self, step: Any, examples: Any) -> "Draws":
-        """The same streams at another step, for other examples: a fixed set is drawn at step 0."""
+        """The draws of the same members at another step, for other examples.
+
+        Args:
+            step: the step; a fixed set of examples is drawn at step 0.
+            examples: `[B]`, the indices of the examples.
+        """
         return Draws(self.stream, step, self.batch_size, examples)
 
     def share(self, index: Any, parts: int) -> "Draws":
-        """Of a batch that is split into equal `parts`, the examples of part `index`."""
+        """The draws of one part of a batch that is split into equal parts, such as a replica's.
+
+        Args:
+            index: the index of the part, from 0.
+            parts: how many parts there are; they divide `batch_size`.
+        """
         size = self.batch_size // parts
         return Draws(self.stream, self.step, self.batch_size, index * size + tf.range(size))
 
     def elsewhere(self, split: str) -> "Draws":
-        """Draws of each member that stay the same all run, from a stream with a name of its own."""
+        """Draws that each member keeps for the whole run, from a stream with a name of its own.
+
+        Args:
+            split: the name of the stream, in the place of a split's.
+
+        Returns:
+            Draws for one example, at step 0.
+        """
         return Stream(self.stream.seeds, self.cases, split).at(0, 1)
 
     def bits(self, count: Any, start: Any = 0, channel: int = 0) -> Any:
-        """Words `start` to `start + count` of each example: uint32 `[M, B, count]`.
+        """Random 32-bit words of each example.
 
-        A task that draws two things takes a `channel` for each. `count` and `start` may be tensors;
-        a sequence drawn in pieces is the sequence drawn at once.
+        A sequence that is drawn in pieces is the sequence that is drawn at once.
+
+        Args:
+            count: how many words, a number or a tensor.
+            start: the index of the first word, a number or a tensor.
+            channel: a number for each quantity that a task draws, so that they are independent.
+
+        Returns:
+            uint32 `[M, B, count]`.
         """
         return self._draw(_words, count, start, channel)
 
     def uniform(self, low: Any, high: Any, count: Any, start: Any = 0, channel: int = 0) -> Any:
-        """U[low, high): float32 `[M, B, count]`, on a grid of 2^24 values.
+        """Uniform numbers in [low, high), on a grid of 2^24 values.
 
-        `low` and `high` are numbers or `[M, 1, 1]` tensors.
+        Args:
+            low: the lower limit, a number or `[M, 1, 1]`.
+            high: the upper limit, a number or `[M, 1, 1]`.
+            count: as for `bits`.
+            start: as for `bits`.
+            channel: as for `bits`.
+
+        Returns:
+            float32 `[M, B, count]`.
         """
         low = tf.reshape(tf.cast(low, tf.float32), [-1, 1, 1, 1])
         width = tf.reshape(tf.cast(high, tf.float32), [-1, 1, 1, 1]) - low
         return self._draw(_uniform, count, start, channel, low, width)
 
     def _draw(self, draw: Any, count: Any, start: Any, channel: int, *arguments: Any) -> Any:
-        """What a compiled `draw` makes of the counters of words `start` to `start + count`."""
+        """The words `start` to `start + count` of each example, drawn by the compiled `draw`."""
         key0, key1 = threefry2x32(*self.stream.keys, _word(self.step), _word(channel))  # [M]
         first = start // 2
         pairs = (start + count + 1) // 2 - first
@@ -154,15 +192,18 @@ class Draws:
     def shuffled(self, places: Any, size: int, steps: Any, channel: int = 0) -> Any:
         """Where permutations of `0 .. size - 1` put some places: int32 `[M, B]`.
 
-        Each member has one for each step. Nothing is sorted: a Feistel network permutes the numbers
-        below the next power of four, and what it puts beyond the end it permutes again (Black &
-        Rogaway 2002, "Ciphers with arbitrary finite domains").
+        Each member has a permutation for each step. Nothing is sorted: a Feistel network permutes
+        the numbers below the next power of four; a place that it puts at `size` or beyond is
+        permuted again (Black & Rogaway 2002, "Ciphers with arbitrary finite domains").
 
         Args:
             places: `[B]`, from 0 to `size - 1`.
             size: how many places there are.
-            steps: `[B]`, the step whose permutation each place is put by.
+            steps: `[B]`, the step whose permutation moves each place.
             channel: as for `bits`.
+
+        Returns:
+            int32 `[M, B]`, from 0 to `size - 1`.
         """
         key0, key1 = (key[:, None] for key in self.stream.keys)
         keys = threefry2x32(key0, key1, _word(steps)[None], _word(channel))  # [M, B]
@@ -188,9 +229,20 @@ class Draws:
         return tf.cast(x, tf.int32)
 
     def integers(self, low: int, high: int, count: Any, start: Any = 0, channel: int = 0) -> Any:
-        """Uniform integers in `low .. high - 1`: int32 `[M, B, count]`."""
+        """Uniform integers from `low` to `high - 1`.
+
+        Args:
+            low: the smallest integer.
+            high: the integer above the largest.
+            count: as for `bits`.
+            start: as for `bits`.
+            channel: as for `bits`.
+
+        Returns:
+            int32 `[M, B, count]`.
+        """
         words = tf.cast(self.bits(count, start, channel), tf.int64)
-        # Multiply and shift: exact in 64 bits, biased by at most (high - low) / 2^32.
+        # Multiply and shift: exact in 64 bits, with a bias of at most (high - low) / 2^32.
         scaled = tf.bitwise.right_shift(words * (high - low), tf.constant(32, tf.int64))
         return low + tf.cast(scaled, tf.int32)
 
@@ -218,11 +270,20 @@ class Stream:
         )
 
     def with_keys(self, keys: tuple[Any, Any]) -> "Stream":
-        """The same members under other keys, such as the traced ones of another split."""
+        """The same members with other keys, such as the traced ones of another split.
+
+        Args:
+            keys: two uint32 tensors `[M]`.
+        """
         stream = copy.copy(self)
         stream.keys = keys
         return stream
 
     def at(self, step: Any, batch_size: int) -> Draws:
-        """The draws of `step` for a batch of `batch_size` examples."""
+        """The draws of a step.
+
+        Args:
+            step: the training step, a number or a tensor.
+            batch_size: how many examples the step has.
+        """
         return Draws(self, step, batch_size, tf.range(batch_size))

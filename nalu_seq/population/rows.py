@@ -10,7 +10,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 
 class Batch(NamedTuple):
-    """What a call takes from memory: tensors that are passed by reference, never copied.
+    """The data of one call of the training step: tensors in memory, passed without a copy.
 
     Attributes:
         start: the place of the call's first example within the pass.
@@ -18,7 +18,8 @@ class Batch(NamedTuple):
         rest: whether the call takes the last batch after them, which is not full.
         places: `0 .. B - 1`; its length is the batch's size.
         rows: `[M, n]`, each member's own rows, or `[n]`, the same for all.
-        order: one element if each member shall see its rows in an order of its own, else none.
+        order: a tuple with one element if each member sees its rows in an order of its own, else
+            empty.
         data: x, or (x, y), or (x, y, sample_weight), `[examples, ...]` each.
     """
 
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class OwnBatch(NamedTuple):
-    """A batch of each member's own examples, `[B, M, ...]`: what replicas can share."""
+    """A batch of each member's own examples, `[B, M, ...]`, which replicas share along B."""
 
     data: Any
 
@@ -40,12 +41,12 @@ class OwnBatch(NamedTuple):
 class Rows:
     """Arrays of which each member sees only its own rows: k-fold, bootstrap, a share of the data.
 
-    Give it in the place of x (and y) to `Population.fit` and `evaluate`, or as `validation_data`.
+    Pass it to `Population.fit` and `evaluate` in the place of x and y, or as `validation_data`.
 
     Args:
         rows: `[M, n]`, the indices of each member's examples; or `[n]`, the same for all members.
         x: `[examples, ...]`: an array, or a list, tuple or dictionary of them.
-        y: as x; None for none.
+        y: targets, in the form of x; None for none.
         sample_weight: `[examples]`; None for none.
         class_weight: the weight of each class, in the place of `sample_weight`.
 
@@ -67,7 +68,7 @@ class Rows:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
     ) -> None:
-        # Keras makes of arrays what it makes of them in `fit`, in one batch of all examples.
+        # Keras' own adapter converts the arrays as in `fit`, into one batch of all examples.
         examples = len(keras.tree.flatten(x)[0])
         adapter = ArrayDataAdapter(
             x, y, sample_weight, batch_size=max(examples, 1), class_weight=class_weight
@@ -87,13 +88,16 @@ class Rows:
     def dataset(
         self, batch_size: int, shuffle: bool, members: int, steps: int = 1
     ) -> tf.data.Dataset:
-        """One pass over the rows, a `Batch` a call.
+        """One pass over the rows as a data set with a `Batch` for each call.
 
         Args:
             batch_size: examples a step.
             shuffle: whether each member has an order of its own.
             members: the number of members.
-            steps: steps a call, in a loop.
+            steps: training steps in a call, which makes them in a loop.
+
+        Raises:
+            ValueError: the rows are of another number of members.
         """
         if self.rows.ndim == 2 and len(self.rows) != members:
             raise ValueError(f"rows are of {len(self.rows)} members, the population has {members}")
@@ -103,7 +107,7 @@ class Rows:
         starts = np.arange(0, all_steps, steps)
         each = np.minimum(starts + steps, full) - starts
         rests = starts + steps >= all_steps if full < all_steps else np.zeros(len(starts), bool)
-        # As tensors, or each element would be made from NumPy's anew.
+        # As tensors, because NumPy's arrays would be converted again for each element.
         places, rows = tf.range(size), tf.constant(self.rows)
         order = (tf.constant(0),) if shuffle else ()
         calls = (starts * size).astype(np.int32), each.astype(np.int32), rests
@@ -115,11 +119,11 @@ class Rows:
         return tf.data.Dataset.from_tensor_slices(calls).map(call)
 
     def shared(self, batch_size: int, orders: Any, members: int) -> tf.data.Dataset:
-        """The same for replicas, which share each batch: an `OwnBatch` a step.
+        """One pass over the rows for replicas, which share each batch: an `OwnBatch` for each step.
 
         Args:
             batch_size: examples a step.
-            orders: gives the order of the next pass: places `[M, n]`.
+            orders: a function that returns the order of the next pass, places `[M, n]`.
             members: the number of members.
         """
         rows = np.broadcast_to(self.rows, [members, self.rows.shape[-1]])
@@ -139,5 +143,9 @@ class Rows:
 
 
 def are_arrays(*data: Any) -> bool:
-    """Whether Keras' `fit` would take these for arrays in memory."""
+    """Whether Keras' `fit` would treat these data as arrays in memory.
+
+    Args:
+        data: x, y and sample weights, in this order; None for those that there are not.
+    """
     return data[0] is not None and can_convert_arrays(data)

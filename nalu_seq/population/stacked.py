@@ -13,31 +13,31 @@ from nalu_seq.population.initial import BuildModel, drawing_by, initial_values, 
 from nalu_seq.population.mapping import check_process, map_members
 
 MOST_SEEDS = 2**20
-Pair = tuple[keras.Variable, keras.Variable]  # a model's variable, and its stack
+Pair = tuple[keras.Variable, keras.Variable]  # a variable of one model, and its stack `[M, ...]`
 
 
 class Stacked:
     """Members of one Keras model, each with its own seed, stacked along a leading axis.
 
     Args:
-        build_model: makes a fresh, built `keras.Model`, the same variables in the same order each
-            time. It is called with Keras' random seed set, so that a member's initial values depend
-            on its seed alone; of many seeds for some only, as the model's initializers then make
-            the values of the others. Or a list with one for each member, where their initial
-            values are drawn differently.
+        build_model: a function that returns a fresh, built `keras.Model`, with the same variables
+            in the same order each time. It is called with Keras' random seed set, so that a
+            member's initial values depend on its seed alone. If there are many seeds, it is called
+            for a few only, and the initializers of one model make the values of the others. Or a
+            list with a function for each member, where initial values are drawn differently.
         seeds: how many members (seeds 0, 1, ...), or each member's seed.
-        loop: write the model out for one member after another, in place of mapping it over them:
-            for layers that can't be mapped, such as convolutions. A layer of this package that
-            needs it says so by itself (`loops_over_members = True`).
-        strategy: where the variables are kept; the current one by default.
+        loop: whether to write the model out for one member after the other instead of vectorising
+            it: for layers that can't be vectorised, such as convolutions. A layer of this package
+            that needs it says so itself (`loops_over_members = True`).
+        strategy: the strategy that keeps the variables; the current one by default.
 
     Attributes:
         seeds: each member's seed.
-        strategy: where the variables are kept.
-        parts: in how many concurrent parts of a graph the members are called, 1 at first: small
-            operations can't be shared by cores.
+        strategy: the strategy that keeps the variables.
+        parts: in how many concurrent parts of a graph the members are called, 1 at first. Cores
+            can't share a small operation, but can take a part each.
         trainable_variables: stacked `keras.Variable`s `[M, ...]`, in the model's order.
-        non_trainable_variables: the same for the others.
+        non_trainable_variables: the other variables, stacked in the same way.
 
     Example:
         >>> stacked = Stacked(build_model, seeds=50)
@@ -68,13 +68,14 @@ class Stacked:
         layers = self.model._flatten_layers()
         self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
         self.parts = 1
-        # Keras' own generator, by which a layer draws that has none: one for each member.
+        # In the place of the generator by which Keras' layers without one draw; each member has a
+        # state.
         self._generator = keras.random.SeedGenerator(0)
         own = [np.stack([value[i] for value in values]) for i in range(len(self.model.variables))]
         self._keep(own, np.stack(draws))
 
     def _keep(self, values: Sequence[Any], draws: Any) -> None:
-        """Make the stacks of the model's variables and of the generator's, of values `[M, ...]`."""
+        """Make the stacks of the model's variables and of the generator, with values `[M, ...]`."""
         templates = self.model.variables
         with self.strategy.scope():
             stacked = [_stack(v, value) for v, value in zip(templates, values, strict=True)]
@@ -102,10 +103,10 @@ class Stacked:
         training: bool = False,
         forward: Callable[[keras.Model, Any], Any] | None = None,
     ) -> Any:
-        """Every member on its own inputs.
+        """The outputs of every member on its own inputs.
 
         Args:
-            inputs: `[M, batch, ...]`, or a list of such for a model with several inputs.
+            inputs: `[M, batch, ...]`, or a list of these for a model with several inputs.
             model: another model on the same variables in the same order, such as one unrolled for
                 a known length; the stack's own by default.
             trainable: values `[M, ...]` to use for the trainable variables, such as those that a
@@ -131,10 +132,11 @@ class Stacked:
         inputs: Any,
         model: keras.Model | None = None,
     ) -> tuple[Any, list[Any]]:
-        """What an objective gives for each member, and its gradients, both taken within the map.
+        """The results of an objective for each member, and its gradients, both within the map.
 
-        Compiled by XLA, this is the way to go: the gradient of a mapped forward pass, taken
-        outside, passes shapes from one program to the next as values, and each call compiles again.
+        Programs that XLA compiles need this method: the gradient of a mapped forward pass, taken
+        outside the map, passes shapes from one program to the next as values, so that each call
+        would be compiled again.
 
         Args:
             objective: `(model, one member's inputs) -> (scalar, anything)`; the gradient is the
@@ -166,7 +168,7 @@ class Stacked:
         trainable: Sequence[Any] | None = None,
         keep: bool = False,
     ) -> Any:
-        """A function of one member's inputs for all, the model's variables being its own."""
+        """Call a function of one member's inputs for all members, each with its own variables."""
         trainable = list(trainable or [v.value for v in self.trainable_variables])
         pairs = self.pairs(model)
         values = trainable + [variable.value for _, variable in pairs[len(trainable) :]]
@@ -177,7 +179,11 @@ class Stacked:
         return result
 
     def pairs(self, model: keras.Model | None = None) -> list[Pair]:
-        """A model's variables and their stacks: the trainable ones first, the generator's last."""
+        """The variables of a model and their stacks: trainable ones first, the generator's last.
+
+        Args:
+            model: a model on the same variables in the same order; the stack's own by default.
+        """
         model = model or self.model
         templates = [*model.trainable_variables, *model.non_trainable_variables]
         stacks = [*self.trainable_variables, *self.non_trainable_variables]
@@ -185,7 +191,14 @@ class Stacked:
         return [*own, (self._generator.state, self._generator_state)]
 
     def stacks_of(self, templates: Sequence[keras.Variable]) -> list[Pair]:
-        """Variables of an optimizer or of metrics with new stacks, all members beginning alike."""
+        """New stacks for variables of an optimizer or of metrics, alike for all members.
+
+        Args:
+            templates: the variables, of one member.
+
+        Returns:
+            Each variable with its stack, `[M, ...]`.
+        """
         with self.strategy.scope():
             return [
                 (v, _stack(v, np.stack([v.numpy()] * len(self)), noted=False)) for v in templates
@@ -199,18 +212,18 @@ class Stacked:
         values: Sequence[Any],
         differentiated: bool = True,
     ) -> tuple[Any, list[tuple[keras.Variable, Any]]]:
-        """A function of one member's inputs for all, variables having each member's own values.
+        """Call a function for all members, with each member's own values of variables.
 
         Args:
-            one_member: of one member's inputs; what it assigns is noted, not made.
+            one_member: a function of one member's inputs; its assignments are returned, not made.
             inputs: tensors `[M, ...]`, in any structure.
             pairs: the variables that it may use, and the stack of each.
             values: the value `[M, ...]` of each stack.
-            differentiated: whether gradients are taken of it.
+            differentiated: whether gradients of the results are taken.
 
         Returns:
-            What the function gives, `[M, ...]`, and the stacks that it assigns to with their new
-            values.
+            The function's results, `[M, ...]`, and each stack that it assigns to with its new
+            value.
         """
         templates = [template for template, _ in pairs]
         updated: list[int] = []
@@ -233,10 +246,18 @@ class Stacked:
         return result, [(pairs[i][1], value) for i, value in zip(updated, after, strict=True)]
 
     def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:
-        """Scalars of each member's weights, `{name: [M]}`, from a function of a model's."""
+        """Scalars of each member's weights, such as penalties.
+
+        Args:
+            of: a function from a model to scalars by name.
+
+        Returns:
+            The scalars of all members, `[M]` each, by name; any other shape gets M in front in the
+            same way.
+        """
         templates = self.model.variables
 
-        if not templates:  # there are no weights, and nothing to map over
+        if not templates:  # a model without weights has nothing to map over
             return {}
 
         def one_member(values: list[Any]) -> dict[str, Any]:
@@ -248,7 +269,12 @@ class Stacked:
         return map_members(one_member, stacked, (), loop=False)
 
     def redraw(self, index: int, seed: int) -> None:
-        """Give a member initial values anew, as if its seed were another."""
+        """Give a member new initial values, as if it had another seed; its seed itself stays.
+
+        Args:
+            index: the index of the member.
+            seed: the seed of the new values.
+        """
         with seeded(seed):
             model = self._builders[index]()
             draws = seed_generator.global_seed_generator().state
@@ -257,14 +283,24 @@ class Stacked:
             self.assign(variable, index, fresh.value)
 
     def assign(self, variable: keras.Variable, index: int, value: Any) -> None:
-        """Set one member's part of a stacked variable."""
+        """Set one member's part of a stacked variable.
+
+        Args:
+            variable: the stack, `[M, ...]`.
+            index: the index of the member.
+            value: the member's new value, of the shape of one member's part.
+        """
         value = tf.cast(value, variable.dtype)
         variable.assign(tf.tensor_scatter_nd_update(variable.value, [[index]], value[None]))
 
     def part(self, start: int, stop: int) -> Self:
-        """The members from `start` to `stop`, with their current values in variables of their own.
+        """The members from `start` to `stop - 1`, with their current values in new variables.
 
         The copy shares the model with the whole, and no variable.
+
+        Args:
+            start: the index of the first member.
+            stop: the index behind the last one.
         """
         part = copy.copy(self)
         part.parts = 1
@@ -274,7 +310,11 @@ class Stacked:
         return part
 
     def member(self, index: int) -> keras.Model:
-        """Member `index` as an ordinary Keras model with its current values."""
+        """A member as an ordinary Keras model with its current values.
+
+        Args:
+            index: the index of the member.
+        """
         model = self._builders[index]()
         for variable, stacked in zip(model.variables, self.variables, strict=True):
             variable.assign(stacked.value[index])
@@ -284,8 +324,11 @@ class Stacked:
 def check_seeds(seeds: Any) -> list[int]:
     """The list of seeds that a number or a list means.
 
+    Args:
+        seeds: a number of members, for seeds 0, 1, ...; or each member's seed.
+
     Raises:
-        ValueError: neither, or no seed, or one outside 0 .. 2^32 - 1.
+        ValueError: it is neither, is empty, or has a seed outside 0 .. 2^32 - 1.
     """
     if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
         if seeds > MOST_SEEDS:
@@ -305,10 +348,11 @@ def check_seeds(seeds: Any) -> list[int]:
 
 
 class _Scope(keras.StatelessScope):
-    """Values of a member's variables, which gradients do not pass when they are assigned.
+    """A stateless scope in which gradients do not flow through an assignment.
 
-    As for TensorFlow's variables: what is read after an assignment is the variable again, and its
-    gradient is that of the value which was assigned (SpectralNormalization trains so).
+    It behaves as TensorFlow's variables do: a value that is read after an assignment is again the
+    variable, whose gradient does not reach into the assigned value (SpectralNormalization trains
+    so).
     """
 
     def __init__(
@@ -322,7 +366,7 @@ class _Scope(keras.StatelessScope):
         variable, value = update
         value = tf.stop_gradient(value)
         if (leaf := self._leaves.get(id(variable))) is not None:
-            # It adds nothing, and hands the gradient on.
+            # Adds 0 to the value, and passes the gradient on to the variable.
             value += leaf - tf.stop_gradient(leaf)
         super().add_update((variable, value))
 
@@ -331,10 +375,10 @@ def _stack(variable: keras.Variable, values: Any, noted: bool | None = None) -> 
     """A variable of all members, with values `[M, ...]`, like one member's variable.
 
     Args:
-        variable: one member's.
-        values: every member's.
-        noted: whether it holds what layers note of their inputs; by default, whether it is a float
-            that is not trained.
+        variable: one member's variable.
+        values: the values of all members, `[M, ...]`.
+        noted: whether layers note statistics of their inputs in it; by default, whether it is a
+            float that is not trained.
     """
     if noted is None:
         noted = not variable.trainable and keras.backend.is_float_dtype(variable.dtype)
@@ -343,10 +387,10 @@ def _stack(variable: keras.Variable, values: Any, noted: bool | None = None) -> 
         trainable=variable.trainable,
         dtype=variable.dtype,
         name=variable.path.replace("/", "_"),
-        # Replicas make the same update; what layers note of their inputs differs between them.
+        # Replicas make the same update, except of statistics of their inputs, which are averaged.
         aggregation="mean" if noted else "only_first_replica",
     )
-    # Of the trainer's: the constraints of its units are elementwise, and so mean the same on a
-    # stack. `fit` applies each member's within the map.
+    # For the trainer: the constraints of units are elementwise, and so mean the same on a stack.
+    # `fit` applies each member's constraint within the map.
     stacked.constraint = variable.constraint
     return stacked
