@@ -1,4 +1,4 @@
-"""What every unit shares: sizes, penalties, facts about itself, its mean input, noise."""
+"""The base class of all units: sizes, penalties, facts, mean inputs, noise."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ _noise: ContextVar[Callable[[tuple[Any, ...]], Any] | None] = ContextVar("noise"
 
 @contextmanager
 def noise_source(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
-    """Units that train with noise take it from `draw` inside this block, and outside use none.
+    """Let units that train with noise take it from `draw` inside this block.
 
-    A unit draws nothing itself: a random operation inside a model that is mapped over members would
-    give all of them one draw.
+    Outside such a block they use no noise. A unit draws nothing itself, because a random operation
+    in a model that is mapped over members would draw the same numbers for all of them.
 
     Args:
-        draw: `shape -> U[0, 1)` of that shape, called once for each call of such a unit, in the
-            order of the calls.
+        draw: a function from a shape to numbers of U[0, 1) of that shape, called once for each call
+            of such a unit, in the order of the calls.
 
     Example:
         >>> unit = nalu_seq.units.SNMU(2)
@@ -41,7 +41,11 @@ def noise_source(draw: Callable[[tuple[Any, ...]], Any]) -> Iterator[None]:
 
 
 def draw_noise(shape: tuple[Any, ...]) -> Any:
-    """U[0, 1) of a shape from the current `noise_source`; None outside of one."""
+    """Numbers of U[0, 1) from the current `noise_source`; None outside of one.
+
+    Args:
+        shape: the shape of the numbers.
+    """
     draw = _noise.get()
     return None if draw is None else draw(shape)
 
@@ -50,15 +54,15 @@ def draw_noise(shape: tuple[Any, ...]) -> Any:
 def mean_inputs() -> Iterator["dict[Unit, Any]"]:
     """Record the mean input of every unit that is called in this block, for `input_penalties`.
 
-    The dictionary is filled when the block ends: unit -> `[in]`, in float32 at least, the mean over
-    all axes but the last and over the unit's calls. An unrolled recurrent layer calls its unit at
-    each step, so that there it is the mean over batch and time of `concat(x_t, y_{t-1})`. Gradients
-    pass through it. In a traced function (`tf.function`, `tf.vectorized_map`, `jax.jit`) it holds
-    that trace's tensors: use them there.
+    When the block ends, the dictionary is filled: unit -> mean input `[in]`, in float32 at least,
+    the mean over all axes but the last and over the unit's calls. An unrolled recurrent layer calls
+    its unit at each step, so that its mean is over batch and time of `concat(x_t, y_{t-1})`.
+    Gradients pass through the mean. In a traced function (`tf.function`, `tf.vectorized_map`,
+    `jax.jit`) the dictionary holds tensors of that trace, which can only be used there.
 
-    A recurrent layer must be unrolled. Rolled, its tensors belong to the loop's body, and
-    TensorFlow and JAX raise an error where they are used outside; where Keras runs such a loop
-    eagerly it calls the first step once more than there are steps, which distorts the mean.
+    A recurrent layer must be unrolled. The tensors of a rolled one belong to the body of a loop:
+    TensorFlow and JAX raise an error where they are used outside it. If Keras runs such a loop
+    eagerly, it calls the first step once more than there are steps, which distorts the mean.
 
     Example:
         >>> unit = nalu_seq.units.NMU(2)
@@ -90,7 +94,7 @@ class Unit(keras.layers.Layer):
         **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Attributes:
-        noisy: whether it trains with noise inside a `noise_source`.
+        noisy: whether the unit trains with noise inside a `noise_source`.
         whole_batch: whether its output for an example depends on the other examples of the batch.
         penalty_names: the names that `penalties` and `input_penalties` may return, as literals:
             the config reads them from the file, without Keras.
@@ -111,10 +115,18 @@ class Unit(keras.layers.Layer):
                 f"{type(self).__name__}: units must be a positive integer, not {units!r}"
             )
         self.units = units
-        self.supports_masking = True  # a step's output is its own input's: masks pass through
+        # A step's output depends on that step's input alone, so that masks pass through.
+        self.supports_masking = True
 
     def add_matrix(self, name: str, initializer: Any, constraint: Any = None, **kwargs: Any) -> Any:
-        """A trainable matrix `[in, units]`; arguments as for Keras' `add_weight`."""
+        """Add a trainable matrix `[in, units]`.
+
+        Args:
+            name: the weight's name.
+            initializer: as for Keras' `add_weight`.
+            constraint: as for Keras' `add_weight`.
+            kwargs: the other arguments of `add_weight`.
+        """
         return self.add_weight(
             name=name,
             shape=(self.features, self.units),
@@ -146,26 +158,27 @@ class Unit(keras.layers.Layer):
         return {}
 
     def facts(self) -> Facts:
-        """The unit's paper, exact solutions and favoured weights, of this one's arguments."""
+        """The unit's paper, exact solutions and favoured weights, for this instance's arguments."""
         return Facts()
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`matrices()`, and gates between two paths as `gate`, `[units]`: all that `facts` names.
+        """The effective weights and gates that `facts` names: `matrices()`, and `gate`, `[units]`.
 
         Args:
-            x: a sample of inputs `[examples, in]`; a gate by the input is its mean over them.
+            x: a sample of inputs `[examples, in]`; a gate that depends on them is the mean over
+                them.
         """
         del x
         return self.matrices()
 
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
-        """The weights, in `build`'s order, that have these effective weights.
+        """The raw weights, in the order of `build`, that lead to some effective weights.
 
         By default the raw weights `w` and `w_a` are the effective `W` and `W_a` themselves.
 
         Args:
-            effective: by the names that `effective` has, each of a favoured value.
-            x: a sample of the inputs that it shall compute, `[examples, in]`.
+            effective: favoured values, by the names that `effective` has.
+            x: a sample of the inputs that the unit is used on, `[examples, in]`.
         """
         del x
         by_name = {name.lower(): value for name, value in effective.items()}
@@ -176,7 +189,7 @@ class Unit(keras.layers.Layer):
 
         Args:
             x: one expression (such as a SymPy symbol, or a number) for each input.
-            effective: arrays of favoured values, by name.
+            effective: arrays of favoured values, by the names that `effective` has.
         """
         del x, effective
         return None
@@ -190,10 +203,13 @@ class Unit(keras.layers.Layer):
         return super().__call__(x, *args, **kwargs)
 
     def weighted_input(self, x: Any) -> Any:
-        """What the weights are multiplied with, `[..., in]`, of which `mean_inputs` is the mean.
+        """The tensor that the weights are multiplied with, whose mean `mean_inputs` records.
 
         Args:
-            x: the input, `[..., in]`.
+            x: the unit's input, `[..., in]`.
+
+        Returns:
+            `[..., in]`: the input itself, or for example its logarithm.
         """
         return x
 

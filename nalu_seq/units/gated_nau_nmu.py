@@ -81,11 +81,11 @@ class GatedNAUNMU(Unit):
         self.g = self.add_matrix("g", self.g_initializer)
 
     def matrices(self) -> dict[str, Any]:
-        """`W_a` and `W_m`, clamped."""
+        """The effective weights: `W_a` and `W_m`, clamped."""
         return {"W_a": ops.clip(self.w_a, -1.0, 1.0), "W_m": ops.clip(self.w_m, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         w = self.matrices()
         a, m = weighted_sums(x, w["W_a"]), gated_product(x, w["W_m"])
@@ -94,7 +94,7 @@ class GatedNAUNMU(Unit):
 
     def facts(self) -> Facts:
         """Published by Madsen & Johansen 2020; sums behind an open gate, products otherwise."""
-        # The path that the gate shuts out has weights too.
+        # The weights of the path that the gate shuts do not matter; they are set too.
         return Facts(
             paper=MADSEN,
             solutions={
@@ -107,12 +107,12 @@ class GatedNAUNMU(Unit):
         )
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`matrices()`, and `gate`, the mean of g over such inputs, `[units]`."""
+        """`matrices()`, and `gate`, the mean of g over the sample of inputs, `[units]`."""
         g = ops.sigmoid(weighted_sums(x, self.g))
         return {**self.matrices(), "gate": ops.mean(g, axis=0)}
 
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
-        """Both matrices themselves, and the gate held open or shut on such inputs."""
+        """Both matrices themselves, and the gate open or shut on the sample of inputs."""
         return [effective["W_a"], effective["W_m"], opened(effective["gate"], x)]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:

@@ -14,12 +14,21 @@ LOG_PHI = math.log((1 + math.sqrt(5)) / 2)
 
 
 def golden_sigmoid(x: Any) -> Any:
-    """sigma_phi(x) = 1 / (1 + phi^-x)."""
+    """The sigmoid with base phi, the golden ratio: sigma_phi(x) = 1 / (1 + phi^-x).
+
+    Args:
+        x: a tensor of any shape.
+    """
     return ops.sigmoid(x * LOG_PHI)
 
 
 def golden_weights(w_hat: Any, m_hat: Any) -> Any:
-    """W = tanh_phi(w_hat) * sigma_phi(m_hat), tanh_phi(x) = (phi^2x - 1) / (phi^2x + 1)."""
+    """W = tanh_phi(w_hat) * sigma_phi(m_hat), with tanh_phi(x) = (phi^2x - 1) / (phi^2x + 1).
+
+    Args:
+        w_hat: raw weights `[in, units]`.
+        m_hat: raw weights `[in, units]`.
+    """
     return ops.tanh(w_hat * LOG_PHI) * golden_sigmoid(m_hat)
 
 

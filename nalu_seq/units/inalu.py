@@ -109,7 +109,7 @@ class INALU(Unit):
         self.g = self.add_weight(name="g", shape=(self.units,), initializer=normal)
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, or untied `W_a` and `W_m`."""
+        """The effective weights: `W`, or untied `W_a` and `W_m`."""
         if self.tied:
             return {"W": nac_weights(self.w_hat, self.m_hat)}
         return {
@@ -118,7 +118,7 @@ class INALU(Unit):
         }
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
         if self.tied:
             w_a = w_m = ops.cast(self.matrices()["W"], x.dtype)
@@ -134,7 +134,7 @@ class INALU(Unit):
         """Published by Schlör et al. 2020; sums behind an open gate, powers behind a shut one."""
         names = ("W", "W") if self.tied else ("W_a", "W_m")
         favours = {"W": POWERS} if self.tied else {"W_a": SIGNED, "W_m": POWERS}
-        # The path that the gate shuts out has weights too.
+        # The weights of the path that the gate shuts do not matter; they are set too.
         other = dict.fromkeys(favours, ONES)
         return Facts(
             paper=Paper("Schlör et al. 2020", "2003.07629"),
@@ -146,7 +146,7 @@ class INALU(Unit):
         )
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`matrices()`, and `gate`, g, `[units]`."""
+        """The effective weights and gates: `matrices()`, and `gate`, g, `[units]`."""
         del x
         return {**self.matrices(), "gate": ops.sigmoid(self.g)}
 

@@ -1,4 +1,4 @@
-"""Linear, the baseline that can express every sum and is drawn to none."""
+"""Linear, a baseline that can express every weighted sum and favours no weights."""
 
 from typing import Any
 
@@ -39,18 +39,18 @@ class Linear(Unit):
         self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
 
     def matrices(self) -> dict[str, Any]:
-        """`W`."""
+        """The effective weights: `W`."""
         return {"W": self.w.value}
 
     def facts(self) -> Facts:
-        """A baseline: it computes sums and differences, and is drawn to no weights."""
+        """A baseline: it computes sums and differences, and favours no weights."""
         return Facts(solutions={o: {"W": w, "b": [0.0]} for o, w in SUM_WEIGHTS.items()})
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`W`, and `b`, `[units]`."""
+        """The effective weights and gates: `W`, and `b`, `[units]`."""
         del x
         return {"W": self.w.value, "b": self.b.value}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return weighted_sums(x, self.matrices()["W"]) + self.b

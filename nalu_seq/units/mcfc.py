@@ -18,9 +18,9 @@ class MCFC(Unit):
 
         y = sigmoid(w_o + b_o) * (x R),    R = softmax(r) over the outputs
 
-    What goes in comes out once at most: with one output R = 1 and y is the gated sum of all inputs.
-    No sum is exact before the gate saturates (w_o + b_o > 17 in float32), and none leaves an input
-    out but for another output.
+    Each input is counted once at most over all outputs. With one output R = 1, and y is the gated
+    sum of all inputs. A sum is exact only if the gate saturates (w_o + b_o > 17 in float32), and an
+    output can leave an input out only by leaving it to another output.
 
     Args:
         units: size of the output.
@@ -74,18 +74,18 @@ class MCFC(Unit):
         )
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         return ops.cast(self.shared_out(x), self.compute_dtype)
 
     def shared_out(self, x: Any) -> Any:
-        """The gated sums, in the precision of x."""
+        """The gated sums `[..., units]` of x, `[..., in]`, in the dtype of x."""
         gate = ops.sigmoid(ops.cast(self.w_o[0] + self.b_o, x.dtype))
         return gate * weighted_sums(x, ops.cast(self.matrices()["R"], x.dtype))
 
     def matrices(self) -> dict[str, Any]:
-        """`R`, whose rows sum to 1."""
-        # Not ops.softmax, which warns where there is one output.
+        """The effective weights: `R`, whose rows sum to 1."""
+        # Not ops.softmax, which warns if there is only one output.
         powers = ops.exp(self.r - ops.stop_gradient(ops.max(self.r, axis=-1, keepdims=True)))
         return {"R": powers / ops.sum(powers, axis=-1, keepdims=True)}
 

@@ -31,8 +31,8 @@ class MulMCFC(MCFC):
         sign="inalu":     s_j = prod_i (sign(x_i) R_ij + 1 - R_ij)
         sign="real_npu":  s = cos(k R),    k = g * (pi if x < 0 else 0),    g in [0, 1]
 
-    Without a sign the paper's takes log(x), which is NaN for negative inputs; here their sign is
-    lost. It overflows to inf where the product does.
+    Without a sign, the paper takes log(x), which is NaN for negative inputs; here their sign is
+    lost. The output overflows to inf where the product does.
 
     Args:
         units: size of the output.
@@ -76,12 +76,12 @@ class MulMCFC(MCFC):
             self.g = self.add_weight(name="g", shape=(self.features,), initializer=half)
 
     def matrices(self) -> dict[str, Any]:
-        """`R`, and for `"real_npu"` `g`, clamped, `[in]`."""
+        """The effective weights: `R`, and for `"real_npu"` `g`, clamped, `[in]`."""
         gate = {"g": ops.clip(self.g, 0.0, 1.0)} if self.sign == "real_npu" else {}
         return {**super().matrices(), **gate}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
         y = ops.exp(self.shared_out(log_max(x, self.eps)) + ops.cast(self.bias, x.dtype))
         if self.sign is not None:
@@ -89,7 +89,7 @@ class MulMCFC(MCFC):
         return ops.cast(y, self.compute_dtype)
 
     def signs(self, x: Any) -> Any:
-        """s, `[..., units]`, of x, `[..., in]`."""
+        """The signs s of the outputs, `[..., units]`, for x, `[..., in]`."""
         w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])
@@ -111,7 +111,7 @@ class MulMCFC(MCFC):
         )
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`matrices()`, `gate`, sigmoid(w_o + b_o), and `bias`, `[units]`."""
+        """`matrices()`, `gate`, sigmoid(w_o + b_o), and `bias`, `[units]` each."""
         return {**super().effective(x), "bias": self.bias.value}
 
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
@@ -120,7 +120,7 @@ class MulMCFC(MCFC):
         return [*super().raw_weights(effective, x), effective["bias"], *gate]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i x_i^R_i`, or of the magnitudes where their sign is lost."""
+        """The outputs in symbols: `prod_i x_i^R_i`, or of magnitudes if signs are lost."""
         signed = effective.get("g", np.full(len(x), self.sign is not None))
         x = [x_i if keeps else abs(x_i) for x_i, keeps in zip(x, signed, strict=True)]
         return products(x, effective["R"] * effective["gate"])

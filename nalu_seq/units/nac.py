@@ -22,12 +22,24 @@ from nalu_seq.units.weights import nac_uniform, own_initializer, r_z, weighted_s
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
-    """W = tanh(w_hat) * sigmoid(m_hat), the matrix that is biased to -1, 0 and 1."""
+    """W = tanh(w_hat) * sigmoid(m_hat), the matrix that is biased to -1, 0 and 1.
+
+    Args:
+        w_hat: raw weights `[in, units]`.
+        m_hat: raw weights `[in, units]`.
+    """
     return ops.tanh(w_hat) * ops.sigmoid(m_hat)
 
 
 def raw_nac(w: Any) -> list[Any]:
-    """`[w_hat, m_hat]` whose W has these values of -1, -1/2, 0, 1/2 and 1."""
+    """The raw weights that lead to W, for values of -1, -1/2, 0, 1/2 and 1.
+
+    Args:
+        w: W, of any shape.
+
+    Returns:
+        `[w_hat, m_hat]`, saturated.
+    """
     return [SATURATED * np.sign(w), saturated(np.abs(w))]
 
 
@@ -81,11 +93,11 @@ class NAC(Unit):
         self.m_hat = self.add_matrix("m_hat", self.m_hat_initializer or nac_uniform(*fans))
 
     def matrices(self) -> dict[str, Any]:
-        """`W`."""
+        """The effective weights: `W`."""
         return {"W": nac_weights(self.w_hat, self.m_hat)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return weighted_sums(x, self.matrices()["W"])
 
     def facts(self) -> Facts:
@@ -102,7 +114,7 @@ class NAC(Unit):
         return raw_nac(effective["W"])
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`x W`."""
+        """The outputs in symbols: `x W`."""
         return sums(x, effective["W"])
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class NACMul(NAC):
     ) -> None:
         super().__init__(units, **kwargs)
         self.eps = positive("NACMul: eps", eps)
-        # `weights` is what Keras calls the list of variables.
+        # Not `weights`, which is Keras' name for the list of a layer's variables.
         self.variant = one_of("NACMul: weights", weights, ("nac", "sigmoid", "nmu"))
         self.w_initializer = own_initializer(w_initializer)
 
@@ -112,7 +112,7 @@ class NACMul(NAC):
             self.w = self.add_matrix("w", initializer, Clip(0.0, 1.0))
 
     def matrices(self) -> dict[str, Any]:
-        """`W` of the variant."""
+        """The effective weights: `W` of the variant."""
         if self.variant == "nac":
             return super().matrices()
         if self.variant == "sigmoid":
@@ -120,7 +120,7 @@ class NACMul(NAC):
         return {"W": ops.clip(self.w, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         return ops.cast(log_product(x, self.matrices()["W"], self.eps), self.compute_dtype)
 
@@ -143,7 +143,7 @@ class NACMul(NAC):
         return [saturated(effective["W"]) if self.variant == "sigmoid" else effective["W"]]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i |x_i|^W_i`."""
+        """The outputs in symbols: `prod_i |x_i|^W_i`."""
         return products([abs(x_i) for x_i in x], effective["W"])
 
     def penalties(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from nalu_seq.units.weights import (
 
 
 def _ending_in_m(inner: Mapping[str, Any]) -> dict[str, Any]:
-    """What another unit inside names, under names that end in `_m`."""
+    """The entries of the inner unit's dictionary, under names that end in `_m`."""
     return {f"{name}_m": value for name, value in inner.items()}
 
 
@@ -49,13 +49,14 @@ class NALU(NAC):
         a = x W,    m = exp(log(|x| + eps) W_m),    g = sigmoid(x G) or sigmoid(g)
         y = g * a + (1 - g) * m
 
-    No bias, neither in the sums nor in the gate. Signs are lost on the multiplying path, and where
-    `NACMul` overflows it gives inf or NaN. Its gradient is huge where an input is near 0: clip each
-    model's gradient norm. A gate by the input (x G) turns with the input's sign.
+    There is no bias, neither in the sums nor in the gate. Signs are lost on the multiplying path,
+    and where `NACMul` overflows, the output is inf or NaN. The gradient is huge where an input is
+    near
+    0: clip the gradient norm of each model. A gate by the input (x G) turns with the input's sign.
 
     Args:
         units: size of the output.
-        eps: what keeps the logarithm finite at 0.
+        eps: the number that keeps the logarithm finite at 0.
         g_initializer: initial gate `g`; Glorot uniform by default.
         tied: one W for both paths, or two.
         gate: `"input"`, g `[in, units]`, or `"independent"` of the input, g `[units]`.
@@ -103,7 +104,7 @@ class NALU(NAC):
         self.multiplier = self._multiplier(multiplier)
 
     def _multiplier(self, value: Any) -> Any:
-        """`"nac_mul"`, or the other unit, made from its config if need be."""
+        """`"nac_mul"`, or the other unit, which is made here if it comes as a config."""
         if value == "nac_mul":
             return value
         if isinstance(value, dict) and "class_name" in value:
@@ -133,7 +134,7 @@ class NALU(NAC):
             self.m_hat_m = self.add_matrix("m_hat_m", m_hat or nac_uniform(*fans))
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, or untied `W_a` and `W_m`; those of another unit inside end in `_m` too."""
+        """The effective weights: `W`, or untied `W_a` and `W_m`; an inner unit's end in `_m`."""
         w = self.matrix(self.w_hat, self.m_hat)
         if self.tied:
             return {"W": w}
@@ -142,7 +143,7 @@ class NALU(NAC):
         return {"W_a": w, "W_m": self.matrix(self.w_hat_m, self.m_hat_m)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         w = self.matrices()
         a = weighted_sums(x, w["W"] if self.tied else w["W_a"])
@@ -164,7 +165,7 @@ class NALU(NAC):
             inner = self.multiplier.facts()
             favours = {"W_a": SIGNED, **_ending_in_m(inner.favours)}
             powers = {o: _ending_in_m(w) for o, w in inner.solutions.items()}
-        # The path that the gate shuts out has weights too.
+        # The weights of the path that the gate shuts do not matter; they are set too.
         other = {**dict.fromkeys(favours, ONES), "gate": [0.0]}
         solutions = {
             **{o: {**other, "W": w, "W_a": w, "gate": [1.0]} for o, w in SUM_WEIGHTS.items()},
@@ -185,14 +186,14 @@ class NALU(NAC):
         return MADSEN if isinstance(self.multiplier, Unit) else TRASK
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """`matrices()`, and `gate`, the mean of g over such inputs, `[units]`."""
+        """`matrices()`, and `gate`, the mean of g over the sample of inputs, `[units]`."""
         g = self.squash(weighted_sums(x, self.g) if self.gate == "input" else self.g)
         gate = ops.mean(g, axis=0) if self.gate == "input" else g
         inner = self.multiplier.effective(x) if isinstance(self.multiplier, Unit) else {}
         return {**self.matrices(), **_ending_in_m(inner), "gate": gate}
 
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
-        """Saturated weights of both paths, and the gate held open or shut on such inputs."""
+        """Saturated weights of both paths, and the gate open or shut on the sample of inputs."""
         gate = effective["gate"]
         g = opened(gate, x) if self.gate == "input" else saturated(gate)
         if self.tied:
@@ -222,7 +223,7 @@ class NALU(NAC):
         return {"inalu": near_zero(self.variables), **inner}
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:
-        """None, unlike NAC's; another unit inside is called as a layer and has its own."""
+        """No penalties, unlike NAC; an inner unit is called as a layer and has its own."""
         del mean_input
         return {}
 

@@ -82,11 +82,11 @@ class NAU(Unit):
         self.w = self.add_matrix("w", initializer, constraint, regularizer=regularizer)
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, clamped."""
+        """The effective weights: `W`, clamped."""
         return {"W": ops.clip(self.w, -1.0, 1.0)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return weighted_sums(x, self.matrices()["W"])
 
     def facts(self) -> Facts:
@@ -98,7 +98,7 @@ class NAU(Unit):
         )
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`x W`."""
+        """The outputs in symbols: `x W`."""
         return sums(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class NMRU(Unit):
         self.w_initializer = own_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make `w`, `[2 in, units]`: the inputs' weights, then their reciprocals'."""
+        """Make `w`, `[2 in, units]`: the weights of the inputs, then those of their reciprocals."""
         super().build(input_shape)
         self.w = self.add_weight(
             name="w",
@@ -90,11 +90,11 @@ class NMRU(Unit):
         )
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, clamped, `[2 in, units]`."""
+        """The effective weights: `W`, clamped, `[2 in, units]`."""
         return {"W": ops.clip(self.w, 0.0, 1.0)}
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
         w = ops.cast(self.matrices()["W"], x.dtype)
         inverted = x + self.eps if training else x
@@ -116,7 +116,7 @@ class NMRU(Unit):
         )
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i x_i^W_i / prod_i x_i^W_(in + i)`."""
+        """The outputs in symbols: `prod_i x_i^W_i / prod_i x_i^W_(in + i)`."""
         factors, divisors = np.split(np.asarray(effective["W"]), 2)
         return products(x, factors - divisors)
 

@@ -24,18 +24,24 @@ def gated_product(x: Any, w: Any) -> Any:
     """`prod_i (w_i x_i + 1 - w_i)`: an input counts where its weight is 1, and is 1 where it is 0.
 
     Args:
-        x: `[..., in]`.
-        w: `[in, units]`.
+        x: inputs `[..., in]`.
+        w: weights `[in, units]`, from 0 to 1.
     """
     w = ops.transpose(w)
     return product(ops.expand_dims(x, -2) * w + (1 - w))
 
 
 def product(z: Any) -> Any:
-    """`[..., n] -> [...]`, the product over the last axis, halved again and again.
+    """The product over the last axis, by halving it again and again.
 
-    Forward and backward in about a quarter of the time of `ops.prod` (docs/performance.md), and as
-    exact where factors are 0: its gradient multiplies, and divides by nothing.
+    Forward and backward take about a quarter of the time of `ops.prod` (docs/performance.md). The
+    result is as exact where factors are 0: the gradient multiplies and never divides.
+
+    Args:
+        z: factors `[..., n]`.
+
+    Returns:
+        `[...]`.
     """
     odd = []
     while (n := z.shape[-1]) > 1:
@@ -59,10 +65,10 @@ class NMU(Unit):
     Args:
         units: size of the output.
         w_initializer: initial `w`; `U(0.25, 0.75)` by default.
-        clip: clamp the raw weights after each update; else the penalty `out_of_bounds` has to keep
-            them near.
-        sparsity: what Keras' own `fit` multiplies the penalty `sparsity` with and adds to the loss;
-            it draws the weights to whole numbers. The trainer of this package has ramps instead.
+        clip: whether to clamp the raw weights after each update; if not, the penalty
+            `out_of_bounds` has to keep them near [0, 1].
+        sparsity: the weight of the penalty `sparsity` in the loss of Keras' own `fit`, which draws
+            the weights to whole numbers. The trainer of this package has ramps instead.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
@@ -107,11 +113,11 @@ class NMU(Unit):
         self.w = self.add_matrix("w", initializer, constraint, regularizer=regularizer)
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, clamped."""
+        """The effective weights: `W`, clamped."""
         return {"W": ops.clip(self.w, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return gated_product(ops.cast(x, self.compute_dtype), self.matrices()["W"])
 
     def facts(self) -> Facts:
@@ -124,7 +130,7 @@ class NMU(Unit):
         )
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i x_i^W_i`, for weights of 0 and 1."""
+        """The outputs in symbols: `prod_i x_i^W_i`, for weights of 0 and 1."""
         return products(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:

@@ -55,11 +55,11 @@ class NPU(RealNPU):
         self.w_i = self.add_matrix("w_i", self.w_i_initializer, self.bound)
 
     def matrices(self) -> dict[str, Any]:
-        """`W_r`, `W_i`, and `g`, clamped, `[in]`."""
+        """The effective weights: `W_r`, `W_i`, and `g`, clamped, `[in]`."""
         return {**super().matrices(), "W_i": self.w_i.value}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         w = self.matrices()
         logs, k = log_and_phase(ops.cast(x, self.compute_dtype), w["g"], self.eps)
         w_r, w_i = (ops.cast(w[name], logs.dtype) for name in ("W_r", "W_i"))

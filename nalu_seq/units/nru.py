@@ -85,11 +85,11 @@ class NRU(Unit):
         self.w = self.add_matrix("w", initializer, Clip(-1.0, 1.0))
 
     def matrices(self) -> dict[str, Any]:
-        """`W`, clamped."""
+        """The effective weights: `W`, clamped."""
         return {"W": ops.clip(self.w, -1.0, 1.0)}
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         w = self.matrices()["W"]
         a = ops.square(ops.tanh(1000.0 * w)) if training else ops.abs(w)
         y = reciprocal_product(ops.cast(x, self.compute_dtype), w, a, self.eps)
@@ -106,7 +106,7 @@ class NRU(Unit):
         )
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i x_i^W_i`."""
+        """The outputs in symbols: `prod_i x_i^W_i`."""
         return products(x, effective["W"])
 
     def penalties(self) -> dict[str, Any]:

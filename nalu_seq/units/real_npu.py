@@ -110,15 +110,15 @@ class RealNPU(Unit):
 
     @property
     def bound(self) -> Clip | None:
-        """What clamps a weight matrix after each update, if `clip`."""
+        """The constraint that clamps a weight matrix after each update; None without `clip`."""
         return Clip(-1.0, 1.0) if self.clip else None
 
     def matrices(self) -> dict[str, Any]:
-        """`W_r`, and `g`, clamped, `[in]`."""
+        """The effective weights: `W_r`, and `g`, clamped, `[in]`."""
         return {"W_r": self.w_r.value, "g": ops.clip(self.g, 0.0, 1.0)}
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         w = self.matrices()
         logs, k = log_and_phase(ops.cast(x, self.compute_dtype), w["g"], self.eps)
         w_r = ops.cast(w["W_r"], logs.dtype)
@@ -127,7 +127,7 @@ class RealNPU(Unit):
 
     def facts(self) -> Facts:
         """Published by Heim et al. 2020; products of powers."""
-        # The root has its second input's gate shut.
+        # For a root, the gate of the second input is shut.
         gates = {o: FIRST if o == "sqrt a" else ONES for o in POWER_WEIGHTS}
         return Facts(
             paper=Paper("Heim et al. 2020", "2006.01681"),
@@ -137,7 +137,7 @@ class RealNPU(Unit):
         )
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
-        """`prod_i x_i^(g_i W_r,i)`."""
+        """The outputs in symbols: `prod_i x_i^(g_i W_r,i)`."""
         return products(x, effective["g"][:, None] * effective["W_r"])
 
     def penalties(self) -> dict[str, Any]:

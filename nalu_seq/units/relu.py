@@ -24,9 +24,9 @@ class ReLU(Linear):
     """
 
     def facts(self) -> Facts:
-        """A baseline: of positive numbers it computes the sum."""
+        """A baseline: it computes sums of positive numbers."""
         return Facts(solutions={"a + b": {"W": ONES, "b": [0.0]}}, negatives="positive only")
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return ops.relu(super().call(x))

@@ -25,9 +25,9 @@ class ReLU6(Linear):
     """
 
     def facts(self) -> Facts:
-        """A baseline: beyond 6 it computes nothing."""
+        """A baseline: it computes no operation, because its output ends at 6."""
         return Facts()
 
     def call(self, x: Any) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         return ops.relu6(super().call(x))

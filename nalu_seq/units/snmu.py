@@ -14,7 +14,7 @@ from nalu_seq.units.weights import positive
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class SNMU(NMU):
-    """An NMU that multiplies its input by noise, and divides the noise's product out again.
+    """An NMU that multiplies its inputs by noise, and divides the output by the noise's product.
 
         y = NMU(x * N) / NMU(N) with noise,    y = NMU(x) without
         N = 1 + U[0, 1) (high - 1) for each element,    high = 1 + 1 / sd(x) by default
@@ -63,11 +63,11 @@ class SNMU(NMU):
 
     @property
     def whole_batch(self) -> bool:  # type: ignore[override]
-        """Whether the noise's range comes from the standard deviation over the batch."""
+        """Whether the range of the noise depends on the standard deviation over the batch."""
         return self.high is None
 
     def call(self, x: Any, noise: Any = None) -> Any:
-        """`[..., in] -> [..., units]`."""
+        """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
         if noise is None and (uniform := draw_noise(x.shape)) is not None:
             noise = 1 + ops.cast(uniform, x.dtype) * self.width(x)
@@ -76,7 +76,7 @@ class SNMU(NMU):
         return super().call(x * noise) / super().call(noise)
 
     def width(self, x: Any) -> Any:
-        """`high - 1`, of the noise on an input."""
+        """The width of the noise's range, `high - 1`, for each input."""
         if self.high is not None:
             return self.high - 1
         return 1 / ops.stop_gradient(ops.std(x))
