@@ -1,4 +1,4 @@
-"""How far each member counts right: its increments, measured, and what they add up to."""
+"""Certificates of how long each member's counts stay right, from measured increments."""
 
 import itertools
 import math
@@ -20,28 +20,28 @@ from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import EVALUATION_EXAMPLES, SequenceTask, Task
 
-CYCLES = 8  # that are measured, each by itself: they tell how sure a drift is
-BEFORE = 32  # symbols that a row's states come from
+CYCLES = 8  # cycles of symbols that are measured: a drift's interval comes from their differences
+BEFORE = 32  # symbols that are read before a row, to reach the states that it begins with
 PROBABILITY, CONFIDENCE = 0.05, 0.95
-SURELY = 0.001  # that a certificate is refuted, and not by chance
+SURELY = 0.001  # a check refutes a certificate if chance alone would do so more rarely than this
 HALF = 0.5  # a total that is off by so much rounds to another count
-WHOLE_NUMBERS = 2**24  # float32's end here: 16,777,216 + 1 is 16,777,216
+WHOLE_NUMBERS = 2**24  # float32 holds every whole number up to here: 2^24 + 1 rounds to 2^24
 SHORT = 8  # steps of a piece for a cell that reads its own total
-FIRST = 64  # counts up to here are one level, then each doubling is one
-MOST_WORDS = 1_000  # of a table of increments
-BEYOND = 1e9  # how far off a total is that is no number
+FIRST = 64  # counts up to here are the first level, then each doubling is another
+MOST_WORDS = 1_000  # a table of increments has at most so many words
+BEYOND = 1e9  # the error of a total that is not finite
 Lengths = tuple[int | None, int | None, int | None]
 
 
 @dataclass(frozen=True)
 class Increment:
-    """What a word of symbols adds when its last one is read.
+    """The amount that the model adds to each count when it reads the last symbol of a word.
 
     Attributes:
         word: the symbols, the last of them the current one.
-        counts: what it adds in truth, a whole number for each count.
-        mean: what the member adds, in the mean over what came before.
-        farthest: how far the member was from the truth at most, in any count.
+        counts: the right increment, a whole number for each count.
+        mean: the member's increment of each count, the mean over all symbols before the word.
+        farthest: the largest difference between the two in any count and context.
     """
 
     word: tuple[int, ...]
@@ -56,20 +56,20 @@ class Certificate:
 
     Attributes:
         case: the member's case.
-        seed: its seed.
-        count: the output that is wrong first.
-        drift: how fast that one drifts off a step, with the ends of its 95 % interval.
-        deviation: standard deviation of what it is off by, over the square root of the steps.
+        seed: the member's seed.
+        count: the index of the output that is wrong first.
+        drift: the mean error that each step adds to that output, and its 95 % interval.
+        deviation: the standard deviation of that output's error, over the square root of the steps.
         length: the length at which some count has rounded wrong with a probability of 5 %, and the
             ends of its interval; None where none has before float32's whole numbers end.
-        farthest: how far a single increment was from its whole number at most.
+        farthest: the largest distance of a single increment from its whole number.
         sure: the length up to which no sequence is wrong, whatever its symbols are, if no
             increment is farther off than `farthest`; None where the unit reads its own total.
         complete: whether the increments are all that there are, since nothing before the current
             symbol changes them.
         snapped: as `length`, with every increment rounded to a whole number (`head.snap=1`).
-        end: the length at which a count passes float32's whole numbers, in the mean.
-        increments: of each word of symbols.
+        end: the mean length at which a count passes float32's whole numbers.
+        increments: the increment of each word of symbols; empty if there are too many words.
     """
 
     case: str
@@ -88,12 +88,12 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Check:
-    """What sequences have shown of a certificate.
+    """The result of testing a certificate on sequences.
 
     Attributes:
-        sequences: how many there were.
-        steps: how long they were.
-        length: where 5 % of them were wrong first; None if nowhere.
+        sequences: how many sequences were tested.
+        steps: the length of each of them.
+        length: the first length at which 5 % of them were wrong; None if there was none.
         refuted: whether more than 5 % of them were wrong, at the near end of the certificate's
             interval or at the end of the sequences, than chance explains (P < 0.001).
     """
@@ -108,9 +108,9 @@ def check(length: int | None, exact: np.ndarray, sequences: int) -> Check:
     """Compare a predicted length with the share of sequences that were right at each step.
 
     Args:
-        length: up to where at most 5 % should be wrong; None for any length.
-        exact: the share `[T]` of the sequences of which every count was right at each step.
-        sequences: how many they were.
+        length: the length up to which at most 5 % should be wrong; None for any length.
+        exact: the share of the sequences whose counts were all right at each step, `[T]`.
+        sequences: how many sequences there were.
     """
     wrong = np.flatnonzero(1 - exact >= PROBABILITY)
     at = len(exact) if length is None else max(1, min(length, len(exact)))
@@ -124,13 +124,13 @@ def check(length: int | None, exact: np.ndarray, sequences: int) -> Check:
 
 
 class _Rows(NamedTuple):
-    """A cycle in rows.
+    """A cycle of symbols, cut into rows that are fed as a batch.
 
     Attributes:
         x: one-hot symbols, the same for every member, `[M, rows, steps, alphabet]`.
-        events: what each step adds in truth, `[rows, steps, outputs]`.
+        events: the right increment of each step, `[rows, steps, outputs]`.
         states: the model's states before the first step, each `[M, rows, size]`.
-        words: the number of each step's word of symbols, `[rows, steps]`.
+        words: the index of the word of symbols that ends at each step, `[rows, steps]`.
     """
 
     x: Any
@@ -140,11 +140,11 @@ class _Rows(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """What was measured from one total.
+    """The errors of increments at one size of the totals.
 
     Attributes:
-        drift: what a step was off by, in the mean over each cycle, `[cycles, M, outputs]`.
-        variance: the variance of a sum of it, over the steps, `[M, outputs]`.
+        drift: the mean error of a step in each cycle, `[cycles, M, outputs]`.
+        variance: the variance of the errors' sum over a row, over its steps, `[M, outputs]`.
         wrong: the share of steps at which an increment would have been rounded wrong, `[M]`.
     """
 
@@ -154,20 +154,21 @@ class _Level(NamedTuple):
 
 
 class Certifier:
-    """Measures what every member adds at each symbol, and says how long the counts stay right.
+    """Measures every member's increment at each symbol, and computes how long counts stay right.
 
-    Symbols are drawn as the task draws them, each equally probable. Rows of them are fed from
-    totals of several sizes, as a long sequence reaches them, in pieces as long as `evaluate` feeds
-    them: so that float32's rounding, and a cell that reads its own total, are in what is measured.
+    Symbols are equally probable, as the task draws them. Rows of symbols are fed in pieces as long
+    as those of `evaluate`, starting from totals of several sizes, as a long sequence reaches them.
+    So the measured increments include float32's rounding, and the effect of the total on a cell
+    that reads it.
 
     Args:
         population: the members.
-        task: what they learned.
-        members: who they are.
+        task: the task that they were trained on.
+        members: the seed and the case of each member.
         stream: the population's model with its states passed on, and no increment rounded.
 
     Raises:
-        Unreadable: there is nothing that could be certified; says why.
+        Unreadable: the task does not count symbols, or the model keeps no total.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class Certifier:
         self.total = stream.kinds.index("total")
         self.adds = isinstance(stream.model.layers[-1], Accumulate)
         self.piece = max(1, task.piece_steps // (len(population) * EVALUATION_EXAMPLES))
-        if not self.adds:  # a short one, within which what it reads of its total hardly changes
+        if not self.adds:  # pieces so short that the total that the cell reads hardly changes
             self.piece = min(self.piece, SHORT)
         self.word = word_length(task.alphabet)
         self._fed = tf.function(self._feed, autograph=False)
@@ -190,7 +191,7 @@ class Certifier:
         self._table = _Table(len(population), words) if words <= MOST_WORDS else None
 
     def certify(self) -> list[Certificate]:
-        """Every member's certificate, in the population's order."""
+        """Measure the increments; return each member's certificate, in the population's order."""
         generator = np.random.default_rng(0)
         cycles = [self._rows(generator) for _ in range(CYCLES)]
         counted = np.mean([c.events.mean(axis=(0, 1)) for c in cycles], axis=0)  # [outputs]
@@ -199,9 +200,9 @@ class Certifier:
         start = None if self.adds else self._level(cycles, 0 * counted).drift
         for low, high in _counts():
             if course.all_wrong() and self.adds:
-                break  # what its unit adds is rounded alike whatever the total is
-            # A running sum's increments are the same throughout a level, but for float32's
-            # rounding; a cell's change with its total from the beginning of a level to its end.
+                break  # an accumulated unit's increment does not depend on the total
+            # The increments of a running sum are the same throughout a level, but for float32's
+            # rounding; those of a cell change with its total from the level's beginning to its end.
             total = np.round(((low + high) / 2 if self.adds else high) * counted / rate)
             if course.all_wrong():
                 course.add_wrong(high / rate, self._level(cycles[:1], total).wrong)
@@ -238,11 +239,11 @@ class Certifier:
         return _Rows(tf.constant(x[:, :, before:]), events[:, before:], states, words)
 
     def _feed(self, x: Any, events: Any, states: list[Any]) -> tuple[Any, Any, list[Any]]:
-        """What each step is off by, what the whole is off by, and the states after it.
+        """The error of each step, the error of the whole row, and the states after it.
 
         Args:
             x: `[M, rows, steps, alphabet]`.
-            events: what each step adds in truth, `[rows, steps, outputs]`.
+            events: the right increment of each step, `[rows, steps, outputs]`.
             states: each `[M, rows, size]`, the total among them.
 
         Returns:
@@ -256,7 +257,7 @@ class Certifier:
         return _finite(steps - true), _finite(whole - tf.reduce_sum(true, axis=1)), states_after
 
     def _level(self, cycles: list[_Rows], total: np.ndarray, first: bool = False) -> _Level:
-        """What is measured from one total, `[outputs]`."""
+        """Measure the increments that follow a total, `[outputs]`; with `first` by word too."""
         drift, variance, wrong = [], [], []
         for cycle_rows in cycles:
             x, events, states, words = cycle_rows
@@ -297,14 +298,14 @@ class Certifier:
 
 
 class _Course:
-    """What was measured at each level of the counts, and what it adds up to.
+    """The errors of increments at each level of the counts, and their sum along a sequence.
 
     Attributes:
-        knots: the lengths at which the levels begin, and that at which the last one ends.
-        starts: of each level, what a step is off by at its beginning, `[cycles, M, outputs]`.
-        ends: the same at its end; it changes evenly between them.
-        variances: of each level, as `_Level.variance`.
-        wrong: of each level, as `_Level.wrong`.
+        knots: the length at which each level begins, and the length at which the last one ends.
+        starts: the mean error of a step at the beginning of each level, `[cycles, M, outputs]`.
+        ends: the same at the end of each level; it changes linearly in between.
+        variances: `_Level.variance` of each level.
+        wrong: `_Level.wrong` of each level.
     """
 
     def __init__(self) -> None:
@@ -315,7 +316,7 @@ class _Course:
         self.wrong: list[np.ndarray] = []
 
     def add(self, end: float, level: _Level, start: np.ndarray | None) -> None:
-        """One more level, up to the length `end`; its drift is even without a `start`."""
+        """Add a level up to the length `end`; without `start` its drift is constant."""
         self.knots.append(end)
         self.starts.append(level.drift if start is None else start)
         self.ends.append(level.drift)
@@ -323,12 +324,12 @@ class _Course:
         self.wrong.append(level.wrong)
 
     def add_wrong(self, end: float, wrong: np.ndarray) -> None:
-        """One more level, beyond those where the unrounded counts are right."""
+        """Add a level beyond the length at which the unrounded counts are wrong."""
         self.knots.append(end)
         self.wrong.append(wrong)
 
     def all_wrong(self) -> bool:
-        """Whether every member has rounded wrong within the levels, surely with 5 %."""
+        """Whether every member surely reaches 5 % probability to be wrong within the levels."""
         members = self.wrong[0].shape[0] if self.wrong else 0
         return members > 0 and all(self.wrong_by(i, self._last, -1) for i in range(members))
 
@@ -347,11 +348,11 @@ class _Course:
         Args:
             i: the member.
             length: the length.
-            side: 1 or -1 for the drift at the far or the near end of its interval.
+            side: 0 for the drift itself, 1 or -1 for the far or the near end of its interval.
         """
         knots = np.asarray(self.knots[: len(self.ends) + 1])
         steps = np.clip(length - knots[:-1], 0, np.diff(knots))  # within each level
-        later = steps**2 / (2 * np.diff(knots))  # those weighed by how far through it they are
+        later = steps**2 / (2 * np.diff(knots))  # steps, weighted by their place in the level
         passed = np.tensordot(steps - later, [d[:, i] for d in self.starts], 1)
         passed += np.tensordot(later, [d[:, i] for d in self.ends], 1)  # [cycles, outputs]
         mean, half = _mean(passed)
@@ -363,7 +364,7 @@ class _Course:
         return self._excess(length, i, side) >= 0
 
     def length(self, i: int) -> tuple[int, Lengths]:
-        """The count that is wrong first, and the length with the ends of its interval."""
+        """The index of the count that is wrong first, and the length with its interval."""
         length, low, high = (self._solve(i, side) for side in (0, 1, -1))
         at = self._last if length is None else length
         count = int(np.argmax(self.probabilities(i, at)))
@@ -376,7 +377,7 @@ class _Course:
 
         Args:
             i: the member.
-            end: the length at which to stop: the last level's increments go on until there.
+            end: the length at which to stop; up to there increments are as in the last level.
         """
         left = -math.log1p(-PROBABILITY)
         knots = [*self.knots[:-1], end]
@@ -399,7 +400,7 @@ class _Course:
 
 
 class _Table:
-    """Gathers what each word of symbols adds."""
+    """Collects the increments of each word of symbols."""
 
     def __init__(self, members: int, words: int) -> None:
         self.words, self.seen = words, np.zeros(words)
@@ -407,7 +408,7 @@ class _Table:
         self.sums: Any = 0.0
 
     def add(self, error: np.ndarray, events: np.ndarray, words: np.ndarray) -> None:
-        """What the steps of some rows are off by, `[M, rows, steps, outputs]`."""
+        """Add the errors `[M, rows, steps, outputs]` of the steps of some rows."""
         outputs = events.shape[-1]
         error = error.reshape(len(error), -1, outputs)
         order = np.argsort(words.ravel(), kind="stable")
@@ -421,7 +422,7 @@ class _Table:
         self.farthest[:, present] = np.maximum(self.farthest[:, present], most)
 
     def increments(self, i: int, task: SequenceTask) -> tuple[Increment, ...]:
-        """Those of a member."""
+        """The increments of member `i`."""
         all_words = list(itertools.product(range(task.alphabet), repeat=task.memory))
         symbols = tf.constant(all_words, tf.int32)[None]  # [1, words, memory]
         none = tf.fill([1, len(all_words), task.memory - 1], -1)
@@ -436,12 +437,13 @@ class _Table:
 
 
 def _sure(farthest: float) -> int:
-    """The steps that no sequence of increments, each off by so much at most, rounds wrong within.
+    """The length up to which counts are right if no increment is off by more than `farthest`.
 
-    Two additions a step round, by half of the distance of float32's numbers each: where the total
-    is at most T, that is at most 2^-24 T. So T is where farthest T + 2^-24 T^2 = 1/2.
+    In each step two additions are rounded, each by at most half of the distance between float32's
+    numbers; together by at most 2^-24 T where the total is at most T. So the length is the T that
+    solves farthest T + 2^-24 T^2 = 1/2.
     """
-    if farthest == 0:  # sums of whole numbers are not rounded
+    if farthest == 0:  # sums of whole numbers are exact up to here
         return WHOLE_NUMBERS
     return int(2 * HALF / (farthest + math.sqrt(farthest**2 + 4 * HALF / WHOLE_NUMBERS)))
 
@@ -451,7 +453,7 @@ def _whole(length: float | None) -> int | None:
 
 
 def _counts() -> Iterator[tuple[int, int]]:
-    """The levels of the largest count: within one, float32's numbers are equally far apart."""
+    """The levels of the largest count; after the first, each is a doubling of the count."""
     low, high = 0, FIRST
     while low < WHOLE_NUMBERS:
         yield low, high
@@ -459,12 +461,12 @@ def _counts() -> Iterator[tuple[int, int]]:
 
 
 def _finite(x: Any) -> Any:
-    """The same, with `BEYOND` where x is not finite or larger."""
+    """The tensor with `BEYOND` in the place of entries that are not finite or are larger."""
     return tf.where(tf.abs(x) < BEYOND, x, tf.constant(BEYOND, x.dtype))
 
 
 def _farthest(error: Any) -> np.ndarray:
-    """How far a step of each member was off at most, `[M]`."""
+    """The largest error of a step of each member, `[M]`."""
     return tf.reduce_max(tf.abs(error), axis=[1, 2, 3]).numpy()
 
 

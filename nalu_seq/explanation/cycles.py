@@ -2,11 +2,15 @@
 
 import numpy as np
 
-MOST_SYMBOLS = 10_000  # of a cycle
+MOST_SYMBOLS = 10_000  # a cycle has at most so many symbols
 
 
 def word_length(alphabet: int) -> int:
-    """How long the words are of which there are at most `MOST_SYMBOLS`, at least 1."""
+    """The length of the longest words of which there are at most `MOST_SYMBOLS`; at least 1.
+
+    Args:
+        alphabet: how many symbols there are.
+    """
     length = 1
     while alphabet > 1 and alphabet ** (length + 1) <= MOST_SYMBOLS:
         length += 1
@@ -17,13 +21,16 @@ def cycle(alphabet: int, length: int, generator: np.random.Generator) -> np.ndar
     """A cycle of `alphabet ** length` symbols that holds each word of `length` symbols once.
 
     It is a random Eulerian circuit of the graph whose nodes are the words of one symbol less (a de
-    Bruijn cycle). What is averaged over it is averaged over all words exactly, where random symbols
-    would add the noise of how often they drew each.
+    Bruijn cycle). An average over it is the exact average over all words; random symbols would draw
+    some words more often than others, which adds noise.
 
     Args:
         alphabet: how many symbols there are.
         length: the length of a word.
-        generator: draws the circuit.
+        generator: the random generator that draws the circuit.
+
+    Returns:
+        Symbols `[alphabet ** length]`, from 0; the cycle goes on with the first after the last.
     """
     nodes = alphabet ** (length - 1)
     left = [list(generator.permutation(alphabet)) for _ in range(nodes)]  # edges of each node
@@ -42,7 +49,12 @@ def cycle(alphabet: int, length: int, generator: np.random.Generator) -> np.ndar
 def rows(symbols: np.ndarray, most: int, before: int) -> np.ndarray:
     """A cycle cut into rows of at most `most` symbols, each after the `before` symbols before it.
 
-    Where the cycle can't be cut into rows of one length, the last row ends with its first symbols.
+    If the cycle can't be cut into rows of equal length, the last row ends with its first symbols.
+
+    Args:
+        symbols: the cycle, `[n]`.
+        most: the largest number of symbols in a row.
+        before: how many symbols stand before each row.
 
     Returns:
         `[rows, before + steps]`.

@@ -1,4 +1,4 @@
-"""What a recurrent model adds at each symbol, measured: `y[0] += 1 when the symbol is 0`."""
+"""Measured increments of a recurrent model at each symbol: `y[0] += 1 when the symbol is 0`."""
 
 import itertools
 from dataclasses import dataclass
@@ -7,14 +7,21 @@ import numpy as np
 
 from nalu_seq.explanation.rounding import Unreadable
 
-# An event is read where it never differs by more from a whole number, or it rounds to another.
+# Increments are read as a whole number if none of them differs from it by so much or more.
 TOLERANCE = 0.25
-# How many symbols back an event may depend on, at most, and of how many contexts.
+# An event may depend on at most so many last symbols, with at most so many contexts.
 MOST_SYMBOLS, MOST_CONTEXTS = 3, 10_000
 
 
 def symbols_of(x: np.ndarray) -> np.ndarray | None:
-    """The symbols of one-hot steps, `[..., symbols] -> [...]`; None for any other inputs."""
+    """The symbols of one-hot inputs.
+
+    Args:
+        x: inputs `[..., symbols]`.
+
+    Returns:
+        `[...]`, the index of each 1; None if the inputs are not one-hot.
+    """
     if x.shape[-1] < 2 or not np.isin(x, (0, 1)).all() or not (x.sum(axis=-1) == 1).all():
         return None
     return x.argmax(axis=-1)
@@ -22,7 +29,7 @@ def symbols_of(x: np.ndarray) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class Events:
-    """How much each output grows at a step, by the last symbols.
+    """The increment of each output at a step, as a function of the last symbols.
 
     Attributes:
         alphabet: how many symbols there are; the number after them stands for no symbol, before
@@ -37,16 +44,23 @@ class Events:
     table: tuple[tuple[int, ...], ...]
 
     def increments(self, symbols: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """What each step adds, `[examples, time, outputs]`.
+        """The increments of each step, `[examples, time, outputs]`.
 
         Args:
-            symbols: `[examples, time]`.
+            symbols: the symbols of some sequences, `[examples, time]`.
             before: the last `memory - 1` symbols before them, `[examples, memory - 1]`.
         """
         return np.asarray(self.table)[_contexts(symbols, before, self.alphabet, self.memory)]
 
     def lines(self, latex: bool = False) -> list[str]:
-        """A line for each event, or one for all where output a counts symbol a."""
+        """A line for each event, or one for all where output a counts symbol a.
+
+        Args:
+            latex: whether the lines are in LaTeX.
+
+        Returns:
+            Lines such as `y[0] += 1 when the symbol is 0`.
+        """
         table = np.asarray(self.table)[: self.alphabet]
         if self.memory == 1 and np.array_equal(table, np.eye(self.alphabet)):
             return [_line("a", 1, f"the symbol is a, for a from 0 to {self.alphabet - 1}", latex)]
@@ -81,25 +95,25 @@ def _when(context: tuple[int, ...]) -> str:
 
 
 def _contexts(symbols: np.ndarray, before: np.ndarray, alphabet: int, memory: int) -> np.ndarray:
-    """The number of each step's context, `[examples, time]`."""
+    """The index of each step's context in the table, `[examples, time]`."""
     history, time = np.concatenate([before, symbols], axis=1), symbols.shape[1]
     digits = [history[:, i : i + time] for i in range(memory)]
     return sum(d * (alphabet + 1) ** (memory - 1 - i) for i, d in enumerate(digits))
 
 
 def read_events(symbols: np.ndarray, y: np.ndarray, alphabet: int) -> tuple[Events, float]:
-    """The whole numbers that a model adds, by as few of the last symbols as explain them.
+    """Read a model's increments as whole numbers that depend on as few last symbols as possible.
 
     Args:
-        symbols: `[examples, time]`.
+        symbols: the symbols of some sequences, `[examples, time]`.
         y: the model's running totals, `[examples, time, outputs]`, from 0.
         alphabet: how many symbols there are.
 
     Returns:
-        The events, and how far the farthest increment was from its whole number.
+        The events, and the largest distance of an increment from its whole number.
 
     Raises:
-        Unreadable: no such whole numbers; says how far they are.
+        Unreadable: the increments are not such whole numbers; the message says by how much.
     """
     increments = np.diff(y, axis=1, prepend=0)
     if not np.isfinite(increments).all():

@@ -1,4 +1,4 @@
-"""Every member of a trained population as a formula, or why it has none."""
+"""Reads every member of a trained population as a formula, or says why it has none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,29 +16,31 @@ from nalu_seq.models.heads import Accumulate
 from nalu_seq.tasks.base import SequenceTask
 from nalu_seq.units import Linear
 
-# Examples of a split that a formula is computed on, and steps of a sequence.
+# A formula is checked on so many examples of a split, and so many steps of a sequence.
 EXAMPLES, STEPS = 1_000, 1_000
-# Steps of the sequences that events are read from, by default.
+# Events are read from sequences of so many steps, by default.
 EVENT_STEPS = 100
-# Steps of a sequence that are held at once.
+# So many steps of a sequence are held in memory at once.
 PIECE = 4_096
-# Lines of a formula, such as the events of an alphabet, that are shown of it.
+# At most so many lines of a formula, such as the events of an alphabet, are printed.
 MOST_LINES = 24
 
 
 @dataclass
 class Explanation:
-    """What one member has learned.
+    """The formula of one member, or the reason why it has none.
 
     Attributes:
         case: the member's case.
-        seed: its seed.
+        seed: the member's seed.
         solved: whether its newest weights solve every split that its task judges; a task that
-            selects a step may count it as solved by earlier ones.
-        formula: what it computes; None where nothing was found that the data bear out.
+            selects a step may count the member as solved by earlier weights.
+        formula: the formula that the member computes; None if there is none that the data confirm.
         reason: why there is no formula, or "".
-        distances: how far weights, or increments, were from their rounded values at most, by name.
-        errors: by split, the criterion's metric as trained and rounded; None where not rounded.
+        distances: the largest distance of weights, or increments, from their rounded values, by
+            name.
+        errors: by split, the criterion's metric with trained and with rounded weights (None where
+            they could not be rounded).
     """
 
     case: str
@@ -54,8 +56,8 @@ class Explainer:
     """Reads the members of a population, and checks each formula on the task's splits.
 
     Args:
-        evaluator: measures the members; `explain` leaves them with rounded weights where it could
-            round.
+        evaluator: the evaluator that measures the members; `explain` leaves those that it could
+            round with rounded weights.
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -73,7 +75,7 @@ class Explainer:
         Args:
             errors: the criterion's metric of each member as trained, `[M]`, on each split, if it
                 has been measured.
-            steps: of the sequences that events are read from.
+            steps: the length of the sequences that events are read from.
         """
         trained = self._errors() if errors is None else dict(errors)
         solved = self._solved(trained)
@@ -89,7 +91,7 @@ class Explainer:
         return self.explanations
 
     def _read_units(self, trained: dict[str, np.ndarray]) -> None:
-        """Round the members' units, and compose them."""
+        """Round each member's units, and compose them into its formula."""
         examples = {
             name: self.evaluator.examples(name, EXAMPLES, min(split.length, STEPS))
             for name, split in self.task.splits.items()
@@ -120,7 +122,7 @@ class Explainer:
         self._check(trained, self._formula_errors(examples))
 
     def _read_events(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
-        """Measure what the members add at each symbol."""
+        """Measure each member's increment at each symbol, and read its events."""
         head = self.population.model.layers[-1]
         symbols, first = None, next(iter(self.task.splits))
         adds = isinstance(head, Accumulate) and head.operation == "sum"
@@ -150,7 +152,7 @@ class Explainer:
     def _formula_errors(
         self, examples: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """The same as `_errors`, of the formulas themselves on these examples."""
+        """As `_errors`, but for the formulas instead of the networks, on some examples."""
         errors = {}
         for split, (x, y) in examples.items():
             predicted = [
@@ -163,7 +165,7 @@ class Explainer:
         return errors
 
     def _event_errors(self, split: str) -> np.ndarray:
-        """The same as `_errors`, of totals of events."""
+        """As `_errors` on one split, but for the totals of the events instead of the networks."""
         task, where = self.task, self.task.splits[split]
         assert isinstance(task, SequenceTask)
         draws = self.members.stream(split).at(0, where.examples)
@@ -198,13 +200,14 @@ class Explainer:
         return solved
 
     def _check(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray]) -> None:
-        """Take back the formulas that the data contradict."""
+        """Remove the formulas that the data contradict, and note the reason."""
         criterion, cases = self.task.criterion, self.members.task_cases
         judged = {s: criterion.solved(v, s, cases) for s, v in rounded.items()}
         somewhere = next((s for s, solved in judged.items() if solved is not None), None)
         for split, solved in judged.items():
             if solved is None:
-                # Where the criterion says nothing: no worse than as trained, or right elsewhere.
+                # The criterion does not judge this split: the rounded member must be no worse on it
+                # than the trained one, or solve it by the criterion of a split that is judged.
                 gain = trained[split] - rounded[split]
                 solved = (-gain if criterion.above else gain) >= 0
                 if somewhere is not None:
@@ -215,7 +218,7 @@ class Explainer:
                     explanation.formula = None
 
     def _note(self, trained: dict[str, np.ndarray], rounded: dict[str, np.ndarray] | None) -> None:
-        """Write down each member's errors."""
+        """Note each member's errors in its explanation."""
         for i, explanation in enumerate(self.explanations):
             after = None if explanation.formula is None else rounded
             explanation.errors = {
@@ -225,7 +228,14 @@ class Explainer:
 
 
 def agreement(explanations: Sequence[Explanation]) -> list[str]:
-    """Each formula below how many members agree on it, the most frequent first."""
+    """The formulas of a population as text, those that most members share first.
+
+    Args:
+        explanations: the explanation of each member.
+
+    Returns:
+        A block of lines for each formula: how many members have it, and its lines.
+    """
     groups: dict[str, list[Explanation]] = {}
     for explanation in explanations:
         text = "" if explanation.formula is None else "\n".join(explanation.formula.lines())
@@ -244,6 +254,12 @@ def agreement(explanations: Sequence[Explanation]) -> list[str]:
 
 def event_model(events: Events) -> keras.Model:
     """Events of single symbols as a Keras model on one-hot steps: a sum of their increments.
+
+    Args:
+        events: the increments of single symbols.
+
+    Returns:
+        A built model `[B, T, alphabet] -> [B, T, outputs]`.
 
     Raises:
         Unreadable: the events depend on earlier symbols.

@@ -12,18 +12,18 @@ from nalu_seq.explanation.rounding import RoundedUnit, Unreadable
 from nalu_seq.explanation.sympy import symbolic
 from nalu_seq.models.heads import Accumulate
 
-# Formulas of more symbols are factored only: simplifying them takes minutes.
+# Formulas with more symbols are only factored, because simplifying them takes minutes.
 FEW_SYMBOLS = 6
 
 
 @dataclass(frozen=True)
 class Update:
-    """What a layer with a state does at each step: all its states change at once.
+    """The update of a layer's states at each step; all states change at once.
 
     Attributes:
-        states: the states' symbols.
-        values: their new values, of the old states and the step's inputs.
-        initial: each state before the first step.
+        states: the symbols of the states.
+        values: an expression for each new state, in the old states and the inputs of the step.
+        initial: the value of each state before the first step.
     """
 
     states: tuple[Any, ...]
@@ -33,12 +33,12 @@ class Update:
 
 @dataclass(frozen=True)
 class Formula:
-    """What a model computes.
+    """A model as a formula.
 
     Attributes:
-        inputs: the symbols of an input, or of a step's.
-        updates: what happens at each step, layer by layer; none without a time axis.
-        outputs: an expression for each output, of the inputs and the states after the updates.
+        inputs: a symbol for each input, of a step if there is a time axis.
+        updates: the updates of each step, layer by layer; empty without a time axis.
+        outputs: an expression for each output, in the inputs and the states after the updates.
     """
 
     inputs: tuple[Any, ...]
@@ -46,7 +46,11 @@ class Formula:
     outputs: tuple[Any, ...]
 
     def lines(self, latex: bool = False) -> list[str]:
-        """The formula, a line for each state and output."""
+        """The formula, a line for each state and output.
+
+        Args:
+            latex: whether the lines are in LaTeX.
+        """
         write = symbolic().latex if latex else str
         arrow = r"\leftarrow" if latex else "<-"
         lines = [
@@ -65,7 +69,7 @@ class Formula:
         return "; ".join(self.lines())
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """The outputs in float64, `[examples, outputs]`; of a sequence, those of the last step.
+        """Compute the outputs in float64, `[examples, outputs]`; of a sequence at its last step.
 
         Args:
             x: `[examples, in]`, or `[examples, time, in]` where the formula has updates.
@@ -98,12 +102,12 @@ def _compiled(symbols: tuple[Any, ...], expressions: tuple[Any, ...]) -> Any:
 
 
 def compose(rounded: Sequence[RoundedUnit], x: np.ndarray) -> Formula:
-    """The formula of a model whose units are all rounded.
+    """Compose the formula of a model whose units are all rounded.
 
     Args:
-        rounded: its units, from input to output.
-        x: inputs from wherever the formula shall hold, `[..., in]`: symbols of inputs that are
-            never negative there are declared so, which spares them absolute values.
+        rounded: the units, from input to output.
+        x: a sample of the inputs that the formula is used on, `[..., in]`. If none is negative, the
+            symbols are declared so, which spares absolute values.
 
     Raises:
         Unreadable: a unit has no formula.
@@ -122,7 +126,7 @@ def compose(rounded: Sequence[RoundedUnit], x: np.ndarray) -> Formula:
 
 
 def _update(part: RoundedUnit, z: list[Any], name: str) -> Update:
-    """What a layer with a state makes of its inputs at each step."""
+    """The update of a layer's states, from the expressions z of its inputs."""
     sympy = symbolic()
     states = sympy.symbols([f"{name}{i}" for i in range(part.unit.units)], real=True)
     if isinstance(part.layer, keras.layers.RNN):
@@ -145,7 +149,7 @@ def _formula(part: RoundedUnit, z: list[Any]) -> list[Any]:
 
 
 def _inputs(x: np.ndarray) -> list[Any]:
-    """A symbol for each input; all with one assumption, so that members' formulas compare."""
+    """A symbol for each input; all have the same assumption, so that formulas can be compared."""
     low = x.min()
     sign = "positive" if low > 0 else "nonnegative" if low == 0 else "real"
     return [symbolic().Symbol(f"x{i}", **{sign: True}) for i in range(x.shape[-1])]

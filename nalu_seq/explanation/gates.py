@@ -1,4 +1,4 @@
-"""The gates of a population's units, which may depend on what the units see."""
+"""The gates of a population's units, which may depend on the units' inputs."""
 
 from typing import Any
 
@@ -12,13 +12,17 @@ from nalu_seq.population.population import Population
 
 
 def gates(population: Population, x: Any) -> dict[str, Any]:
-    """The gates of each unit, `[M, units]`, by `NALU gate`; a gate by the input is its mean.
+    """The gates of each unit, by unit and gate, such as `NALU gate`.
 
-    Those of a unit inside another layer, whose inputs can't be seen from outside, are left out.
+    A gate that depends on the input is the mean over a sample. The gates of a unit inside another
+    layer, whose inputs can't be seen from outside, are left out.
 
     Args:
         population: the members, each a chain of layers.
         x: a sample of each member's inputs, `[M, examples, ..., in]`.
+
+    Returns:
+        `[M, units]` for each gate; empty if no unit has one.
     """
 
     def of_member(model: keras.Model, x: Any) -> dict[str, Any]:
@@ -43,13 +47,17 @@ def gates(population: Population, x: Any) -> dict[str, Any]:
 
 
 def has_gates(model: keras.Model) -> bool:
-    """Whether a layer of a model is or holds a unit that has a gate."""
+    """Whether a layer of a model is or holds a unit that has a gate.
+
+    Args:
+        model: a model of the population.
+    """
     units = (unit_in(layer) for layer in model.layers)
     return any(key.startswith("gate") for u in units if u is not None for key in u.facts().favours)
 
 
 def _seen(layer: keras.layers.Layer, z: Any, y: Any) -> Any:
-    """What the unit of a layer sees, `[examples, in]`, where z goes in and y comes out."""
+    """The inputs `[examples, in]` of a layer's unit, for the layer's inputs z and outputs y."""
     if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, UnitCell):
         first = ops.full_like(y[:, :1], layer.cell.initial_state)
         z = ops.concatenate([z, ops.concatenate([first, y[:, :-1]], axis=1)], axis=-1)

@@ -1,22 +1,22 @@
-"""When a drifting total first leaves its bounds."""
+"""The probability that a drifting total has left its bounds."""
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 
 def passage(mean: np.ndarray, variance: np.ndarray, bound: float) -> np.ndarray:
-    """How probably a Brownian motion with drift has left (-bound, bound) by now.
+    """The probability that a Brownian motion with drift has left (-bound, bound) by some time.
 
         P = Phi((m - b) / s) + exp(2 m b / s^2) Phi(-(m + b) / s)
           + Phi(-(m + b) / s) + exp(-2 m b / s^2) Phi((m - b) / s)
 
-    The first two terms are those of the bound that the drift leads to (an inverse Gaussian time),
-    the others those of the bound behind; to have left by both is counted twice, which makes P too
+    The first two terms are for the bound that the drift leads to (an inverse Gaussian time), the
+    others for the opposite bound. A motion that has passed both is counted twice, which makes P too
     large, never too small.
 
     Args:
-        mean: m, how far the drift alone has led.
-        variance: s^2, the variance by now.
+        mean: m, the drift times the time, of any shape.
+        variance: s^2, the variance at that time, of the same shape.
         bound: b, a positive number.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The units of a trained model, with each effective weight at the nearest value that it favours."""
+"""Rounds the units of a trained model: each effective weight to the nearest favoured value."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +9,13 @@ import numpy as np
 from nalu_seq.models.heads import Accumulate, UnitCell
 from nalu_seq.units import Unit
 
-# How far raw weights may leave an effective one from its rounded value: a gate by the input is 1/2
-# where all inputs are 0, whatever its weights.
+# How far an effective weight may be from its rounded value after raw weights are set for it: a gate
+# that depends on the input is 1/2 where all inputs are 0, whatever its raw weights are.
 TOLERANCE = 0.1
 
 
 class Unreadable(Exception):
-    """A model, or one member of it, has no formula; one line that says why."""
+    """A model, or one member of it, has no formula; the message says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class RoundedUnit:
     """One unit after rounding.
 
     Attributes:
-        layer: the layer of the model that holds it.
+        layer: the layer of the model that is or holds the unit.
         unit: the unit, which has the rounded weights.
-        effective: its rounded effective weights, by name.
-        distances: how far the farthest weight was from its rounded value, by name.
+        effective: the unit's rounded effective weights, by name.
+        distances: the largest distance of a weight from its rounded value, by name.
     """
 
     layer: keras.layers.Layer
@@ -36,7 +36,11 @@ class RoundedUnit:
 
 
 def unit_in(layer: keras.layers.Layer) -> Unit | None:
-    """The unit that a layer is or holds: alone, accumulated, or as a recurrent cell."""
+    """The unit that a layer is or holds, accumulated or as a recurrent cell; None if there is none.
+
+    Args:
+        layer: a layer of a model.
+    """
     if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, UnitCell):
         layer = layer.cell
     if isinstance(layer, Accumulate | UnitCell):
@@ -45,10 +49,13 @@ def unit_in(layer: keras.layers.Layer) -> Unit | None:
 
 
 def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers of a model between input and output, in order, all of which hold units.
+    """The layers of a model between input and output, in order, each of which is or holds a unit.
+
+    Args:
+        model: the model whose layers are looked at.
 
     Raises:
-        Unreadable: one does not, or its unit has no formula.
+        Unreadable: a layer holds no unit, or its unit favours no weights.
     """
     passing = keras.layers.InputLayer | keras.layers.Identity
     layers = [layer for layer in model.layers if not isinstance(layer, passing)]
@@ -62,14 +69,14 @@ def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def round_model(model: keras.Model, x: np.ndarray) -> list[RoundedUnit]:
-    """Round every unit of a model, which changes its weights.
+    """Round every unit of a model, whose weights are changed.
 
     Args:
         model: one member, all of whose layers hold units.
-        x: a sample of its inputs, `[examples, ..., in]`: it decides which way a gate goes.
+        x: a sample of its inputs, `[examples, ..., in]`, which decides whether a gate is open.
 
     Raises:
-        Unreadable: weights are not finite, or have no raw weights at the favoured values.
+        Unreadable: weights are not finite, or no raw weights lead to the rounded ones.
     """
     if not all(np.isfinite(w).all() for w in model.get_weights()):
         raise Unreadable("its weights are not finite")
@@ -84,12 +91,15 @@ def round_model(model: keras.Model, x: np.ndarray) -> list[RoundedUnit]:
 
 
 def round_unit(layer: keras.layers.Layer, unit: Unit, x: np.ndarray) -> RoundedUnit:
-    """Round one unit, as `round_model` does.
+    """Round one unit, as `round_model` does with all.
 
     Args:
-        layer: the layer that holds it.
+        layer: the layer that is or holds the unit.
         unit: the unit.
         x: a sample of the unit's own inputs, `[examples, in]`.
+
+    Raises:
+        Unreadable: no raw weights lead to the rounded ones.
     """
     favours = unit.facts().favours
     before = _effective(unit, x)
@@ -108,7 +118,12 @@ def round_unit(layer: keras.layers.Layer, unit: Unit, x: np.ndarray) -> RoundedU
 
 
 def nearest(w: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
-    """Each weight's nearest value."""
+    """The value that is nearest to each weight.
+
+    Args:
+        w: weights of any shape.
+        values: the values to choose from.
+    """
     options = np.asarray(values)
     return options[np.abs(np.asarray(w)[..., None] - options).argmin(axis=-1)]
 
@@ -118,7 +133,7 @@ def _effective(unit: Unit, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _unit_inputs(layer: keras.layers.Layer, z: Any, y: Any) -> np.ndarray:
-    """What the unit of a layer sees, `[examples, in]`, where z goes in and y comes out."""
+    """The inputs `[examples, in]` of a layer's unit, for the layer's inputs z and outputs y."""
     z, y = keras.ops.convert_to_numpy(z), keras.ops.convert_to_numpy(y)
     if isinstance(layer, keras.layers.RNN):
         first = np.full_like(y[:, :1], layer.cell.initial_state)

@@ -27,9 +27,9 @@ def statement(
     """The certificates of a run's members as a table, and what its columns mean.
 
     Args:
-        certifier: what measured them.
-        certificates: of the members that are asked for.
-        checks: what sequences have shown of each; empty where none were drawn.
+        certifier: the certifier that measured the members.
+        certificates: the certificates that are printed.
+        checks: the test of each certificate on sequences; empty if there was none.
         snap: the run's own `head.snap`.
     """
     table = [list(HEADER) + ["snapped"] + (["measured"] if checks else [])]
@@ -47,7 +47,12 @@ def statement(
 
 
 def header(certifier: Certifier, snap: float | None) -> dict[str, Any]:
-    """What all certificates of a run share, for JSON."""
+    """The settings that all certificates of a run share, for JSON.
+
+    Args:
+        certifier: the certifier that measured the members.
+        snap: the run's own `head.snap`.
+    """
     return {
         "probability": PROBABILITY,
         "confidence": CONFIDENCE,
@@ -60,7 +65,12 @@ def header(certifier: Certifier, snap: float | None) -> dict[str, Any]:
 
 
 def as_dict(certificate: Certificate, check: Check | None) -> dict[str, Any]:
-    """One member's certificate for JSON; docs/how-to/certificate.md says what each key holds."""
+    """One member's certificate for JSON; docs/how-to/certificate.md says what each key holds.
+
+    Args:
+        certificate: the certificate of the member.
+        check: its test on sequences; None if there was none.
+    """
     c = certificate
     return {
         "case": c.case,

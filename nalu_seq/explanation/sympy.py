@@ -1,4 +1,4 @@
-"""SymPy, an extra, imported where a formula is needed; nothing here imports TensorFlow."""
+"""Imports SymPy, which is an extra, when a formula is needed; this file imports no TensorFlow."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from nalu_seq.errors import BadInput
 
 
 def symbolic() -> Any:
-    """The module.
+    """The module `sympy`.
 
     Raises:
         BadInput: it is not installed.
