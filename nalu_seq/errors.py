@@ -65,7 +65,7 @@ def refuse(error: object) -> NoReturn:
     """Say what is wrong in one line and leave with exit code 2.
 
     Args:
-        error: what is wrong, and what would be valid.
+        error: the message or the exception: what is wrong, and what would be valid.
 
     Raises:
         SystemExit: always.
@@ -78,7 +78,7 @@ def fail(error: object) -> NoReturn:
     """Say in one line what the machine refused, such as a full disk; leave with exit code 1.
 
     Args:
-        error: what the machine refused.
+        error: the message or the exception: what the machine refused.
 
     Raises:
         SystemExit: always.
@@ -88,10 +88,17 @@ def fail(error: object) -> NoReturn:
 
 
 class Arguments(argparse.ArgumentParser):
-    """A command's parser of arguments, which says in one line what is wrong with them."""
+    """The parser of a command's arguments, which reports bad ones in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, without the usage."""
+        """Report bad arguments in one line, without the usage, and exit with code 2.
+
+        Args:
+            message: argparse's message.
+
+        Raises:
+            SystemExit: always.
+        """
         refuse(f"{message}; --help says what is valid")
 
 
@@ -99,11 +106,11 @@ class Arguments(argparse.ArgumentParser):
 def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
     """A context around a command: one line says what ended it, and sets its exit code.
 
-    2: bad input. 1: what the machine refused, such as a full disk. 130: Ctrl-C. 141: nobody reads
-    what is printed any more, as under `| head`.
+    The exit code is 2 for bad input, 1 if the machine refused something (such as a full disk), 130
+    for Ctrl-C, and 141 if nobody reads the output any more, as under `| head`.
 
     Args:
-        explain: what an error of Hydra's or OmegaConf's says to a user.
+        explain: a function that turns an error of Hydra's or OmegaConf's into a message.
     """
     if sys.stdout is None:
         refuse("the standard output is closed: send it to a file, or to /dev/null")
@@ -134,7 +141,7 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that a terminal, such as one of the locale C, does not have."""
+    """The replacement of characters that a terminal does not have, such as one of the locale C."""
     assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
     return "".join(ASCII.get(c, "?") for c in missing), error.end
@@ -142,7 +149,7 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def _heard() -> Iterator[None]:
-    """Leave quietly when nobody reads what is printed any more, as under `| head`."""
+    """Exit without a message if nobody reads the output any more, as under `| head`."""
     try:
         yield
         sys.stdout.flush()

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Images(NamedTuple):
-    """Pictures and what they show.
+    """Pictures and their labels.
 
     Attributes:
         pixels: uint8 `[N, height, width, 1]`.
@@ -17,7 +17,11 @@ class Images(NamedTuple):
     labels: np.ndarray
 
     def of(self, digits: list[int]) -> "Images":
-        """Those that show one of some digits, in the same order."""
+        """The pictures that show one of some digits, in the same order.
+
+        Args:
+            digits: the digits that are kept.
+        """
         kept = np.isin(self.labels, digits)
         return Images(self.pixels[kept], self.labels[kept])
 
@@ -26,10 +30,11 @@ class Data(NamedTuple):
     """A data set of digits.
 
     Attributes:
-        name: what it is called.
-        parts: `train`, `validation` and `test`.
-        mean: of the training pixels, as parts of 255: a network sees `(pixel / 255 - mean) / sd`.
-        deviation: their standard deviation.
+        name: the name of the data set.
+        parts: the pictures of `train`, `validation` and `test`.
+        mean: the mean of `pixel / 255` over the training pixels, from 0 to 1; a network gets
+            `(pixel / 255 - mean) / deviation`.
+        deviation: the standard deviation of the same.
     """
 
     name: str
@@ -39,7 +44,16 @@ class Data(NamedTuple):
 
 
 def split(pixels: np.ndarray, labels: np.ndarray, ends: dict[str, int]) -> dict[str, Images]:
-    """Cut pictures at the given ends, in their order."""
+    """Cut a data set into consecutive parts.
+
+    Args:
+        pixels: the pictures, uint8 `[N, height, width, 1]`.
+        labels: their digits, `[N]`.
+        ends: for each part, in order, the index behind its last picture.
+
+    Returns:
+        The pictures of each part, by name.
+    """
     parts, start = {}, 0
     for name, end in ends.items():
         parts[name] = Images(pixels[start:end], labels[start:end].astype(np.int32))

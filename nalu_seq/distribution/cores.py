@@ -1,4 +1,4 @@
-"""How a training takes a CPU's cores: by operations that share them, or by parts of its members."""
+"""How a training uses a CPU's cores: operations share them, or parts of members take one each."""
 
 import os
 
@@ -13,12 +13,16 @@ def cores() -> int:
 
 
 def threads(train: Train, strategy: Strategy) -> int:
-    """How many cores one operation may take.
+    """How many cores one operation may use.
 
-    One where a graph trains members in parts, each of which is to have a core for itself: small
-    operations that are spread over cores mostly wait for each other. Else all of them: for large
-    ones, such as convolutions (their tasks say `train.parts: 1`), and for what XLA compiles, which
-    runs a part on one core by itself and draws on several.
+    One core if the members are trained in concurrent parts, each of which is to have a core for
+    itself: small operations that are spread over cores mostly wait for each other. All cores for
+    large operations, such as convolutions (their tasks say `train.parts: 1`), and for programs that
+    XLA compiles, which run each part on one core by themselves and draw samples on several.
+
+    Args:
+        train: the config of the training; a number in `train.threads` goes first.
+        strategy: the config of the strategy.
     """
     if train.threads is not None:
         return train.threads
@@ -27,7 +31,16 @@ def threads(train: Train, strategy: Strategy) -> int:
 
 
 def parts(train: Train, members: int, replicas: int) -> int:
-    """In how many concurrent parts members are trained: one a core, of two members at least."""
+    """In how many concurrent parts members are trained: one for each core, of two members or more.
+
+    Args:
+        train: the config of the training; a number in `train.parts` goes first.
+        members: M, the number of members.
+        replicas: the number of replicas that share a batch.
+
+    Returns:
+        1 with several replicas or with a GPU.
+    """
     if train.parts is not None:
         return min(train.parts, members)
     return 1 if replicas > 1 or _gpus() else max(1, min(cores(), members // 2))

@@ -1,4 +1,4 @@
-"""The processes of one training: what they agree on, and what happens when one is lost."""
+"""The processes of one training: how they agree on values, and what happens if one is lost."""
 
 import contextlib
 import os
@@ -22,9 +22,9 @@ LONGEST_PATH = 4096
 class Workers:
     """The processes that share a strategy's batches: several with `multi_worker`, else one.
 
-    All of them make the same steps and the same measurements, so that a signal that ends the
-    training in one must end it in all. The first one leads: its files are the run, and the others
-    write to a folder that is removed.
+    All processes make the same steps and the same measurements, so that a signal that ends the
+    training in one must end it in all. The first process leads: its files are the run, while the
+    others write to a folder that is removed.
 
     Args:
         strategy: the strategy.
@@ -62,11 +62,19 @@ class Workers:
         self._leaders, self._total = leaders, total
 
     def leaders(self, value: float) -> float:
-        """The first worker's value."""
+        """The value of the first worker; all workers wait here until each has called it.
+
+        Args:
+            value: this worker's value.
+        """
         return value if self.count == 1 else float(self._leaders(np.float64(value)))
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any worker. All workers wait here until each has called it."""
+        """Whether a flag is set on any worker; all workers wait here until each has called it.
+
+        Args:
+            flag: this worker's flag.
+        """
         return flag if self.count == 1 else bool(self._total(np.float64(flag)) > 0)
 
     @contextlib.contextmanager
@@ -77,7 +85,8 @@ class Workers:
 
         Args:
             directory: the run's directory; the leader's value counts.
-            resume: whether it holds a run to go on with, which all workers must be able to read.
+            resume: whether the directory holds a run to go on with, which all workers must be able
+                to read.
         """
         if self.count == 1:
             yield directory

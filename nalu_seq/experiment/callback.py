@@ -1,4 +1,4 @@
-"""Around Hydra's jobs: bad input ends before a directory is made, a sweep knows its jobs."""
+"""Hydra's callback: refuses bad input before a directory is made, and lists a sweep's jobs."""
 
 import contextlib
 import fcntl
@@ -36,7 +36,12 @@ class CheckBeforeRun(Callback):
     """Builds everything once before a run's directory is made, and keeps a sweep's list of jobs."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check a single run."""
+        """Check a single run, and lock its directory.
+
+        Args:
+            config: the composed config, with Hydra's own node.
+            kwargs: Hydra's other arguments, which are not used.
+        """
         with _refusing():
             _start(config)
             from nalu_seq.experiment.experiment import Experiment
@@ -45,17 +50,22 @@ class CheckBeforeRun(Callback):
             directory = Path(config.hydra.run.dir)
             check_output(directory)
             _check_empty(directory)
-            # What a job is given has no hydra in it.
+            # The config of a job has no node `hydra`.
             cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             experiment = Experiment(cfg, dict(config.hydra.runtime.choices))
             check(experiment)
             _assist(experiment, directory)
-            # Hydra writes into it from now on.
+            # After this callback Hydra writes into the directory.
             reserve(directory)
             _check_empty(directory)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check what all jobs of a sweep share; each job checks itself again."""
+        """Check what all jobs of a sweep share; each job checks the rest itself.
+
+        Args:
+            config: the config of the sweep, with Hydra's own node.
+            kwargs: Hydra's other arguments, which are not used.
+        """
         with _refusing():
             _refuse_sweeps_of_sweeps(config)
             _check_launcher(config)
@@ -71,12 +81,17 @@ class CheckBeforeRun(Callback):
             reserve(Path(directory))
             _check_empty(Path(directory))
             check_same_sweep(Path(directory), list(config.hydra.overrides.task))
-        # Each job would make the folder's name from its own options: all shall have this one.
+        # Each job would derive the folder's name from its own options, but all share this folder.
         OmegaConf.set_readonly(config.hydra, False)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(directory)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note a sweep's job in its sweep.json, job -> overrides, before it begins."""
+        """Add a sweep's job and its overrides to sweep.json, before the job begins.
+
+        Args:
+            config: the composed config, with Hydra's own node.
+            kwargs: Hydra's other arguments, which are not used.
+        """
         if config.hydra.mode != RunMode.MULTIRUN:
             return
         directory = Path(config.hydra.sweep.dir)
@@ -86,7 +101,12 @@ class CheckBeforeRun(Callback):
             replace(directory / "sweep.json", json.dumps(jobs, indent=1) + "\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Compare the jobs that are done, and say where the sweep is."""
+        """Print a table of the jobs that are done, and the sweep's folder.
+
+        Args:
+            config: the config of the sweep, with Hydra's own node.
+            kwargs: Hydra's other arguments, which are not used.
+        """
         directory = Path(config.hydra.sweep.dir)
         release(directory)
         with contextlib.suppress(ValueError):  # no job has begun
@@ -113,7 +133,7 @@ def _refusing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listing(directory: Path) -> Iterator[None]:
-    """Wait until no other job of a sweep writes into its list, then keep the others from it."""
+    """Lock the list of a sweep's jobs within a block, after other jobs have released it."""
     descriptor = os.open(directory / ".sweep.lock", os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -126,14 +146,14 @@ def _check_empty(directory: Path) -> None:
     """Make sure that a directory holds no run that another would write over.
 
     Raises:
-        BadInput: it does.
+        BadInput: the directory holds a run.
     """
     if state(directory) != "new":
         raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
 
 
 def _assist(experiment: Any, directory: Path) -> None:
-    """A worker that does not lead trains here and leaves no directory: the run is the leader's."""
+    """Train and exit, in a worker that does not lead: the run's directory is the leader's."""
     from nalu_seq.distribution.workers import Workers
     from nalu_seq.experiment.session import train
 
@@ -143,7 +163,7 @@ def _assist(experiment: Any, directory: Path) -> None:
 
 
 def _check_launcher(config: DictConfig) -> None:
-    """Jobs for Slurm need its commands; Submitit would end with a traceback."""
+    """Refuse to launch jobs by Slurm without its commands; Submitit would print a traceback."""
     if config.hydra.launcher._target_.endswith("SlurmLauncher") and shutil.which("srun") is None:
         raise BadInput(
             "hydra/launcher=slurm: there is no srun on the PATH: start it where Slurm is, or take "
@@ -152,7 +172,7 @@ def _check_launcher(config: DictConfig) -> None:
 
 
 def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
-    """Of an experiment that is a sweep, another sweep would run one job alone (hydra#2807)."""
+    """Refuse an experiment that is a sweep as a job of another sweep: see hydra#2807."""
     sources = [s.path for s in config.hydra.runtime.config_sources if s.schema == "file"]
     known = {p.stem: p for s in reversed(sources) for p in Path(s).glob("experiment/*.yaml")}
     for name in _swept(config, "experiment", list(known)):
@@ -165,7 +185,7 @@ def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
 
 
 def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
-    """The options of a group that a sweep goes through; none if it stays with one."""
+    """The options of a group that a sweep varies; empty if it does not vary the group."""
     params = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
     written = [*params, *config.hydra.overrides.task]
     parsed = [o for o in OverridesParser.create().parse_overrides(written) if o.key_or_group == key]
@@ -176,7 +196,7 @@ def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
 
 
 def _start(config: DictConfig) -> None:
-    """Start TensorFlow, and make the names of directories, which Hydra's config gives, readable."""
+    """Start TensorFlow, and set Hydra's config, from which directories get their names."""
     if config.hydra.output_subdir != ".hydra":
         raise BadInput("hydra.output_subdir: a run keeps its config in .hydra")
     if not config.output:

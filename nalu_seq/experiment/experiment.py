@@ -1,4 +1,4 @@
-"""A composed config made into objects: the task, the model's builders, the members."""
+"""Turns a composed config into objects: the task, the model's builders, the members."""
 
 import contextlib
 import dataclasses
@@ -33,9 +33,9 @@ NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Experiment:
-    """What a config asks for. Each part is made when it is first used, none by the constructor.
+    """The parts of a training that a config describes, each of which is made when it is first used.
 
-    Whether all of it can be trained is another question, which `feasibility.check` answers.
+    `feasibility.check` checks whether this machine can train all of it.
 
     Args:
         cfg: the composed config.
@@ -53,13 +53,13 @@ class Experiment:
 
     @cached_property
     def strategy(self) -> tf.distribute.Strategy:
-        """Where the population trains; TensorFlow's devices are started by the first look at it."""
+        """The strategy of the training; its first use starts TensorFlow's devices."""
         return start(typed(Strategy, self.cfg.strategy))
 
     @cached_property
     def task(self) -> Task:
-        """The task, with its pictures if it is one that needs some."""
-        _ = self.strategy  # decides on TensorFlow's devices, before a task puts anything there
+        """The task, with its pictures if it needs any."""
+        _ = self.strategy  # chooses TensorFlow's devices before the task makes tensors
         task, option = instantiate("task", self.cfg.task), self.choices.get("task")
         if not isinstance(task, partial):
             if self.cfg.data is not None:
@@ -76,7 +76,7 @@ class Experiment:
     def members(self) -> Members:
         """Each seed in each case: the task's own, crossed with those of the config.
 
-        A shard i/n has every nth of them, from the ith on.
+        A shard i/n has every nth member, beginning with the ith.
         """
         try:
             seeds = check_seeds(_plain(self.cfg.seeds))
@@ -113,9 +113,11 @@ class Experiment:
         return self.members.cases
 
     def build(self, length: int | None = None, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
-        """One member's model; unrolled for a `length`, for any length without.
+        """One member's model.
 
-        `settings` are those of the member's case: initial values may differ.
+        Args:
+            length: the number of steps that it is unrolled for; None for a model of any length.
+            settings: the settings of the member's case, with which initial values may differ.
         """
         task = self.task
         with one_line():
@@ -131,11 +133,11 @@ class Experiment:
             )
 
     def settle(self) -> None:
-        """Write into the config what the machine decides: a run keeps it wherever it goes on.
+        """Write into the config the settings that depend on the machine.
 
-        In how many parts members are trained, and how many cores an operation takes, changes no
-        sample, but may change the last bits of a result.
-        A number of parts that the config has already stays, such as that of a run that goes on.
+        The number of parts in which members are trained, and the number of cores that an operation
+        uses, change no sample, but may change the last bits of a result. So a run keeps them where
+        it is resumed: a number that the config has already stays.
         """
         train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
         train.parts = parts(typed(Train, train), len(self.members), replicas)
@@ -154,7 +156,9 @@ class Experiment:
     def stateful_model(self, length: int | None = None) -> models.StatefulModel | None:
         """The model that is fed long sequences in pieces; None for a task without sequences.
 
-        Unrolled for a `length`, it can train from states other than the first.
+        Args:
+            length: the number of steps that it is unrolled for, so that it can be trained from
+                other states than the first; None for a model of any length.
         """
         if not self.task.sequence:
             return None
@@ -170,7 +174,11 @@ class Experiment:
             )
 
     def trainer(self, population: Population) -> Trainer:
-        """The training of a population."""
+        """The trainer of a population, with the config's optimizer and penalties.
+
+        Args:
+            population: the members.
+        """
         with self.strategy.scope():
             return self._trainer(population)
 
@@ -190,7 +198,7 @@ class Experiment:
         )
 
     def trained_model(self) -> tuple[keras.Model, RandomStates | None]:
-        """The model as it trains, and what draws the states that it begins from, if any does."""
+        """The model that is trained, and the source of its initial states, None if zero."""
         train, task = self.cfg.train, self.task
         if train.initial_state == "zero":
             return self.build(task.length), None
@@ -217,10 +225,14 @@ class Experiment:
         return keras.Model(stateful.model.inputs, y, name="model"), states
 
     def layers(self, settings: Mapping[str, Any] = NO_SETTINGS) -> tuple[Any, Any, Any]:
-        """What makes the encoder, what makes the head, and what makes the unit."""
+        """The functions that make the encoder, the head and the unit.
+
+        Args:
+            settings: the settings of the member's case, with which initial values may differ.
+        """
         head = self._of_units("head", self.cfg.head, "under", None)
         own = {key.partition(".")[2]: v for key, v in settings.items() if key.startswith("unit.")}
-        with open_dict(self.cfg.unit):  # a key that the unit does not have is refused below
+        with open_dict(self.cfg.unit):  # `instantiate` refuses a key that the unit does not have
             node: Any = OmegaConf.merge(self.cfg.unit, own) if own else self.cfg.unit
         unit = instantiate("unit", node, self.choices)
         node = self.cfg.encoder
@@ -231,7 +243,7 @@ class Experiment:
         return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
 
     def _of_units(self, group: str, node: Any, key: str, own: Any) -> Any:
-        """What a node makes, given the unit whose option it names under a key; `own` if none."""
+        """The function of a config node, with the unit that it names under a key, else `own`."""
         if not isinstance(node, DictConfig) or key not in node or not takes(node, key):
             return instantiate(group, node, self.choices)
         named, unit = node[key], own
@@ -285,7 +297,7 @@ class Experiment:
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """Turn whatever Keras or TensorFlow raise for odd arguments into one line."""
+    """Turn any error that Keras or TensorFlow raise for a bad argument into a `BadInput`."""
     try:
         yield
     except BadInput:

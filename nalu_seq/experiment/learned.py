@@ -1,4 +1,4 @@
-"""What the members of a run have learned, read from its last checkpoint."""
+"""The weights and formulas of a run's members, from its last checkpoint."""
 
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from nalu_seq.reports.page import Learned
 
 
 def learned(directory: Path) -> Learned:
-    """The effective weights of each member, and the formulas that they stand for.
+    """The effective weights of each member of a run, and their formulas.
+
+    Args:
+        directory: the run's directory.
 
     Raises:
         BadInput: the run has no checkpoint that can be read, or names code of its own.
@@ -33,15 +36,22 @@ def learned(directory: Path) -> Learned:
         f"seed {seed}, {case.name}" if several else f"seed {seed}"
         for case, seed in experiment.members
     ]
-    # Read first: an explanation leaves the members with rounded weights.
+    # The weights are read first, because an explanation leaves the members with rounded ones.
     weights = {name: np.asarray(w) for name, w in effective_weights(population).items()}
     return Learned(members, weights, formulas(experiment, population))
 
 
 def formulas(experiment: Experiment, population: Population) -> list[str]:
-    """Each formula below how many members agree on it, the most frequent first.
+    """The formulas of a population as text, those that most members share first.
 
-    None without SymPy. The members are left with rounded weights.
+    The members are left with rounded weights.
+
+    Args:
+        experiment: the experiment that the population was trained in.
+        population: the trained members.
+
+    Returns:
+        A block of lines for each formula; empty without SymPy.
     """
     from nalu_seq.explanation.formulas import symbolic
 

@@ -1,4 +1,4 @@
-"""What is measured while a run trains, and who listens: the two lists of a session."""
+"""The two lists of a training: its measurers and its listeners."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -24,14 +24,14 @@ from nalu_seq.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Session:
-    """The parts of a run that trains, for those that measure and listen.
+    """The parts of a training that measurers and listeners use.
 
     Attributes:
-        experiment: what its config asks for.
-        directory: where it is recorded.
-        population: its members.
-        trainer: makes the steps.
-        check: called between pieces of a measurement; what it raises ends the measurement.
+        experiment: the experiment that is trained.
+        directory: the run's directory.
+        population: the members.
+        trainer: the trainer that makes the steps.
+        check: called between pieces of a measurement; an exception that it raises ends it.
     """
 
     experiment: Experiment
@@ -42,16 +42,19 @@ class Session:
 
     @functools.cached_property
     def evaluator(self) -> Evaluator:
-        """What measures the splits: for the record, and for TensorBoard in between."""
+        """The evaluator of the splits, for the record and for TensorBoard."""
         of = self.experiment
         return Evaluator(self.population, of.task, of.members, of.stateful_model(), self.check)
 
 
 def measurers(session: Session) -> list[Measurer]:
-    """What gives the measurements of a step, in the order of their rows in metrics.csv.
+    """The measurers of a training, in the order of their rows in metrics.csv.
 
     The training loss is not one of them: the loop puts it first and reads it last, since reading
-    starts its mean anew.
+    resets its mean.
+
+    Args:
+        session: the parts of the training.
     """
     return [
         session.evaluator,
@@ -67,17 +70,17 @@ def listeners(
     console: Console,
     config: dict[str, Any],
 ) -> list[Listener]:
-    """What takes the measurements of a step, in order.
+    """The listeners of a training, in the order in which they take a step's measurements.
 
-    The record comes before the checkpoint: what is recorded after a checkpoint is measured again
-    when the run is resumed.
+    The record comes before the checkpoint: rows that were written after the last checkpoint are
+    measured again when the run is resumed.
 
     Args:
-        session: what trains.
-        record: its metrics.csv.
-        save: writes the checkpoint of a step.
-        console: where the progress is shown.
-        config: flat config values, for TensorBoard.
+        session: the parts of the training.
+        record: the run's metrics.csv.
+        save: a function that writes the checkpoint of a step.
+        console: the console that shows the progress.
+        config: the config by dotted keys, for TensorBoard.
     """
     experiment, trainer = session.experiment, session.trainer
     task, members, cfg = experiment.task, experiment.members, experiment.cfg
@@ -109,7 +112,7 @@ def listeners(
 
 
 class Judge(Listener):
-    """Tells the trainer the validation error of each member, which penalties may look at."""
+    """Passes each member's validation error to the trainer, as penalties may depend on it."""
 
     def __init__(self, experiment: Experiment, trainer: Trainer) -> None:
         self._trainer = trainer
@@ -117,7 +120,7 @@ class Judge(Listener):
         self._judged = next(iter(task.splits)), task.criterion.metric
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """Hand on the criterion's metric on the first split."""
+        """Pass the criterion's metric on the first split to the trainer."""
         for split, metric, values in measurements:
             if (split, metric) == self._judged:
                 self._trainer.judged.assign(values)
@@ -130,5 +133,5 @@ class Saver(Listener):
         self._save = save
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """Save the step's."""
+        """Save the checkpoint of the step."""
         self._save(step)

@@ -1,4 +1,4 @@
-"""One training from its experiment to its summary: the parts put together."""
+"""One training, from its experiment to its summary."""
 
 import contextlib
 import importlib.metadata
@@ -40,7 +40,7 @@ PACKAGES = ("nalu_seq", "tensorflow", "keras", "numpy", "hydra-core")
 
 
 def _git_commit() -> str | None:
-    if not (PACKAGE.parent / ".git").exists():  # a wheel may stand in somebody's repository
+    if not (PACKAGE.parent / ".git").exists():  # a wheel may be installed in another repository
         return None
     try:
         done = subprocess.run(
@@ -51,16 +51,22 @@ def _git_commit() -> str | None:
     return done.stdout.strip()
 
 
-# Of the code that was loaded: the checkout may move on while it trains.
+# The commit of the code that was loaded; the checkout may change during the training.
 COMMIT = _git_commit()
 
 
 def train(experiment: Experiment, directory: Path, resume: bool = False) -> None:
-    """Train an experiment: its record, checkpoints, event files and summary go into a directory.
+    """Train an experiment, and write its record, checkpoints, event files and summary.
+
+    Args:
+        experiment: the experiment.
+        directory: the run's directory.
+        resume: whether to go on from the newest checkpoint in the directory.
 
     Raises:
         BadInput: there is nothing to resume.
-        SystemExit: interrupted by a signal, after saving; the code is 128 + the signal.
+        SystemExit: a signal has interrupted the training, which is saved (the code is 128 + the
+            signal), or the machine refused something, such as room on the disk (the code is 1).
     """
     workers = Workers(experiment.strategy)
     with (
@@ -90,7 +96,7 @@ def _train(
     interruption: Interruption,
     workers: Workers,
 ) -> None:
-    # A pipe is no terminal, whatever FORCE_COLOR says, which the kernel of a notebook sets.
+    # A pipe is no terminal, even if FORCE_COLOR is set, as by the kernel of a notebook.
     console = Console(quiet=is_quiet(), force_terminal=sys.stdout.isatty())
     experiment.settle()
     if not resume:
@@ -106,8 +112,8 @@ def _train(
         _greet(console, experiment, directory)
         if note:
             console.print(note, highlight=False)
-        (directory / "summary.json").unlink(missing_ok=True)  # it tells of the run before
-    # The folder of a worker that does not lead is empty.
+        (directory / "summary.json").unlink(missing_ok=True)  # it is of the interrupted training
+    # A worker that does not lead has a temporary folder, without `.hydra`.
     (directory / ".hydra").mkdir(exist_ok=True)
     replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
     begun, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
@@ -155,12 +161,12 @@ def _train(
 
 
 def is_quiet() -> bool:
-    """Whether `--quiet` was said: then a run shows its folder and nothing else."""
+    """Whether the command has `--quiet`, so that a run prints its folder and nothing else."""
     return bool(os.environ.get(QUIET))
 
 
 def _greet(console: Console, experiment: Experiment, directory: Path) -> None:
-    """Say at once what is trained, and how to look at it."""
+    """Print what is trained and how to look at it, before the first step."""
     parts = ", ".join(experiment.choices[group] for group in ("encoder", "head", "unit"))
     events, _ = view(experiment, directory, {})
     for line in header(
@@ -177,7 +183,18 @@ def _greet(console: Console, experiment: Experiment, directory: Path) -> None:
 def conclude(
     experiment: Experiment, record: Record, trainer: Trainer, console: Console, done: bool = True
 ) -> dict[str, Any]:
-    """Write a run's summary, and show it of one that is done."""
+    """Write a run's summary; if the run is done, print its results too.
+
+    Args:
+        experiment: the experiment that was trained.
+        record: the run's metrics.csv.
+        trainer: the trainer, with its steps and seconds.
+        console: the console that is written to.
+        done: whether all steps were made.
+
+    Returns:
+        The summary, as `summary.json` holds it.
+    """
     record.mend(every_byte=True)
     summary = _summarize(experiment, record, trainer, done)
     text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
@@ -191,14 +208,26 @@ def conclude(
 
 
 def open_run(experiment: Experiment, directory: Path) -> tuple[Population, Trainer, Checkpoints]:
-    """A run's population and training at their initial values, and where its checkpoints are."""
+    """A run's population and trainer at their initial values, and its checkpoints.
+
+    Args:
+        experiment: the experiment.
+        directory: the run's directory.
+    """
     population = experiment.population()
     trainer = experiment.trainer(population)
     return population, trainer, Checkpoints(directory / "checkpoints", trainer.trackables())
 
 
 def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, int]:
-    """A run's population as its newest sound checkpoint has it, and the step of that.
+    """A run's population with the values of its newest undamaged checkpoint.
+
+    Args:
+        experiment: the experiment.
+        directory: the run's directory.
+
+    Returns:
+        The population, and the step of the checkpoint.
 
     Raises:
         BadInput: there is no checkpoint that can be read.
@@ -214,21 +243,33 @@ def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, i
 
 
 def leave_interrupted(directory: Path, number: int) -> NoReturn:
-    """Say how to go on, and leave with 128 + the signal."""
+    """Print how to go on with an interrupted run, and exit with 128 + the signal.
+
+    Args:
+        directory: the run's directory.
+        number: the number of the signal.
+
+    Raises:
+        SystemExit: always.
+    """
     print(go_on(directory))
     print(f"run: {directory}", flush=True)
     raise SystemExit(128 + number)
 
 
 def go_on(directory: Path) -> str:
-    """The line that says how to go on with a run."""
+    """The line that says how to go on with a run.
+
+    Args:
+        directory: the run's directory.
+    """
     return f"go on with: python -m nalu_seq.train resume={shlex.quote(str(directory))}"
 
 
 def _summarize(
     experiment: Experiment, record: Record, trainer: Trainer, done: bool
 ) -> dict[str, Any]:
-    """What summary.json says of a training."""
+    """The content of a training's summary.json."""
     choices, members = experiment.choices, len(experiment.members)
     step, seconds = int(trainer.step.numpy()), float(trainer.seconds.numpy())
     diverged = zip(experiment.members, trainer.diverged_at.numpy(), strict=True)
@@ -271,10 +312,10 @@ def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
 
 
 def _flat(experiment: Experiment) -> dict[str, Any]:
-    """The config under dotted names, numbers and strings: for HParams, and for reports."""
+    """The config by dotted keys, with numbers and strings as values, for HParams and reports."""
     flat: dict[str, Any] = {g: experiment.choices[g] for g in ("task", "encoder", "head", "unit")}
     if experiment.cfg.data is not None:
-        flat["data"] = experiment.choices["data"]  # where it is kept says nothing to others
+        flat["data"] = experiment.choices["data"]  # the folder of the data is left out
     nodes = OmegaConf.to_container(experiment.cfg, resolve=True)
     assert isinstance(nodes, dict)
     nodes["penalty"] = {n: p for n, p in nodes["penalty"].items() if p["weight"]}

@@ -104,7 +104,14 @@ class Same(keras.layers.Layer):
 def solved(
     unit: keras.layers.Layer, *, operation: str, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """The reference: the running sum or product of the encoder's outputs themselves."""
+    """The reference baseline: the running sum or product of the encoder's outputs themselves.
+
+    Args:
+        unit: only its number of units is used.
+        operation: "sum" or "product".
+        unroll: without effect, as there is no loop.
+        return_state: whether to return the last total too.
+    """
     del unroll
     return heads.Accumulate(Same(unit.units), operation, return_state, name="solved")
 

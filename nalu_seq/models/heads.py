@@ -331,7 +331,13 @@ def unit_cell(
 def affine_cell(
     unit: keras.layers.Layer, *, unroll: bool, return_state: bool
 ) -> keras.layers.Layer:
-    """The running sum of the unit's outputs, which each step multiplies by a learned factor."""
+    """The running sum of the unit's outputs, which each step first multiplies by a learned factor.
+
+    Args:
+        unit: the unit, on each step by itself.
+        unroll: whether to write the loop over time out.
+        return_state: whether to return the last total too.
+    """
     return keras.layers.RNN(
         AffineCell(unit),
         return_sequences=True,

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written whole or not at all; the newest undamaged one is read."""
+"""Checkpoints of a training, each complete or absent; the newest undamaged one is read."""
 
 import hashlib
 import itertools
@@ -19,10 +19,10 @@ import tensorflow as tf
 from nalu_seq.errors import first_line
 from nalu_seq.records.files import Unreadable, leads_outside, opened, read_json
 
-KEPT = 2
-MEASURED = "measured_"  # how the names of measurers' variables begin
-MOST_FILES = 100
-MORE_BYTES = 256 * 2**20  # of a checkpoint's file besides its values: an index, names, notes
+KEPT = 2  # checkpoints that a run keeps, the newest ones
+MEASURED = "measured_"  # the prefix of the names of measurers' variables
+MOST_FILES = 100  # files that a checkpoint may have
+MORE_BYTES = 256 * 2**20  # a file may be so much larger than its values: index, names, notes
 NO_NOTES: Mapping[str, Any] = MappingProxyType({})
 _KEY = "{}/.ATTRIBUTES/VARIABLE_VALUE"
 _FOLDER = re.compile(r"([0-9]+)|\.([0-9]+)\.replaced")
@@ -47,14 +47,14 @@ class Spec(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of a run, `checkpoints/<step>/`, the newest two.
+    """The newest two checkpoints of a run, `checkpoints/<step>/`.
 
-    A checkpoint is a folder with what `tf.train.Checkpoint` writes, notes, and a manifest of
+    A checkpoint is a folder with the files of `tf.train.Checkpoint`, notes, and a manifest of
     checksums. It is written under another name, synced, and renamed, so that a crash leaves it
-    whole or absent.
+    complete or absent.
 
     Args:
-        directory: where they are.
+        directory: the folder of the checkpoints.
         trackables: TensorFlow variables, or lists of them, by name.
 
     Attributes:
@@ -111,7 +111,11 @@ class Checkpoints:
         self.discard(self._steps()[:-KEPT])
 
     def notes(self, step: int) -> Mapping[str, Any]:
-        """The notes that were saved with the checkpoint of a step; empty where there are none."""
+        """The notes that were saved with a checkpoint; empty if there are none.
+
+        Args:
+            step: the step of the checkpoint.
+        """
         return read_notes(self._folder(step))
 
     def _write(self, directory: Path, notes: Mapping[str, Any]) -> None:
@@ -124,7 +128,11 @@ class Checkpoints:
             _sync(path)
 
     def discard(self, steps: Iterable[int]) -> None:
-        """Remove checkpoints of some steps, such as damaged ones, which would count as kept."""
+        """Remove checkpoints, such as damaged ones, which would count among those that are kept.
+
+        Args:
+            steps: the steps of the checkpoints.
+        """
         for step in steps:
             shutil.rmtree(self._folder(step), ignore_errors=True)
 
@@ -132,10 +140,11 @@ class Checkpoints:
         """Read the newest usable checkpoint into the variables.
 
         Args:
-            objection: takes a checkpoint's notes, and returns why it must not be used, or None.
+            objection: a function of a checkpoint's notes that returns why it must not be used, or
+                None.
 
         Returns:
-            The step of the checkpoint, and by step why newer ones were not used.
+            The step of the checkpoint, and the reason why each newer one was not used, by step.
 
         Raises:
             NoCheckpoint: there is none, none can be used, or it belongs to another model.
@@ -184,7 +193,7 @@ class Checkpoints:
         return sorted({int(match[1] or match[2]) for match in matches if match})
 
     def _folder(self, step: int) -> Path:
-        """A checkpoint's folder; after a crash between two renames the one that was put aside."""
+        """A checkpoint's folder; after a crash between two renames, the one put aside."""
         target, replaced = self.directory / str(step), self._replaced(step)
         return replaced if replaced.exists() and not target.exists() else target
 
@@ -220,7 +229,7 @@ def by_key(trackables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def after_last(trackables: Mapping[str, Any]) -> list[str]:
-    """The key after the last of each list: a checkpoint of more variables has it.
+    """For each list of variables, the key that one more variable would have in a checkpoint.
 
     Args:
         trackables: variables, or lists of variables, by name.
@@ -237,8 +246,8 @@ def read_values(
 ) -> dict[str, np.ndarray]:
     """Read values of an undamaged checkpoint.
 
-    They are looked up by their keys alone. The graph of objects that TensorFlow stores beside them
-    is not read, since whoever made the checkpoint could have written anything into it.
+    Values are looked up by their keys alone. The graph of objects that TensorFlow stores beside
+    them is not read, since anybody could have written anything into it.
 
     Args:
         folder: the checkpoint's folder.
@@ -277,7 +286,7 @@ def read_values(
 
 
 def specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
-    """What a checkpoint of these variables holds.
+    """The shapes and types of variables, as a checkpoint must have them.
 
     Args:
         variables: variables by their keys.
@@ -292,7 +301,8 @@ def _restored(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
     values = tf.raw_ops.RestoreV2(
         prefix=prefix,
         tensor_names=list(specs),
-        # Each whole tensor, as a slice: so its shape is compared before memory is taken for it.
+        # Each tensor is read as a slice of itself, so that TensorFlow compares its shape before it
+        # allocates memory.
         shape_and_slices=[_slice(shape) for shape, _ in specs.values()],
         dtypes=[dtype for _, dtype in specs.values()],
     )
@@ -305,24 +315,24 @@ def _slice(shape: tuple[int | None, ...]) -> str:
 
 
 def largest(specs: Mapping[str, Spec]) -> int:
-    """How many bytes a file of a checkpoint may have that holds these values.
+    """The largest size that a file of a checkpoint with some values may have, in bytes.
 
     Args:
         specs: the shape and type of each value; a size that is None counts as 1.
 
     Returns:
-        Bytes: twice those of the values, and some room for the index and the notes.
+        Twice the size of the values, and room for the index and the notes.
     """
     sizes = (dtype.size * math.prod(d or 1 for d in shape) for shape, dtype in specs.values())
     return MORE_BYTES + 2 * sum(sizes)
 
 
 def damage(folder: Path, most: int) -> str | None:
-    """Why the files of a checkpoint are not those of its manifest, or too large; None if sound.
+    """Why a checkpoint is damaged: its files differ from its manifest or are too large; else None.
 
     Args:
-        folder: the checkpoint's, within a run's `checkpoints/`.
-        most: how many bytes a file may have.
+        folder: the checkpoint's folder, within a run's `checkpoints/`.
+        most: the largest size of a file, in bytes.
     """
     run = folder.parent.parent
     try:
@@ -341,13 +351,13 @@ def damage(folder: Path, most: int) -> str | None:
 
 
 def read_notes(folder: Path) -> Mapping[str, Any]:
-    """What was noted when a checkpoint was saved; nothing if that can't be read.
+    """The notes of a checkpoint; empty if they can't be read.
 
     Args:
-        folder: the checkpoint's.
+        folder: the checkpoint's folder.
     """
     try:
-        notes = read_json(folder, "notes.json", infinite=True)  # as a config may say
+        notes = read_json(folder, "notes.json", infinite=True)  # settings may be infinite
     except (OSError, ValueError):
         return NO_NOTES
     return notes if isinstance(notes, dict) else NO_NOTES

@@ -14,30 +14,48 @@ from omegaconf import OmegaConf
 from nalu_seq.records.files import WRONG, Unreadable, read_yaml
 from nalu_seq.records.sweeps import is_setting
 
-LONGEST = 120  # characters of a folder's name
-ELSEWHERE = ("output=", "data.dir=")  # folders of the machine that it ran on
+LONGEST = 120  # the longest name of a job, in characters
+ELSEWHERE = ("output=", "data.dir=")  # overrides that name folders of the machine of the run
 
 
 def recorded_command(directory: Path) -> str | None:
-    """The command that repeats a run; None where it left no record of it, or none of ours."""
+    """The command that repeats a run.
+
+    Args:
+        directory: the run's directory.
+
+    Returns:
+        The command; None if its record is missing or is not as this package writes it.
+    """
     overrides = recorded_overrides(directory)
     return None if overrides is None else train_command(overrides)
 
 
 def recorded_overrides(directory: Path) -> list[str] | None:
-    """What the command of a run said; None where there is no record of it, or none of ours."""
+    """The overrides in the command of a run.
+
+    Args:
+        directory: the run's directory.
+
+    Returns:
+        The overrides; None if their record is missing or is not as this package writes it.
+    """
     try:
         read = OmegaConf.to_container(read_yaml(directory, ".hydra/overrides.yaml"), resolve=False)
     except (OSError, Unreadable):
         return None
     if not isinstance(read, list) or not all(isinstance(o, str) for o in read):
         return None
-    # A user may copy the command: it shall not bring in somebody else's flags or classes.
+    # A user may copy the command, which must not contain another person's flags or classes.
     return read if all(o.isprintable() and is_setting(o) for o in read) else None
 
 
 def train_command(overrides: Sequence[str]) -> str:
-    """`python -m nalu_seq.train` with these overrides, quoted for a shell."""
+    """The command `python -m nalu_seq.train` with overrides, quoted for a shell.
+
+    Args:
+        overrides: overrides such as `task=count`; those that name folders are left out.
+    """
     kept = [override for override in overrides if not override.lstrip("+").startswith(ELSEWHERE)]
     return shlex.join(["python", "-m", "nalu_seq.train", *kept])
 
@@ -45,8 +63,13 @@ def train_command(overrides: Sequence[str]) -> str:
 def varied(sweep: Path) -> dict[str, list[str]]:
     """The settings in which the jobs of a sweep differ, each with all its values.
 
-    Empty for a folder that is no sweep, whose record is none of ours, or that goes through options
-    by a pattern (`unit=glob(n*)`), which says nothing of what they are.
+    Args:
+        sweep: the sweep's folder.
+
+    Returns:
+        The values of each key or group. Empty if the folder is no sweep, if its record is not as
+        this package writes it, or if options are chosen by a pattern (`unit=glob(n*)`), whose
+        matches are not recorded.
     """
     try:
         whole: Any = OmegaConf.to_container(read_yaml(sweep, "multirun.yaml"), resolve=False)
@@ -63,7 +86,12 @@ def varied(sweep: Path) -> dict[str, list[str]]:
 
 
 def job_name(overrides: Sequence[str], differing: Sequence[str]) -> str:
-    """What tells a job from the others of its sweep: `lstm, nau`, `nau, learning_rate 0.01`."""
+    """The name of a job among the others of its sweep: `lstm, nau`, or `nau, learning_rate 0.01`.
+
+    Args:
+        overrides: the overrides of the job.
+        differing: the keys in which the jobs of the sweep differ.
+    """
     values = dict(override.partition("=")[::2] for override in overrides)
     parts = []
     for key in differing:

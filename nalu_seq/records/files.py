@@ -1,4 +1,4 @@
-"""Files of a run: written whole or not at all, and read as data that anybody may have written."""
+"""Files of a run: each is written completely or not at all, and read as untrusted data."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ LARGEST = 2**63 - 1  # the largest whole number that is read: JSON readers often
 
 
 class Unreadable(ValueError):
-    """A file that can't be read as what it should be; says why, without the file's name."""
+    """A file does not have the expected form; the message says why, without the file's name."""
 
 
 def replace(path: Path, text: str) -> None:
@@ -30,10 +30,10 @@ def replace(path: Path, text: str) -> None:
 
     Args:
         path: the file.
-        text: all that it shall hold.
+        text: the file's whole text.
 
     Raises:
-        OSError: it can't be written; what was there stays.
+        OSError: the file can't be written; the old one stays.
     """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def leads_outside(path: Path, folder: Path) -> bool:
-    """Whether a path, its links followed, is not within a folder; a loop of links stays in it.
+    """Whether a path, with its links followed, is outside a folder; a loop of links is not.
 
     Args:
         path: the path, which need not exist.
@@ -69,8 +69,8 @@ def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[Buffered
         most: the largest size that is read, in bytes.
 
     Raises:
-        Unreadable: it is a link that leads out of the folder, no regular file, or too large.
-        OSError: it is not there, or can't be read.
+        Unreadable: the file is a link that leads out of the folder, no regular file, or too large.
+        OSError: the file is missing, or can't be read.
     """
     path = folder / name
     if leads_outside(path, folder):
@@ -94,8 +94,8 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
     """The text of a file of a run.
 
     Args:
-        folder: the run's or the sweep's.
-        name: the file's path within it.
+        folder: the folder of the run or the sweep.
+        name: the file's path within the folder.
         most: the largest size that is read, in bytes.
 
     Raises:
@@ -115,7 +115,7 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
     Args:
         folder: the run's or the sweep's.
         name: the file's path within it.
-        infinite: whether Infinity and NaN may stand in it, which are no JSON.
+        infinite: whether the file may hold Infinity and NaN, which are not valid JSON.
 
     Raises:
         Unreadable, OSError: as `read_text`, or it is another JSON, or none.
@@ -136,7 +136,7 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
 
 
 def read_yaml(folder: Path, name: str) -> Any:
-    """YAML as Hydra writes it, in OmegaConf's form: no aliases, no tags that name objects.
+    """YAML as Hydra writes it, read by OmegaConf: no aliases, no tags that name objects.
 
     Args:
         folder: the run's or the sweep's.

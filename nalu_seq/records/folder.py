@@ -1,4 +1,4 @@
-"""The directory of a run: whether it can be made, and that one process alone works in it."""
+"""The directory of a run: checks that it can be made, and locks it for one process."""
 
 import contextlib
 import fcntl
@@ -12,25 +12,25 @@ from pathlib import Path
 from nalu_seq.errors import BadInput
 from nalu_seq.records.runs import state
 
-# What a merge that was killed may have left.
+# Files and folders that a merge leaves if it is killed.
 MERGED = {".hydra", "metrics.csv", ".metrics.csv.partial", "checkpoints", ".summary.json.partial"}
 MERGED |= {"summary.json"}
-# Directories whose lock this process has taken ahead of `alone_in`, by their resolved paths.
+# Locks that this process holds already before `alone_in`, by the directory's resolved path.
 _reserved: dict[Path, int] = {}
 
 
 class Busy(BadInput):
-    """Another process works in a directory."""
+    """Another process is training in a directory."""
 
 
 def check_output(directory: Path) -> None:
-    """Check that a directory can be made; what the check makes is removed again.
+    """Check that a directory can be made; folders that the check makes are removed again.
 
     Args:
-        directory: where a run is to be.
+        directory: the directory of a run that is about to start.
 
     Raises:
-        BadInput: it cannot.
+        BadInput: the directory can't be made or written to.
     """
     place = directory.absolute()
     try:
@@ -40,8 +40,8 @@ def check_output(directory: Path) -> None:
             raise BadInput(f"output: {place} is a file, not a directory: give another output=")
         if not os.access(place, os.W_OK | os.X_OK):
             raise BadInput(f"output: {place} can't be written to: give another output=")
-        # Some places and names are refused for reasons of the file system's: only making them
-        # shows it. They are made in a new folder, which no other process knows.
+        # A file system may refuse some names, which only shows when a folder is made. It is made in
+        # a new folder, which no other process knows.
         if place != directory.absolute():
             trial = Path(tempfile.mkdtemp(prefix=".nalu_seq-", dir=place))
             try:
@@ -53,15 +53,15 @@ def check_output(directory: Path) -> None:
 
 
 def reserve(directory: Path) -> None:
-    """Make a directory, and keep other processes out of it until `alone_in` it or `release`d.
+    """Make a directory and lock it, until `alone_in` takes the lock over or `release` frees it.
 
-    For Hydra, which writes into a run's directory before the training begins.
+    Hydra writes into a run's directory before the training begins, which has to be alone in it.
 
     Args:
-        directory: a run's or a sweep's.
+        directory: the directory of a run or a sweep.
 
     Raises:
-        BadInput: another process works in it.
+        BadInput: another process has locked the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
     place = directory.resolve()
@@ -70,10 +70,10 @@ def reserve(directory: Path) -> None:
 
 
 def release(directory: Path) -> None:
-    """Let other processes into a reserved directory.
+    """Unlock a directory that `reserve` has locked.
 
     Args:
-        directory: one that was reserved; any other is passed over.
+        directory: the directory; nothing happens if it is not reserved.
     """
     descriptor = _reserved.pop(directory.resolve(), None)
     if descriptor is not None:
@@ -82,10 +82,13 @@ def release(directory: Path) -> None:
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Hold a run's directory: two trainings in one would record each row twice.
+    """Lock a run's directory within a block: two trainings in one would record each row twice.
+
+    Args:
+        directory: the run's directory.
 
     Raises:
-        BadInput: another process works in it.
+        BadInput: another process has locked the directory.
     """
     descriptor = _reserved.pop(directory.resolve(), None)
     if descriptor is None:
@@ -98,13 +101,20 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def beside(directory: Path) -> Iterator[Path]:
-    """A folder beside a directory, which gets the directory's name once what is done in it is done.
+    """Provide a folder beside a directory, which is renamed to the directory when the block ends.
 
-    So the directory is there whole or not at all. What a process that was killed has left beside it
-    is made anew by the next.
+    So the directory is complete or absent. A folder that a killed process has left is emptied
+    first.
+
+    Args:
+        directory: the directory to be made.
+
+    Returns:
+        The path of the folder beside it, for the block.
 
     Raises:
-        BadInput: another process is at it, or has made the directory meanwhile.
+        BadInput: another process has locked the folder, other files are in its place, or the
+            directory exists.
     """
     place = directory.with_name(f".{directory.name}.partial")
     missing = [parent for parent in directory.absolute().parents if not parent.exists()]
@@ -122,7 +132,7 @@ def beside(directory: Path) -> Iterator[Path]:
         if not isinstance(sys.exception(), Busy):
             shutil.rmtree(place, ignore_errors=True)
             for parent in missing:
-                with contextlib.suppress(OSError):  # somebody else has put something into it
+                with contextlib.suppress(OSError):  # another process may have written into it
                     parent.rmdir()
         raise
 
@@ -130,13 +140,13 @@ def beside(directory: Path) -> Iterator[Path]:
 def start_anew(directory: Path) -> None:
     """Remove the rows of a training that was cut off before its first checkpoint.
 
-    Called by whoever holds the directory, so that no process is adding to them.
+    The caller holds the lock of the directory, so that no other process adds rows.
 
     Args:
-        directory: the run's.
+        directory: the run's directory.
 
     Raises:
-        BadInput: a run is saved there.
+        BadInput: the directory holds a run with a checkpoint or a summary.
     """
     if state(directory) in ("saved", "done"):
         raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")

@@ -15,8 +15,9 @@ class Member(NamedTuple):
     """One network of a population.
 
     Attributes:
-        case: its name in metrics.csv, the task's own case, and the settings that differ.
-        seed: what its initial values and its samples are drawn from.
+        case: the member's case: its name in metrics.csv, the task's own case, and the settings that
+            differ between cases.
+        seed: the seed of its initial values and its samples.
     """
 
     case: Case
@@ -40,20 +41,30 @@ class Members:
 
     @classmethod
     def product(cls, cases: Iterable[Case], seeds: Iterable[int]) -> Self:
-        """Each seed in each case, case by case."""
+        """The members with each seed in each case, case by case.
+
+        Args:
+            cases: the cases.
+            seeds: the seeds.
+        """
         return cls(tuple(itertools.starmap(Member, itertools.product(cases, seeds))))
 
     @classmethod
     def of_seeds(cls, seeds: Iterable[int], task_cases: Sequence[str] = ("default",)) -> Self:
-        """Each seed in each of a task's own cases, with no setting that differs."""
+        """The members with each seed in each of a task's own cases, where no setting differs.
+
+        Args:
+            seeds: the seeds.
+            task_cases: the names of the task's cases.
+        """
         return cls.product(cross(task_cases, {}), seeds)
 
     def __len__(self) -> int:
-        """M, how many there are."""
+        """M, the number of members."""
         return len(self.all)
 
     def __iter__(self) -> Iterator[Member]:
-        """One after the other."""
+        """The members, one after the other."""
         return iter(self.all)
 
     @property
@@ -63,7 +74,7 @@ class Members:
 
     @property
     def names(self) -> list[tuple[str, int]]:
-        """The name of each member's case and its seed: what tells a member in metrics.csv."""
+        """The name of the case and the seed of each member, which identify it in metrics.csv."""
         return [(member.case.name, member.seed) for member in self.all]
 
     @property
@@ -77,16 +88,29 @@ class Members:
         return list({member.case.name: member.case for member in self.all}.values())
 
     def settings(self, key: str) -> list[Any]:
-        """The value that a config key, one in which the cases differ, has for each member."""
+        """The value that a config key has for each member.
+
+        Args:
+            key: a dotted key in which the cases differ.
+        """
         return [member.case.settings[key] for member in self.all]
 
     def part(self, index: int, parts: int) -> Self:
-        """Every `parts`th member, from the one at `index` on."""
+        """Every `parts`th member, beginning with the one at `index`.
+
+        Args:
+            index: the number of the part, from 0.
+            parts: how many parts there are.
+        """
         return type(self)(self.all[index::parts])
 
     def stream(self, split: str) -> "Stream":
-        """Every member's stream of random draws for a split of the task."""
-        # Reports read records without TensorFlow.
+        """The stream of random draws of every member for a split of the task.
+
+        Args:
+            split: the name of the split.
+        """
+        # Imported here, because reports read records without TensorFlow.
         from nalu_seq.population.random import Stream
 
         return Stream(self.seeds, self.task_cases, split)

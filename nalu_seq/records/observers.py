@@ -1,4 +1,4 @@
-"""The two doors of a training: measurers give what is recorded, listeners take it."""
+"""The two interfaces of a training: measurers return measurements, listeners take them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -10,9 +10,9 @@ class Measurement(NamedTuple):
     """One metric on one split, for every member.
 
     Attributes:
-        split: where it was measured; `train` for what is of no split.
+        split: the split that was measured; `train` for a metric of the training itself.
         metric: the metric's name.
-        values: `[M]`.
+        values: the value of each member, `[M]`.
     """
 
     split: str
@@ -21,10 +21,10 @@ class Measurement(NamedTuple):
 
 
 class Measurer:
-    """Gives measurements of a population whenever a training stops to be measured.
+    """Returns measurements of a population at each step that a training measures.
 
-    A measurer changes nothing that the training depends on. `experiment/observation.py` lists those
-    of a run; one more is a file and a line there.
+    A measurer changes nothing that the training depends on. `experiment/observation.py` lists the
+    measurers of a run; to add one, write a file and a line there.
     """
 
     def __call__(self) -> Iterable[Measurement]:
@@ -34,7 +34,8 @@ class Measurer:
     def trackables(self) -> dict[str, Any]:
         """The TensorFlow variables, by name, that it keeps between measurements.
 
-        A checkpoint holds them. One from before the measurer was added is resumed without.
+        A checkpoint holds them. A run whose checkpoint is older than the measurer resumes without
+        their values.
         """
         return {}
 
@@ -47,13 +48,17 @@ class Listener:
     """
 
     def open(self) -> None:
-        """The training begins."""
+        """Called when the training begins."""
 
     def advance(self, step: int) -> None:
-        """The training has come to `step`."""
+        """Called when the training has reached a step, after each call into TensorFlow.
+
+        Args:
+            step: the newest step.
+        """
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
-        """All measurements at `step` are made."""
+        """Called when all measurements at a step are made."""
 
     def close(self) -> None:
-        """The training has ended, whether done, interrupted or failed."""
+        """Called when the training ends, whether it is done, interrupted or failed."""

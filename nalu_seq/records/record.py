@@ -1,4 +1,4 @@
-"""metrics.csv, the record of a run: one row a measurement of a member."""
+"""metrics.csv, the record of a run: a row for each member in each measurement."""
 
 import csv
 import hashlib
@@ -30,13 +30,13 @@ class Row(NamedTuple):
 class Record(Listener):
     """Appends measurements to metrics.csv.
 
-    Each step's rows are written in one piece and synced before the checkpoint of that step, which
-    keeps a `mark` of how far the record had come. So rows that a crash tore or that a resumed
-    training makes again are told from those that have to stay, and any change to these is seen.
+    The rows of a step are written at once, and synced before the checkpoint of that step, which
+    keeps a `mark` of the record's length. So a resumed training can tell rows that have to stay
+    from those that a crash tore or that it will write again, and sees any change to the former.
 
     Args:
-        path: the file; made with its header if missing.
-        members: whom the values `[M]` of a measurement belong to.
+        path: the file; if it is missing it is made, with its header.
+        members: the members that the values `[M]` of a measurement belong to.
     """
 
     def __init__(self, path: Path, members: Members) -> None:
@@ -58,7 +58,7 @@ class Record(Listener):
         writer = csv.writer(text, lineterminator="\n")
         for split, metric, values in measurements:
             for (case, seed), value in zip(self._members, values, strict=True):
-                # Nine digits give a float32 back exactly.
+                # Nine digits represent a float32 exactly.
                 writer.writerow((step, case, seed, split, metric, f"{value:.9g}"))
         rows = text.getvalue().encode()
         self.mend()
@@ -70,20 +70,32 @@ class Record(Listener):
         self._digest.update(rows)
 
     def has(self, step: int) -> bool:
-        """Whether there are rows of a step."""
+        """Whether the record has rows of a step.
+
+        Args:
+            step: the training step.
+        """
         return any(row.step == step for row in read_record(self.path))
 
     def mark(self) -> dict[str, Any]:
-        """How far the record has come: its bytes and their checksum."""
+        """The current length of the record, in bytes, and its checksum."""
         self.mend()
         return {"bytes": len(self._text), "sha256": self._digest.hexdigest()}
 
     def holds(self, mark: Any) -> bool:
-        """Whether all that stood in it at a mark still does; not if that is none of ours."""
+        """Whether everything that the record held at a mark is still there, unchanged.
+
+        Args:
+            mark: a mark of this record; for any other value the answer is no.
+        """
         return begins(self._text, mark)
 
     def cut(self, mark: Mapping[str, Any]) -> None:
-        """Drop what came after a mark: a resumed training makes it again."""
+        """Drop the rows after a mark, which a resumed training will write again.
+
+        Args:
+            mark: a mark that the record holds.
+        """
         del self._text[mark["bytes"] :]
         self._digest = hashlib.sha256(self._text)
         with self.path.open("r+b") as file:
@@ -91,13 +103,13 @@ class Record(Listener):
             os.fsync(file.fileno())
 
     def mend(self, every_byte: bool = False) -> None:
-        """Write the file anew if somebody has cut or removed it while it was added to.
+        """Write the file again if another process has cut or removed it during the training.
 
         Args:
-            every_byte: compare all of it, not its size alone.
+            every_byte: whether to compare the whole file, not its size alone.
 
         Raises:
-            OSError: its folder is gone, or another one has its name.
+            OSError: the file's folder is gone, or another folder has its name.
         """
         folder = self.path.parent
         if not folder.is_dir() or _identity(folder) != self._folder:
@@ -118,11 +130,11 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def begins(text: bytes | bytearray, mark: Any) -> bool:
-    """Whether the text of a record begins with what stood in it at a mark.
+    """Whether the text of a record begins with its content at a mark.
 
     Args:
-        text: the whole of a metrics.csv.
-        mark: what `Record.mark` returned once; anything else that was read is no mark.
+        text: the whole content of a metrics.csv.
+        mark: the mark, as `Record.mark` returned it; for any other value the answer is no.
     """
     match mark:
         case {"bytes": int(length), "sha256": str(checksum)} if 0 <= length <= len(text):
@@ -137,7 +149,7 @@ def read_record(path: Path) -> list[Row]:
         path: the file, in a run's folder.
 
     Raises:
-        BadInput: it can't be read, or there is a row that is none of ours.
+        BadInput: the file can't be read, or has a row that this package does not write.
     """
     try:
         with opened(path.parent, path.name, RECORD_BYTES) as file:
@@ -159,7 +171,7 @@ def read_record(path: Path) -> list[Row]:
 
 
 def _plain(text: str) -> str:
-    """A name that does nothing to a terminal."""
+    """The text itself; ValueError if it has characters that could control a terminal."""
     if not text.isprintable():
         raise ValueError(text)
     return text

@@ -1,4 +1,4 @@
-"""Run directories, read as data that anybody may have written."""
+"""Run directories, read as untrusted data."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -41,8 +41,8 @@ def read_run(
 
     Args:
         directory: the run's directory.
-        trust: whether the user vouches for the run, so that it may name code of its own.
-        instead: keys that the user gives, for which no warning about a recorded path is needed.
+        trust: whether the user trusts the run, so that it may name code of its own.
+        instead: keys that the user sets, for which no warning about a recorded path is needed.
 
     Raises:
         BadInput: the directory is no run, or asks for something that is not shipped.
@@ -77,7 +77,7 @@ def read_run(
 
 
 def _leave_paths_out(directory: Path, cfg: DictConfig, instead: Collection[str]) -> None:
-    """Remove the paths that a run names: they would be opened, or written to."""
+    """Remove recorded paths from a config, because they would be opened or written to."""
     for key in PATHS:
         if key != "output" and OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, None)
@@ -98,7 +98,7 @@ def state(directory: Path) -> str:
     """Whether a run is "done", has a checkpoint ("saved"), has none ("begun"), or is "new".
 
     Args:
-        directory: a run's, or one that does not exist yet.
+        directory: the run's directory, which need not exist.
     """
     try:
         if read_json(directory, "summary.json")["status"] == "done":
@@ -115,13 +115,13 @@ def check_plain_files(directory: Path) -> None:
     """Check that a run holds only files and folders, so that writing stays inside it.
 
     Args:
-        directory: a run's or a sweep's.
+        directory: the directory of a run or a sweep.
 
     Raises:
-        BadInput: there is a symbolic link in it, or something that is no file.
+        BadInput: the directory holds a symbolic link, or something else that is no file.
     """
     for path in directory.rglob("*"):
-        # Submitit leaves links beside its own files, which lead nowhere else.
+        # Submitit leaves links beside its own files, which stay inside the directory.
         own = len(path.relative_to(directory).parts) > 1 and path.is_relative_to(
             directory / ".submitit"
         )

@@ -34,13 +34,13 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
     """The overrides of the command that made a sweep, without the one that names its folder.
 
     Unless `trust`ed, they may only set keys and groups of the config, and choose a known launcher
-    with numbers for its settings. Recorded paths are not used: they are of the machine that the
-    sweep was made on.
+    with numbers for its settings. Recorded paths are not used: they belong to the machine on which
+    the sweep was run.
 
     Args:
         directory: the sweep's folder.
-        trust: whether the user vouches for the sweep, so that it may set anything.
-        instead: overrides that the user gives; recorded ones of the same keys are left out.
+        trust: whether the user trusts the sweep, so that it may set anything.
+        instead: overrides of the user; recorded ones of the same keys are left out.
 
     Returns:
         The overrides, Hydra's first.
@@ -60,11 +60,11 @@ def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:
     """Make sure that a folder holds no jobs of another sweep: Hydra would write over their configs.
 
     Args:
-        directory: where a sweep is about to run.
-        overrides: those of its command, in order, without Hydra's own.
+        directory: the folder of a sweep that is about to start.
+        overrides: the overrides of its command, in order, without Hydra's own.
 
     Raises:
-        BadInput: it holds jobs of a command with other overrides.
+        BadInput: the folder holds jobs of a command with other overrides.
     """
     if not (directory / "multirun.yaml").is_file() and not (directory / "sweep.json").is_file():
         return
@@ -102,13 +102,13 @@ def _recorded(directory: Path) -> tuple[list[str], list[str]]:
 
 
 def read_jobs(directory: Path) -> dict[str, list[str]]:
-    """A sweep's jobs and what each sets: as its sweep.json lists them, or its jobs themselves.
+    """A sweep's jobs and the overrides of each, from its sweep.json or from the jobs' folders.
 
     Args:
         directory: the sweep's folder.
 
     Raises:
-        Unreadable: it leads out of its folder, or holds no jobs.
+        Unreadable: sweep.json can't be read and there are no jobs, or a job is outside the folder.
     """
     try:
         jobs = read_json(directory, "sweep.json")
@@ -152,7 +152,7 @@ def quoted(text: str) -> str:
 
 
 def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
-    """Whether a recorded override is used; a path is not, and a warning says so.
+    """Whether a recorded override is used; for a path the answer is no, with a warning.
 
     Raises:
         BadInput: the override is not allowed in a sweep that is not trusted.
@@ -201,7 +201,7 @@ def is_setting(override: str) -> bool:
 
 
 def _is_hydras(override: Override) -> bool:
-    """Whether an override names a known launcher or sweeper, sets the mode, or a number."""
+    """Whether an override of Hydra's names a known launcher or sweeper, or sets mode or numbers."""
     key, value = override.key_or_group, override.value()
     if key in PLUGINS:
         return value in (*PLUGINS[key], *options(key))

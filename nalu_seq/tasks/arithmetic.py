@@ -152,7 +152,7 @@ class Subsets:
         if not isinstance(nested, bool):
             raise ValueError(f"nested must be true or false, not {nested!r}")
         self.inputs, self.nested = inputs, nested
-        # A hair more than the product, which may fall short of a whole number by rounding.
+        # The factor makes up for rounding, by which the product may fall short of a whole number.
         self.size = inputs if nested else math.floor(subset * inputs * (1 + 1e-12))
         self.shared = inputs // 2 if nested else math.floor(overlap * self.size * (1 + 1e-12))
         self.used = inputs if nested else 2 * self.size - self.shared
@@ -167,7 +167,15 @@ class Subsets:
             )
 
     def sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
-        """The two sums of each example: `[M, B, inputs] -> [M, B, 1]`, twice."""
+        """The sums a and b of two subsets of each example's inputs.
+
+        Args:
+            x: inputs `[M, B, inputs]`.
+            draws: the draws of the examples, from whose streams each member's subsets are drawn.
+
+        Returns:
+            a and b, `[M, B, 1]` each.
+        """
         if self.inputs == self.used == 2 and self.size == 1:
             return x[:, :, :1], x[:, :, 1:]
         offset = draws.elsewhere("offset").integers(0, self.inputs - self.used + 1, 1)  # [M, 1, 1]
@@ -182,7 +190,8 @@ class Subsets:
         """How many inputs are in a alone, in both, in b alone, in neither.
 
         Args:
-            inclusive: count a subset's end as part of it, as Madsen & Johansen's simulation does.
+            inclusive: whether to count a subset's end as part of it, as Madsen & Johansen's
+                simulation does.
         """
         if self.nested:
             return self.size - self.shared, self.shared, 0, 0

@@ -1,4 +1,4 @@
-"""What a task is: the shapes, the samples, the loss, and when a member has solved it."""
+"""The base classes of tasks: shapes, samples, loss, and when a member has solved a task."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ LONGEST = 2**31 - 1  # steps of a sequence: the random draws of a step are addre
 
 
 class Batch(NamedTuple):
-    """Examples for every member: inputs x and targets y, both with `[M, B]` leading."""
+    """Examples for every member: inputs x and targets y, both `[M, B, ...]`."""
 
     x: Any
     y: Any
@@ -27,11 +27,11 @@ class Criterion:
 
     Attributes:
         metric: the metric's name.
-        threshold: the value to reach on every split; or, by split and then by the task's case, the
-            value to reach there: other splits are not judged.
+        threshold: the value to reach on every split; or a value for each split and each of the
+            task's cases on it, in which case other splits are not judged.
         above: at least the threshold if True, strictly below it if False. NaN never reaches.
-        selected_by: the split by whose lowest `metric` each member's step is selected, step 0 left
-            out, as early stopping would; None judges the last step.
+        selected_by: the split whose lowest `metric` after step 0 selects the step at which a member
+            is judged, as in early stopping; None judges the last step.
     """
 
     metric: str
@@ -44,8 +44,8 @@ class Criterion:
 
         Args:
             values: a value for each of `cases`.
-            split: where they were measured.
-            cases: the task's case of each.
+            split: the split that was measured.
+            cases: the name of the task's case that each value belongs to.
         """
         limits: Any = self.threshold
         if isinstance(limits, Mapping):
@@ -58,14 +58,14 @@ class Criterion:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Where a task is measured.
+    """A set of fixed examples that a task is measured on, or draws its training from.
 
     Attributes:
         examples: how many fixed examples each member is measured on.
-        length: steps in time, or 0 for a task without.
-        low: lower end of the inputs' range, where the task has one.
-        high: upper end of it.
-        part: which part of a data set, where the task has one.
+        length: the number of steps in time; 0 for a task without a time axis.
+        low: the lower end of the inputs' range, where the task has one.
+        high: the upper end of that range.
+        part: the name of the part of a data set, where the task has one.
     """
 
     examples: int
@@ -76,20 +76,20 @@ class Split:
 
 
 class Task(ABC):
-    """One learning problem; knows nothing of units, models or the training loop.
+    """One learning problem, which does not depend on units, models or the training loop.
 
     Attributes:
         input_size: size of one input (of one step, for a sequence), or its shape.
         output_size: size of one target.
         sequence: whether examples have a time axis.
         length: the training length of a sequence.
-        numbers: how many of a step's inputs, the last ones, are numbers that may go around an
-            encoder; the others are symbols.
+        numbers: how many of a step's inputs, the last ones, are numbers that can bypass an encoder;
+            the others are symbols.
         sums: whether the loss is a sum over the examples, not their mean.
-        cases: names of the parameter settings, which change no shape, that the task itself has;
-            `Draws.cases` says which member has which.
-        splits: where it is measured, by name; the first is the interpolation.
-        criterion: when a member has solved a split.
+        cases: the names of the task's own settings of its parameters, which change no shape;
+            `Draws.cases` has the one of each member.
+        splits: the splits that it is measured on, by name; the first is the interpolation.
+        criterion: the rule by which a member has solved a split.
     """
 
     input_size: int | tuple[int, ...]
@@ -104,15 +104,32 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, y: Any, prediction: Any) -> Any:
-        """The training loss of each member, `[M]`."""
+        """The training loss of each member, `[M]`.
+
+        Args:
+            y: targets, `[M, B, output_size]`, or `[M, B, T, output_size]` for sequences.
+            prediction: the model's outputs, of the same shape.
+        """
 
     @abstractmethod
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
-        """Metrics of each member, `[M]`, from `[M, B, output_size]` (a sequence's last step)."""
+        """The metrics of each member.
+
+        Args:
+            y: targets `[M, B, output_size]`, those of a sequence at its last step.
+            prediction: the model's outputs, of the same shape.
+
+        Returns:
+            `[M]` for each metric, by name.
+        """
 
     @abstractmethod
     def train_batch(self, draws: Draws) -> Batch:
-        """The batch of a training step."""
+        """The batch of a training step, `[M, B, ...]`.
+
+        Args:
+            draws: the random draws of the step.
+        """
 
 
 class ExampleTask(Task):
@@ -120,7 +137,12 @@ class ExampleTask(Task):
 
     @abstractmethod
     def split_batch(self, split: str, draws: Draws) -> Batch:
-        """The fixed examples of a split."""
+        """The fixed examples of a split, `[M, B, ...]`.
+
+        Args:
+            split: the name of the split.
+            draws: the random draws of the examples.
+        """
 
 
 class SequenceTask(Task):
@@ -129,13 +151,13 @@ class SequenceTask(Task):
     Attributes:
         counts: whether targets are whole numbers, so that a prediction may be rounded.
         train_split: the range and number of examples that training draws.
-        combine: makes the targets that go on from a total, of the total and the targets from the
-            beginning, such as `tf.add`; None if sequences can begin at the beginning alone.
+        combine: a function of a total and of targets that count from the beginning, such as
+            `tf.add`, which returns the targets that go on from the total; None if there is none.
         initial_totals: the range of totals that training sequences may begin from, if any can.
-        piece_steps: steps x examples x members that are measured at once.
+        piece_steps: the product of steps, examples and members that are measured at once, at most.
         alphabet: how many symbols there are, for a task that counts by one-hot symbols, each
             equally probable at each step, and has `events`; 0 for any other.
-        memory: how many of the last symbols say what a step adds to the counts.
+        memory: how many of the last symbols determine a step's increments of the counts.
     """
 
     sequence = True
@@ -144,7 +166,7 @@ class SequenceTask(Task):
     counts: bool = False
     combine: Callable[[Any, Any], Any] | None = None
     initial_totals: tuple[float, float] = (0.0, 0.0)
-    # 2^18 of them with 128 floats each are 128 MiB.
+    # For a network with 128 floats at each step, 2^18 steps take 128 MiB.
     piece_steps: int = 2**18
 
     @abstractmethod
@@ -154,23 +176,31 @@ class SequenceTask(Task):
         """Steps `start` to `start + count` of each sequence, and the target's state after them.
 
         Args:
-            split: where: its range, if the task has one.
+            split: the split, whose range counts if the task has one.
             draws: the draws of the sequences.
             start: the first step.
-            count: how many steps.
-            state: the state that `target_state` or the piece before returned.
+            count: the number of steps, T.
+            state: the state that `target_state` or the call for the piece before returned.
         """
 
     @abstractmethod
     def target_state(self, members: int, examples: int) -> Any:
-        """The target's state before the first step."""
-
-    def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
-        """What each symbol adds to the counts, for a task with an `alphabet`.
+        """The state of the targets before the first step, such as a count of 0.
 
         Args:
-            symbols: `[M, B, T]`, integers.
-            recent: the symbols before them, `[M, B, memory - 1]`, -1 for none.
+            members: M.
+            examples: B.
+
+        Returns:
+            Tensors `[M, B, ...]`.
+        """
+
+    def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
+        """The increments of the counts at each symbol, for a task with an `alphabet`.
+
+        Args:
+            symbols: integers `[M, B, T]`.
+            recent: the symbols before them, `[M, B, memory - 1]`; -1 before the sequence begins.
 
         Returns:
             Whole numbers `[M, B, T, output_size]`, and the last symbols for the piece after.
@@ -180,28 +210,44 @@ class SequenceTask(Task):
     train_split: Split
 
     def tally_start(self, members: int, examples: int) -> Any:
-        """The tally before the first step; empty for a task that keeps none."""
+        """The tally before the first step; empty for a task that keeps none.
+
+        Args:
+            members: M.
+            examples: B.
+        """
         del members, examples
         return ()
 
     def tally(self, y: Any, prediction: Any, before: Any) -> Any:
-        """Update what a task keeps of all steps of a sequence, which is measured in pieces.
+        """Update the statistics that a task keeps over all pieces of a sequence.
 
         Args:
             y: targets of a piece, `[M, B, T, output_size]`.
             prediction: the model's outputs, of the same shape.
-            before: the tally that `tally_start` or the piece before returned.
+            before: the tally that `tally_start` or the call for the piece before returned.
         """
         del y, prediction
         return before
 
     def tallied(self, tally: Any) -> dict[str, Any]:
-        """Metrics of each member, `[M]`, from the tally after the last piece."""
+        """The metrics of each member that are computed from the tally.
+
+        Args:
+            tally: the tally after the last piece.
+
+        Returns:
+            `[M]` for each metric, by name.
+        """
         del tally
         return {}
 
     def train_batch(self, draws: Draws) -> Batch:
-        """Whole sequences of the training length."""
+        """Sequences of the training length, x `[M, B, T, ...]` and y `[M, B, T, output_size]`.
+
+        Args:
+            draws: the random draws of the step.
+        """
         examples = draws.examples.shape[0]
         state = self.target_state(len(draws.cases), examples)
         batch, _ = self.piece(self.train_split, draws, 0, self.length, state)
@@ -209,7 +255,11 @@ class SequenceTask(Task):
 
 
 def mean_per_member(x: Any) -> Any:
-    """The mean over everything but the members: `[M, ...] -> [M]`."""
+    """The mean over all axes but the first: `[M, ...] -> [M]`.
+
+    Args:
+        x: a tensor `[M, ...]`.
+    """
     return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
 
 
@@ -218,8 +268,8 @@ def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict
 
     Args:
         trained: the length of the training's sequences.
-        lengths: further lengths to measure at; None for no others.
-        **split: what all splits share, as arguments of `Split`.
+        lengths: further lengths that are measured; None for no others.
+        **split: arguments of `Split` that all splits share.
 
     Raises:
         ValueError: `lengths` is no list of positive integers, or one is above `LONGEST`.
@@ -236,10 +286,17 @@ def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict
 
 
 def check_positive(name: str, value: Any) -> int:
-    """The value, if it is a positive integer.
+    """Check that an argument is a positive integer.
+
+    Args:
+        name: the argument's name in the message.
+        value: its value.
+
+    Returns:
+        The value.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is no positive integer.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be a positive integer, not {value!r}")

@@ -20,9 +20,9 @@ from nalu_seq.tasks.base import (
 class Count(SequenceTask):
     """Uniform random symbols, one-hot; the target is a count at every step.
 
-    Without a pattern, the target is how many of each symbol there were so far, `alphabet` numbers.
-    With one, it is how often the pattern has ended so far (occurrences may overlap), one number,
-    and the model needs a memory of the symbols before.
+    Without a pattern, the targets are the counts of all symbols so far, `alphabet` numbers. With a
+    pattern, the target is how often the pattern has occurred so far (occurrences may overlap), one
+    number, and the model has to remember earlier symbols.
     A member has solved a split when on its 64 fixed test sequences every count at the last step is
     right after rounding: `exact` is 1.
 
@@ -30,14 +30,15 @@ class Count(SequenceTask):
     `[0 1 0 2]`; with the pattern `[1, 3]` they have `0`, `0`, `1`.
 
     Args:
-        alphabet: how many symbols.
+        alphabet: how many symbols there are.
         length: the training length.
-        lengths: the lengths to be measured at; the training length is put first if missing.
-        pattern: symbols to be found, or empty to count each symbol.
+        lengths: the lengths that are measured; the training length is put first if it is missing.
+        pattern: the symbols whose occurrences are counted, or empty to count each symbol.
         supervise: "every" step, or only the "last".
 
     Raises:
-        ValueError: one of these is out of its range; says which and what is valid.
+        ValueError: an argument is out of its range; the message says which, and what would be
+            valid.
     """
 
     counts = True
@@ -91,7 +92,15 @@ class Count(SequenceTask):
         return batch, (totals[:, :, -1], recent)
 
     def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
-        """What each symbol adds to the counts, `[M, B, T, output_size]`, and the last symbols."""
+        """The increments of the counts at each symbol, and the symbols that the next piece needs.
+
+        Args:
+            symbols: integers `[M, B, T]`.
+            recent: the symbols before them, `[M, B, memory - 1]`; -1 before the sequence begins.
+
+        Returns:
+            Increments `[M, B, T, output_size]`, and the last symbols `[M, B, memory - 1]`.
+        """
         if not self.pattern:
             return tf.one_hot(symbols, self.alphabet, dtype=tf.int32), recent
         history = tf.concat([recent, symbols], axis=2)  # [M, B, len(pattern) - 1 + T]

@@ -17,7 +17,7 @@ from nalu_seq.tasks.base import (
 )
 from nalu_seq.tasks.references import reference_thresholds
 
-# A split is measured on as many pictures as MNIST has to test, in at most so many sequences.
+# A split has at most as many pictures as MNIST's test set, in at most so many sequences.
 FRAMES, MOST_SEQUENCES = 10_000, 1000
 
 
@@ -29,12 +29,13 @@ class Part(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a model has read in all frames so far.
+    """The statistics of a sequence's frames so far.
 
     Attributes:
         y: the target at the last frame, `[M, B, output_size]`.
-        prediction: the prediction there, of the same shape.
-        rounded: the total of the changes that each frame made, each rounded first, the same.
+        prediction: the prediction at the last frame, of the same shape.
+        rounded: the total of the changes of the prediction at each frame, each rounded first, of
+            the same shape.
         right: how many frames were read right, `[M]`.
         frames: how many frames there were, for each member.
     """
@@ -49,9 +50,9 @@ class Tally(NamedTuple):
 class DigitSequences(SequenceTask):
     """Pictures of digits; the target is a running total, given at the last step or at every step.
 
-    The model is never given the digit of a single picture. What it reads in a picture is how much
-    its output changes there: `digit_accuracy` is the share of pictures of which this change names
-    the right digit, `rounded_mae` the error of the total of these changes, each rounded first.
+    The model never gets the digit of a single picture. Its reading of a picture is the change of
+    its output there: `digit_accuracy` is the share of pictures whose change names the right digit,
+    `rounded_mae` the error of the total of these changes, each rounded first.
 
     Without `replacement`, each member's seed draws one permutation of the pictures, and sequences
     are cut from it, so that an epoch shows each picture once (a rest shorter than a sequence is
@@ -63,19 +64,19 @@ class DigitSequences(SequenceTask):
         data: the pictures.
         digits: which digits occur.
         length: the training length.
-        lengths: the lengths to be measured at; the training length is put first if missing.
+        lengths: the lengths that are measured; the training length is put first if it is missing.
         supervise: "every" step, or only the "last".
         replacement: whether a picture may occur again.
         reference: a run of a solved accumulator, whose error at each length sets the threshold of
             success there; by default success is reading as many digits as `accuracy` says.
 
     Raises:
-        ValueError: one of these is out of its range, or a part of the data has too few pictures for
-            a length; says which and what is valid.
+        ValueError: an argument is out of its range, or a part of the data has too few pictures for
+            a length; the message says which, and what would be valid.
     """
 
     counts = True
-    # With 11,520 floats each after the first convolution on MNIST: 180 MiB.
+    # Each picture of MNIST has 11,520 floats after the first convolution: 180 MiB for 2^12.
     piece_steps = 2**12
     product = False  # whether the total is a product
     accuracy = 0.99
@@ -126,8 +127,8 @@ class DigitSequences(SequenceTask):
         """Running totals `[M, B, T, output_size]` of digits `[M, B, T]`, and the state after them.
 
         Args:
-            labels: the digits.
-            before: the state that `target_state` or the piece before returned.
+            labels: the digits, `[M, B, T]`.
+            before: the state that `target_state` or the call for the piece before returned.
         """
 
     def piece(
@@ -137,7 +138,7 @@ class DigitSequences(SequenceTask):
         if self.replacement:
             pictures = draws.integers(0, len(self.parts[split.part].labels), count, start)
         else:
-            # Sequence b takes places b, b + examples, ...: so its places depend on no length.
+            # Sequence b has the places b, b + examples, ..., which do not depend on its length.
             places = draws.examples[:, None] + split.examples * (start + tf.range(count))
             pictures = tf.gather(self._order(split.part, draws), places, axis=1)
         return self._batch(split.part, pictures, state)
@@ -147,7 +148,8 @@ class DigitSequences(SequenceTask):
         if self.replacement:
             return super().train_batch(draws)
         sequences, examples = self.train_split.examples, draws.examples.shape[0]
-        # Numbers run on from epoch to epoch, so that a batch may begin in one and end in the next.
+        # Numbers of sequences go on from epoch to epoch: a batch may begin in one and end in the
+        # next.
         begin = tf.cast(draws.step, tf.int64) * draws.batch_size
         numbers = begin + tf.cast(draws.examples, tf.int64)
         chosen = draws.shuffled(numbers % sequences, sequences, numbers // sequences)  # [M, B]
@@ -171,12 +173,23 @@ class DigitSequences(SequenceTask):
         }
 
     def tally_start(self, members: int, examples: int) -> Tally:
-        """Totals of nothing."""
+        """The tally before the first frame: totals of 0, or of 1 for products.
+
+        Args:
+            members: M.
+            examples: B.
+        """
         nothing = tf.fill([members, examples, self.output_size], float(self.product))
         return Tally(nothing, nothing, nothing, tf.zeros([members]), tf.zeros([]))
 
     def tally(self, y: Any, prediction: Any, before: Tally) -> Tally:
-        """Count the frames whose change names the right digit, and add up the rounded changes."""
+        """Count the frames whose change names the right digit, and add up the rounded changes.
+
+        Args:
+            y: targets of a piece, `[M, B, T, output_size]`.
+            prediction: the model's outputs, of the same shape.
+            before: the tally so far.
+        """
         read, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
         together = tf.reduce_prod if self.product else tf.reduce_sum
         change = together(tf.round(read), axis=2)
@@ -190,14 +203,18 @@ class DigitSequences(SequenceTask):
         )
 
     def tallied(self, tally: Tally) -> dict[str, Any]:
-        """`digit_accuracy` and `rounded_mae`."""
+        """The metrics `digit_accuracy` and `rounded_mae`, `[M]`.
+
+        Args:
+            tally: the tally after the last piece.
+        """
         return {
             "digit_accuracy": tally.right / tally.frames,
             "rounded_mae": mean_per_member(tf.abs(tally.rounded - tally.y)),
         }
 
     def changes(self, totals: Any, before: Any) -> Any:
-        """What each step adds, or multiplies by, `[M, B, T, output_size]`.
+        """The change of the total at each step, a difference or a factor, `[M, B, T, output_size]`.
 
         Args:
             totals: running totals, `[M, B, T, output_size]`.
@@ -207,7 +224,14 @@ class DigitSequences(SequenceTask):
         return tf.math.divide_no_nan(totals, previous) if self.product else totals - previous
 
     def named(self, changes: Any) -> Any:
-        """The digits that changes name: the nearest, or of several outputs the largest."""
+        """The digit that each change names: the nearest integer, or the largest of several outputs.
+
+        Args:
+            changes: changes of the total, `[M, B, T, output_size]`.
+
+        Returns:
+            `[M, B, T]`.
+        """
         if self.output_size > 1:
             return tf.argmax(changes, axis=-1)
         return tf.round(changes[..., 0])
@@ -228,7 +252,7 @@ class DigitSequences(SequenceTask):
         return self._orders[key]
 
     def _sequences(self, part: str, length: int) -> int:
-        """How many sequences a part has without showing a picture twice."""
+        """How many sequences of a length a part has, in which no picture occurs twice."""
         pictures = len(self.parts[part].labels)
         if self.replacement:
             return max(FRAMES // length, 1)

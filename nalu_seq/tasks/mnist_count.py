@@ -28,6 +28,14 @@ class MnistCount(DigitSequences):
         return tf.zeros([members, examples, self.output_size], tf.int32)
 
     def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
-        """Counts `[M, B, T, 10]`."""
+        """Counts `[M, B, T, 10]`.
+
+        Args:
+            labels: the digits, `[M, B, T]`.
+            before: the counts before them, `[M, B, output_size]`.
+
+        Returns:
+            `[M, B, T, output_size]`, and the counts after them.
+        """
         counts = before[:, :, None] + tf.cumsum(tf.one_hot(labels, 10, dtype=tf.int32), axis=2)
         return tf.cast(counts, tf.float32), counts[:, :, -1]

@@ -40,7 +40,15 @@ class MnistProduct(DigitSequences):
         return tf.ones([members, examples, 1], tf.float64)
 
     def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
-        """Products `[M, B, T, 1]`."""
+        """Products `[M, B, T, 1]`.
+
+        Args:
+            labels: the digits, `[M, B, T]`.
+            before: the product before them, `[M, B, 1]`.
+
+        Returns:
+            `[M, B, T, 1]`, and `[M, B, 1]`.
+        """
         factors = tf.cast(labels, tf.float64)[..., None]
         products = before[:, :, None] * tf.math.cumprod(factors, axis=2)
         return tf.cast(products, tf.float32), products[:, :, -1]

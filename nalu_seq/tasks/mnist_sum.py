@@ -10,8 +10,8 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 class MnistSum(DigitSequences):
     """The running sum of the digits in the pictures.
 
-    All else is as for `DigitSequences`; a step names the integer nearest to what it adds. With
-    `length=1` the sum is the label itself, and the model learns from labels.
+    All else is as for `DigitSequences`; a step names the integer that is nearest to its increment.
+    With `length=1` the sum is the label itself, and the model learns from labels.
 
     Example: pictures of `3 1 3` have the targets `3`, `4`, `7`.
 
@@ -29,6 +29,14 @@ class MnistSum(DigitSequences):
         return tf.zeros([members, examples, 1], tf.int32)
 
     def totals(self, labels: Any, before: Any) -> tuple[Any, Any]:
-        """Sums `[M, B, T, 1]`."""
+        """The running sums of digits, and the last one.
+
+        Args:
+            labels: the digits, `[M, B, T]`.
+            before: the sum before them, `[M, B, 1]`.
+
+        Returns:
+            `[M, B, T, 1]`, and `[M, B, 1]`.
+        """
         sums = before[:, :, None] + tf.cumsum(labels, axis=2)[..., None]
         return tf.cast(sums, tf.float32), sums[:, :, -1]

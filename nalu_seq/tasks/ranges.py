@@ -54,7 +54,11 @@ def parse_ranges(ranges: Any) -> dict[str, Ranges]:
 
 
 def is_range(value: Any) -> bool:
-    """Whether it is a list `[low, high]` of finite numbers, the first below the second."""
+    """Whether a value is a list `[low, high]` of finite numbers, the first below the second.
+
+    Args:
+        value: any value, as it was read from a config.
+    """
     numbers = isinstance(value, list) and len(value) == 2
     if not numbers or not all(type(v) in (int, float) and np.isfinite(v) for v in value):
         return False
@@ -65,9 +69,10 @@ def scale(unit: Any, intervals: Sequence[tuple[Interval, ...]], coin: Any = None
     """Uniform numbers in each member's interval, or in one of its two.
 
     Args:
-        unit: U[0, 1), `[M, ...]`, or `[1, ...]` if all members share the draw.
-        intervals: each member's interval, or two.
-        coin: more of U[0, 1), by which one of two intervals is taken; needed where there are two.
+        unit: numbers of U[0, 1), `[M, ...]`, or `[1, ...]` if all members share the draw.
+        intervals: one or two intervals for each member.
+        coin: further numbers of U[0, 1), which choose between two intervals; None if each member
+            has one.
 
     Returns:
         float32 `[M, ...]`.

@@ -14,11 +14,11 @@ from nalu_seq.units.base import mean_inputs
 
 
 class Drawn(NamedTuple):
-    """What a step trains on.
+    """The data of one training step.
 
     Attributes:
         batch: the examples of all members.
-        noise: in a list the noise `[M, B, n]` if units want it; else empty.
+        noise: a list with the noise `[M, B, n]` if units train with noise; else an empty list.
     """
 
     batch: Batch
@@ -30,11 +30,11 @@ class Gradients:
 
     Args:
         population: the members.
-        model: their model as trained.
-        task: what gives a loss for each member.
-        penalties: those of the units.
-        apart: whether penalties are left out, as an update of their own adds them.
-        compiled: whether XLA compiles what is made here.
+        model: the model that is trained, on the members' variables.
+        task: the task, which computes each member's loss.
+        penalties: the penalties of the units.
+        apart: whether penalties are left out here, because another update adds them.
+        compiled: whether XLA compiles the gradients.
         replicas: how many replicas share a batch.
     """
 
@@ -52,19 +52,26 @@ class Gradients:
         self._population, self._model, self._task = population, model, task
         self._penalties, self._apart = penalties, apart
         self._replicas = replicas
-        # Between replicas gradients leave the compiled program, as the collective is none of it.
+        # With replicas, gradients leave the compiled program: it can't hold a collective.
         within = self._within
         if replicas > 1:
             within = tf.function(within, jit_compile=True, autograph=False)
         self._taken = within if compiled else self._around
 
     def __call__(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
-        """Each member's mean loss on what was drawn, `[M]`, and gradients `[M, ...]`."""
+        """Each member's mean loss on the data of a step, `[M]`, and its gradients `[M, ...]`."""
         loss, gradients = self._taken(drawn, weights)
         return self._averaged(loss, gradients) if self._replicas > 1 else (loss, gradients)
 
     def of_penalties(self, applied: dict[str, Any]) -> list[Any]:
-        """The gradients of the penalties alone, each times what it weighs for each member `[M]`."""
+        """The gradients of the weighted penalties alone.
+
+        Args:
+            applied: the weight of each penalty for each member, `[M]`, by the penalty's name.
+
+        Returns:
+            A gradient `[M, ...]` for each trainable variable.
+        """
 
         def objective(model: keras.Model, applied: dict[str, Any]) -> tuple[Any, Any]:
             total = sum(applied[n] * p for n, p in self._penalties.values(model).items())
@@ -73,7 +80,7 @@ class Gradients:
         return self._population.gradients(objective, applied, self._model)[1]
 
     def _around(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
-        """The gradients by a tape around the map: the faster in a graph."""
+        """The gradients by a tape around the map over members, which is faster in a graph."""
         values = [v.value for v in self._population.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             values = [tf.convert_to_tensor(v) for v in values]
@@ -91,7 +98,7 @@ class Gradients:
         return loss, [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
 
     def _within(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
-        """The gradients by a tape within the map: see `Population.gradients`."""
+        """The gradients by a tape within the map over members: see `Population.gradients`."""
 
         def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
             x, y, weights = inputs
@@ -103,7 +110,7 @@ class Gradients:
         return self._population.gradients(objective, inputs, self._model)
 
     def _averaged(self, loss: Any, gradients: list[Any]) -> tuple[Any, list[Any]]:
-        """The mean over replicas of what each made of its examples, in one collective."""
+        """The mean of losses and gradients over replicas, in one collective."""
         parts = [loss, *gradients]
         flat = tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
         mean = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, flat)
@@ -115,7 +122,8 @@ class Gradients:
 
     def _loss(self, y: Any, prediction: Any) -> Any:
         loss = self._task.loss(y, prediction)
-        # A sum over a replica's examples, averaged over replicas, would lose their number.
+        # A loss that sums over examples must stay a sum over all replicas, which are averaged
+        # later.
         return loss * self._replicas if self._task.sums and self._replicas > 1 else loss
 
     def _total(self, loss: Any, values: Mapping[str, Any], weights: Mapping[str, Weight]) -> Any:

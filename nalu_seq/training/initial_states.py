@@ -1,4 +1,4 @@
-"""Random states for training sequences to begin from, as long sequences would reach them."""
+"""Random initial states for training sequences, such as long sequences would reach."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import tensorflow as tf
 from nalu_seq.population.random import Draws
 from nalu_seq.tasks.base import Batch
 
-# Tasks count their channels from 0 and noise has 2^16: state i has this one plus i.
+# Channels of random draws: tasks count theirs from 0, noise has 2^16, and state i has 2^17 + i.
 STATE_CHANNEL = 2**17
 
 
@@ -17,21 +17,21 @@ class RandomStates:
     """Draws the state that each training sequence begins from, and moves its targets to match.
 
         total      y_0 ~ U[low, high], one for each output; the targets go on from it
-        bounded    tanh(N(0, 1)): what a tanh lets through
-        positive   |deviation * N(0, 1)|: what a ReLU lets through
-        free       deviation * N(0, 1): an LSTM's cell, a hidden sum
+        bounded    tanh(N(0, 1)), for a state behind a tanh
+        positive   |deviation * N(0, 1)|, for a state behind a ReLU
+        free       deviation * N(0, 1), for an LSTM's cell or a hidden sum
 
     A network that begins every sequence at zero learns to count within the few states that a short
-    sequence reaches, and to copy what it has counted. From states that it did not bring about
-    itself it can only learn to keep the total in the head and to add to it.
+    sequence reaches, and to copy its count from them. From random states it can only learn to keep
+    the total in the head and to add to it.
 
     Args:
-        kinds: what each state of the model is, as `StatefulModel.kinds` says.
+        kinds: the kind of each state of the model, as in `StatefulModel.kinds`.
         sizes: the size of each state.
         range: low and high end of the totals.
-        deviation: of the encoder's unbounded states.
-        combine: makes the targets that go on from a total, of the total and the targets from the
-            beginning: `SequenceTask.combine`.
+        deviation: the standard deviation of the encoder's unbounded states.
+        combine: `SequenceTask.combine`, a function of a total and of targets that count from the
+            beginning, which returns the targets that go on from the total.
 
     Source: an idea of Buitrago & Gu 2025, "Understanding and Improving Length Generalization in
     Recurrent Models" (arXiv 2507.02782), who train language models from such states.
@@ -51,7 +51,15 @@ class RandomStates:
         self.combine = combine
 
     def begin(self, batch: Batch, draws: Draws) -> Batch:
-        """The batch with `x = [x, *states]`, each state `[M, B, size]`, and the targets moved."""
+        """Add random initial states to a batch, and move its targets to match.
+
+        Args:
+            batch: the examples, `x` of which is the input alone.
+            draws: the draws of the training step.
+
+        Returns:
+            A batch with `x = [x, *states]`, each state `[M, B, size]`.
+        """
         states, y = [], batch.y
         for i, (kind, size) in enumerate(zip(self.kinds, self.sizes, strict=True)):
             channel = STATE_CHANNEL + i
@@ -70,7 +78,16 @@ class RandomStates:
 
 
 def standard_normal(draws: Draws, count: int, channel: int) -> Any:
-    """N(0, 1), float32 `[M, B, count]`: the normal quantiles of uniform draws, at most 5.4."""
+    """Numbers of N(0, 1), made of uniform draws by the normal quantile function; at most 5.4.
+
+    Args:
+        draws: the draws of the training step.
+        count: how many numbers each example has.
+        channel: the channel that they are drawn from.
+
+    Returns:
+        float32 `[M, B, count]`.
+    """
     # The ends, where the quantile is infinite, move inwards by one step of float32.
     largest = float(np.nextafter(np.float32(1), np.float32(0)))
     u = tf.clip_by_value(draws.uniform(-1.0, 1.0, count, channel=channel), -largest, largest)

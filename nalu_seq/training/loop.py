@@ -1,4 +1,4 @@
-"""The outer loop: calls into the step, measurements between them, and stops that lose nothing."""
+"""The outer loop of a training: calls of the step, measurements, and interruptions."""
 
 import signal
 import time
@@ -9,7 +9,7 @@ from typing import Any
 from nalu_seq.records.observers import Measurement
 from nalu_seq.training.trainer import Trainer
 
-# A call into TensorFlow can't be interrupted: calls are kept near this, so that Ctrl-C is prompt.
+# A call into TensorFlow can't be interrupted: calls take about so long, so that Ctrl-C is prompt.
 CALL_SECONDS = 0.5
 
 
@@ -17,17 +17,18 @@ Hook = Callable[[int, Sequence[Measurement]], None]
 
 
 class Interrupted(Exception):
-    """A signal asked to stop."""
+    """The training stops because a signal asked it to."""
 
 
 class Interruption:
-    """Ctrl-C and SIGTERM ask to stop at the next check; a second one stops at once.
+    """Lets Ctrl-C and SIGTERM stop a training at the next check; a second signal stops it at once.
 
     Args:
-        agree: whether to stop, if this process was asked to or not: workers stop together.
+        agree: a function from whether this process got a signal to whether all workers stop, since
+            they must stop together.
 
     Attributes:
-        signal: the signal that came, or None.
+        signal: the signal that this or another process got; None if there was none.
     """
 
     def __init__(self, agree: Callable[[bool], bool] = bool) -> None:
@@ -36,20 +37,20 @@ class Interruption:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
-        """Take the two signals over."""
+        """Handle the two signals."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give them back."""
+        """Restore the earlier handlers of the two signals."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def check(self) -> None:
         """Raise `Interrupted` if a signal came."""
         if self._agree(self.signal is not None):
-            self.signal = self.signal or signal.SIGTERM  # it came to another worker
+            self.signal = self.signal or signal.SIGTERM  # another worker got the signal
             raise Interrupted
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -74,17 +75,18 @@ def loop(
     """Train up to `steps`, measuring at step 0, every `eval_every` steps, and at the end.
 
     Args:
-        trainer: makes the steps; it may already have made some.
-        measure: gives all measurements at the current step.
-        steps: where training ends.
+        trainer: the trainer that makes the steps; it may already have made some.
+        measure: returns all measurements at the current step.
+        steps: the step at which training ends.
         eval_every: steps between measurements.
-        measured: whether the step that the trainer is at has been measured.
-        hooks: each called as `hook(step, measurements)`, in order.
+        measured: whether the current step has been measured already.
+        hooks: functions that are called as `hook(step, measurements)`, in order.
         progress: called with the step after each call into TensorFlow.
-        check: called between calls; what it raises ends the training there, as does what `measure`
-            raises. Nothing is lost: the step is whole, and a measurement is made again.
-        agree: the seconds of a call, as all workers shall take them: they make the same calls.
-        pauses: steps at which a call ends too, though nothing is measured there.
+        check: called between calls. An exception that it or `measure` raises ends the training.
+            Nothing is lost: no step is half made, and a resumed training repeats the measurement.
+        agree: a function from the seconds of a call here to the seconds that all workers assume,
+            so that they make the same calls.
+        pauses: steps at which a call has to end too, though nothing is measured there.
     """
     step = int(trainer.step.numpy())
     length, pace = 1, 0.0
@@ -100,7 +102,7 @@ def loop(
             seconds = agree(time.perf_counter() - started)
             step += count
             progress(step)
-            # The first call traces and compiles: its pace says nothing.
+            # The first call traces and compiles, so that its pace does not count.
             if pace or length > 1:
                 pace = count / seconds
                 length = max(int(pace * CALL_SECONDS), 1)
@@ -116,7 +118,7 @@ def _measure(
     step: int,
 ) -> None:
     measurements = measure()
-    # Read last, as reading starts it anew: an interrupted measurement leaves it as it was.
+    # The mean loss is read last, because reading resets it: an interrupted measurement must not.
     if step > 0:
         measurements.insert(0, Measurement("train", "loss", trainer.mean_loss()))
     for hook in hooks:

@@ -10,15 +10,15 @@ import tensorflow as tf
 
 from nalu_seq.units.base import noise_source
 
-# Tasks count their channels from 0: this one is the noise's.
+# The channel of random draws for noise; tasks count their channels from 0.
 NOISE_CHANNEL = 2**16
 
 
 def noise_columns(model: keras.Model) -> int:
-    """How many numbers the units of a model ask for, for each example; 0 for most models.
+    """How many random numbers the units of a model need for each example; 0 for most models.
 
     Args:
-        model: with known sizes, but for the batch's, if any of its units wants noise.
+        model: the model; if a unit trains with noise, all sizes but that of the batch are known.
     """
     if not any(getattr(layer, "noisy", False) for layer in model._flatten_layers()):
         return 0
@@ -34,10 +34,13 @@ def noise_columns(model: keras.Model) -> int:
 
 
 def noise_from(drawn: Sequence[Any]) -> AbstractContextManager[None]:
-    """Give units the columns of the array `[B, n]` in `drawn` as they ask; none if it is empty.
+    """Provide the units in a block with noise: each call takes the next columns of an array.
 
     An element's noise depends on its place in the example alone, so that a batch may be drawn in
     parts.
+
+    Args:
+        drawn: a list with the array `[B, n]`; empty for no noise.
     """
     if not drawn:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""Optimizers as the papers run them, and the clip that keeps members apart."""
+"""Optimizers as the papers run them, and Keras' own where they keep members apart."""
 
 import inspect
 import math
@@ -11,11 +11,11 @@ from keras import ops
 
 
 class AppliesReduced(keras.optimizers.Optimizer):
-    """An optimizer whose gradients are those of the whole batch when it gets them.
+    """An optimizer that expects gradients of the whole batch, over all replicas.
 
-    Keras' own optimizers add up the gradients of all replicas, one collective a variable. The
-    training step has done that by then, in one collective, since it clips each member by the
-    gradient of all its examples.
+    Keras' own optimizers add up the gradients of the replicas, in one collective for each variable.
+    The training step has already done so in a single collective, because it clips each member by
+    the gradient of all its examples.
     """
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
@@ -23,12 +23,12 @@ class AppliesReduced(keras.optimizers.Optimizer):
 
 
 class MaskedOptimizer(AppliesReduced):
-    """An optimizer whose update may leave entries of a variable, and their moments, as they are.
+    """An optimizer whose update can leave out entries of a variable and their moments.
 
     Attributes:
-        masks: by the index of a variable, a mask that broadcasts to it: the next update touches
-            the entries where it is true, and their moments. A variable without a mask is updated
-            whole.
+        masks: by the index of a variable, a mask that broadcasts to it: the next update changes
+            only the entries where it is true, and their moments. A variable without a mask is
+            updated as a whole.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,7 +36,13 @@ class MaskedOptimizer(AppliesReduced):
         self.masks: dict[int, Any] = {}
 
     def assign_masked(self, index: int, target: keras.Variable, value: Any) -> None:
-        """Set a variable or one of its moments where the mask of variable `index` allows it."""
+        """Set a variable, or one of its moments, where the variable's mask is true.
+
+        Args:
+            index: the index of the variable, whose mask counts.
+            target: the variable or the moment that is set.
+            value: its new value, in the same shape.
+        """
         mask = self.masks.get(index)
         self.assign(target, value if mask is None else ops.where(mask, value, target))
 
@@ -52,8 +58,9 @@ class Adam(MaskedOptimizer, keras.optimizers.Adam):
 
     Args:
         learning_rate: a number or a Keras schedule.
-        members: what differs between the members of stacked variables `[M, ...]`: `beta_1`,
-            `beta_2`, `epsilon`, or `rate`, which multiplies the learning rate; each `[M]`.
+        members: settings that differ between the members of stacked variables `[M, ...]`:
+            `beta_1`, `beta_2`, `epsilon`, or `rate`, which multiplies the learning rate; each
+            `[M]`.
         **kwargs: as for `keras.optimizers.Adam`.
 
     Source: Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1.
@@ -72,7 +79,7 @@ class Adam(MaskedOptimizer, keras.optimizers.Adam):
         dtype = variable.dtype
 
         def own(name: str, shared: Any) -> Any:
-            """A value of each member's own, shaped to go with the variable, or the shared one."""
+            """The members' own values, shaped to broadcast to the variable, or the shared one."""
             if name not in self.members:
                 return ops.cast(shared, dtype)
             values = ops.convert_to_tensor(self.members[name], dtype)
@@ -105,8 +112,8 @@ class RMSProp(MaskedOptimizer):
 
     Args:
         learning_rate: a number or a Keras schedule.
-        decay: of the mean squares.
-        epsilon: added to them under the root.
+        decay: the decay of the mean squares, from 0 to 1.
+        epsilon: a small number that is added to them under the root.
         **kwargs: as for any Keras optimizer.
 
     Source: `tf.compat.v1.train.RMSPropOptimizer`, as in the code of Schlör et al. 2020.
@@ -148,12 +155,12 @@ class RMSProp(MaskedOptimizer):
         return {**super().get_config(), "decay": self.decay, "epsilon": self.epsilon}
 
 
-# Keras' own that update each entry of a variable by itself. The others look at a variable as a
-# whole, which holds all members here, or train other values than they are measured with.
+# Keras' optimizers that update each entry of a variable by itself. The others compute something of
+# a whole variable, which here holds all members, or measure with other values than they train.
 KERAS = (
     "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD",
 )  # fmt: skip
-# Arguments that all of Keras' optimizers have and that mean another thing for a population.
+# Arguments of all Keras optimizers that would mix members, and what to use instead.
 NOT_TAKEN = {
     "clipnorm": "train.clip_norm clips each member",
     "global_clipnorm": "train.clip_norm clips each member",
@@ -171,18 +178,18 @@ def keras_optimizer(
     """One of Keras' own optimizers, for a training of `steps` steps.
 
     Args:
-        name: its class in `keras.optimizers`.
-        learning_rate: the rate, or where the schedule starts.
+        name: the name of its class in `keras.optimizers`.
+        learning_rate: the rate, or the rate at which the schedule starts.
         schedule: "constant", or "cosine" down to 0 at `steps`.
         steps: the length of the training.
-        **arguments: others of the class's arguments.
+        **arguments: other arguments of the class.
 
     Returns:
-        The optimizer, which takes gradients that are those of the whole batch.
+        The optimizer, which expects gradients of the whole batch.
 
     Raises:
-        ValueError: no such optimizer, one whose update is not elementwise, an argument that it
-            does not take or a value of another kind.
+        ValueError: there is no such optimizer, its update is not elementwise, or an argument is
+            unknown or has a value of another type.
     """
     if name not in KERAS:
         known = isinstance(name, str) and isinstance(getattr(keras.optimizers, name, None), type)
@@ -211,7 +218,13 @@ def keras_optimizer(
 def of_members(
     optimizer: keras.optimizers.Optimizer, start: int, stop: int
 ) -> keras.optimizers.Optimizer:
-    """A fresh optimizer for the members from `start` to `stop` of those that one is for."""
+    """A fresh optimizer for some of the members that an optimizer is for.
+
+    Args:
+        optimizer: the optimizer for all members.
+        start: the index of the first member.
+        stop: the index behind the last one.
+    """
     config = optimizer.get_config()
     if config.get("members"):
         config["members"] = {name: v[start:stop] for name, v in config["members"].items()}
@@ -225,9 +238,9 @@ def rmsprop(
 
     Args:
         learning_rate: the rate.
-        decay: of the mean squares.
-        epsilon: added to them under the root.
-        steps: the length of the training, which it does not depend on.
+        decay: the decay of the mean squares, from 0 to 1.
+        epsilon: a small number that is added to them under the root.
+        steps: the length of the training, on which the optimizer does not depend.
 
     Raises:
         ValueError: a number out of its range.
@@ -251,12 +264,12 @@ def adam(
     """Adam for a training of `steps` steps.
 
     Args:
-        learning_rate: the rate, or where the schedule starts. Like the other three a number, or a
-            list with one for each member.
+        learning_rate: the rate, or the rate at which the schedule starts. Like the three below a
+            number, or a list with one for each member.
         schedule: "constant", or "cosine" down to 0 at `steps`.
-        beta_1: decay of the first moment.
-        beta_2: decay of the second.
-        epsilon: added to the bias-corrected root.
+        beta_1: the decay of the first moment, from 0 to 1.
+        beta_2: the decay of the second moment, from 0 to 1.
+        epsilon: a small number that is added to the bias-corrected root.
         steps: the length of the training.
 
     Raises:
@@ -274,14 +287,14 @@ def adam(
 
 
 def _scheduled(rate: float, schedule: str, steps: int) -> Any:
-    """A rate over the training: as it is, or a schedule."""
+    """The learning rate itself, or its schedule over the training."""
     if schedule not in ("constant", "cosine"):
         raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
     return keras.optimizers.schedules.CosineDecay(rate, steps) if schedule == "cosine" else rate
 
 
 def _check_kind(key: str, value: Any, default: Any) -> None:
-    """Whether a value is of its default's kind, a number where that is None."""
+    """Raise ValueError unless a value has the type of its default, a number where that is None."""
     if isinstance(default, bool):
         valid, kind = isinstance(value, bool), "true or false"
     else:
@@ -293,7 +306,7 @@ def _check_kind(key: str, value: Any, default: Any) -> None:
 
 
 def _checked(name: str, value: Any, low: float, high: float, above: bool = False) -> Any:
-    """A number in its range as it is; a list of such as an array."""
+    """A number as it is, a list of numbers as an array; ValueError if one is out of range."""
     for number in value if isinstance(value, list) else [value]:
         _check_number(name, number, low, high, above)
     return np.asarray(value, np.float32) if isinstance(value, list) else value

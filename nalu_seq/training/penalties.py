@@ -1,4 +1,4 @@
-"""The units' penalties: their values, and what each weighs for each member at a step."""
+"""The units' penalties: their values, and the weight of each for each member at a step."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,11 +15,11 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Weight(NamedTuple):
-    """What one penalty weighs at a step, for all members `[M]` or, within a map, for one.
+    """The weight of one penalty at a step, for all members `[M]` or, within a map, for one.
 
     Attributes:
-        weight: what the ramp says.
-        below: the error below which it applies; inf for always.
+        weight: the weight by the penalty's ramp.
+        below: the error below which the penalty applies; inf for always.
         judged: the last validation error.
     """
 
@@ -32,29 +32,45 @@ class Penalties:
     """The penalties that a training applies.
 
     Args:
-        ramps: each penalty's ramp by its name; a ramp's fields are numbers or `[M]`.
+        ramps: the ramp of each penalty by its name; a ramp's fields are numbers or `[M]`.
         judge: "loss", or "validation": the error that `below` is compared with.
-        members: M.
+        members: M, how many members there are.
     """
 
     def __init__(self, ramps: Mapping[str, Ramp], judge: str, members: int) -> None:
         self.ramps, self.judge, self.members = ramps, judge, members
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any penalty."""
         return bool(self.ramps)
 
     @property
     def look_at_inputs(self) -> bool:
-        """Whether one of them asks for the units' inputs."""
+        """Whether one of the penalties needs the units' mean inputs."""
         return "r_z" in self.ramps
 
     def values(self, model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
-        """The value of each of them for one member's model, as `unit_penalties` gives it."""
+        """The value of each penalty for one member's model.
+
+        Args:
+            model: the model.
+            seen: the mean inputs of units, as for `unit_penalties`.
+
+        Returns:
+            A scalar for each penalty that has a ramp, by name.
+        """
         return {n: p for n, p in unit_penalties(model, seen).items() if n in self.ramps}
 
     def weights(self, step: Any, judged: Any) -> dict[str, Weight]:
-        """Each one's weight at a step, `[M]`."""
+        """The weight of each penalty at a step.
+
+        Args:
+            step: the training step.
+            judged: the last validation error, `[M]`.
+
+        Returns:
+            The weights for all members, by the penalty's name.
+        """
         members = [self.members]
         return {
             name: Weight(
@@ -66,27 +82,51 @@ class Penalties:
         }
 
     def error(self, loss: Any, weight: Weight) -> Any:
-        """The error that decides whether a penalty applies."""
+        """The error that decides whether a penalty applies.
+
+        Args:
+            loss: the loss, `[M]` or of one member.
+            weight: the penalty's weight, which holds the validation error.
+        """
         return loss if self.judge == "loss" else weight.judged
 
     def applied(self, loss: Any, weights: Mapping[str, Weight]) -> dict[str, Any]:
-        """What each penalty weighs for members with such a loss."""
+        """The weight of each penalty, 0 for members whose error is too large for it.
+
+        Args:
+            loss: the loss, `[M]` or of one member.
+            weights: the weights at the current step, by the penalty's name.
+        """
         return {name: self._applied(loss, weight) for name, weight in weights.items()}
 
     def added(self, loss: Any, values: Mapping[str, Any], weights: Mapping[str, Weight]) -> Any:
-        """The loss and the weighted penalties, of one member or of all."""
+        """The loss plus the weighted penalties, of one member or of all.
+
+        Args:
+            loss: the loss, `[M]` or of one member.
+            values: the value of each penalty, by name.
+            weights: the weights at the current step, by the penalty's name.
+        """
         for name, weight in weights.items():
             loss += self._applied(loss, weight) * values[name]
         return loss
 
     def _applied(self, loss: Any, weight: Weight) -> Any:
-        # Not `<`: a penalty without a condition also applies where nothing was judged yet.
+        # `below` is inf for a penalty without a condition, which applies whatever the error is.
         kept = tf.where(self.error(loss, weight) >= weight.below, 0.0, weight.weight)
         return tf.where(weight.below == np.inf, weight.weight, kept)
 
 
 def ramp_weight(ramp: Ramp, step: Any) -> Any:
-    """A penalty's weight at a step, as `Ramp` says, for any loss; its fields may be `[M]`."""
+    """A penalty's weight at a step, whatever the error is.
+
+    Args:
+        ramp: the ramp, whose fields are numbers or `[M]`.
+        step: the training step.
+
+    Returns:
+        A scalar, or `[M]`.
+    """
     step = tf.cast(step, tf.float32)
     progress = (step - ramp.start) / np.maximum(ramp.end - ramp.start, 1)
     progress += np.asarray(ramp.end <= ramp.start, np.float32)
@@ -101,12 +141,12 @@ def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dic
 
     Args:
         model: the model.
-        seen: the mean inputs of units, as `mean_inputs` gives them; penalties that depend on
-            the input are left out without.
+        seen: the mean inputs of units, as `mean_inputs` records them; without them, penalties that
+            depend on the input are left out.
     """
     total: dict[str, Any] = {}
     of_units = [unit.penalties() for unit in units_of(model)]
-    # Units inside others are seen too: theirs are not part of what the outer one gives.
+    # `seen` has inner units too, because an outer unit's penalties do not include theirs.
     of_inputs = [unit.input_penalties(mean) for unit, mean in seen.items()]
     for own in (*of_units, *of_inputs):
         for name, value in own.items():

@@ -1,8 +1,8 @@
-"""Members that start anew when they get nowhere, as iNALU does.
+"""Restarts of members that make no progress, as iNALU has them.
 
     mean(older) <= mean(newer) + deviations * sd(newer)    and    mean(newer) > threshold
 
-`older` and `newer` are the halves, by age, of the errors since the member began.
+`older` and `newer` are the older and the newer half of the errors since the member last began.
 """
 
 import zlib
@@ -16,17 +16,17 @@ from nalu_seq.population.population import Population
 
 
 class Restarts:
-    """Watches the members' errors, and draws the weights of those that get nowhere anew.
+    """Watches the members' errors, and draws new weights for those that make no progress.
 
-    The errors are kept as sums over each call of the training step, which is what may be looked at.
-    The optimizer's moments stay, as in the source.
+    The errors are kept as sums over blocks, one for each call of the training step. The optimizer's
+    moments stay, as in the source.
 
     Args:
-        rule: when, and from what the weights are drawn.
+        rule: when a member is restarted, and how its weights are drawn.
         population: the members.
 
     Attributes:
-        count: `[M]`, how often each member has started anew.
+        count: `[M]`, how often each member has been restarted.
 
     Source: Schlör et al. 2020 (arXiv 2003.07629), section 4.
     """
@@ -35,34 +35,35 @@ class Restarts:
         self.rule, self.population = rule, population
         members = len(population)
         self.count = np.zeros(members, np.int64)
-        self._begun = np.zeros(members, np.int64)  # the block that each member's history begins at
-        # Running totals before each block since a member began: how many errors, their sum, the sum
-        # of their squares, and in how many blocks they were not finite, which no sum would forget.
+        self._begun = np.zeros(members, np.int64)  # the block at which each member last began
+        # Running totals before each block, since a member began: the number of errors, their sum,
+        # the sum of their squares, and the number of blocks that were not finite, whose errors are
+        # not in the sums.
         self._totals: list[np.ndarray] = [np.zeros([4, members])]
         anything = tf.TensorShape([None, 4, members])
         self._saved = tf.Variable(np.stack(self._totals), shape=anything, name="restart_totals")
         self._saved_counts = tf.Variable(np.stack([self.count, self._begun]), name="restart_counts")
 
     def trackables(self) -> dict[str, Any]:
-        """What a checkpoint must hold, by name; `save` brings it up to date, `load` takes it."""
+        """The variables of a checkpoint, by name; `save` writes them, and `load` reads them."""
         return {"restart_totals": self._saved, "restart_counts": self._saved_counts}
 
     def save(self) -> None:
-        """Bring what is checkpointed up to date."""
+        """Copy the current state into the variables of the checkpoint."""
         self._saved.assign(np.stack(self._totals))
         self._saved_counts.assign(np.stack([self.count, self._begun]))
 
     def load(self) -> None:
-        """Take over what a checkpoint held."""
+        """Set the state from the variables of a checkpoint."""
         self._totals = list(self._saved.numpy())
         self.count, self._begun = self._saved_counts.numpy()
 
     def after(self, step: int, errors: np.ndarray) -> None:
-        """Note the errors of a call, and start members anew where the rule says so.
+        """Note the errors of a call, and restart members by the rule.
 
         Args:
             step: how many steps have been made.
-            errors: `[3, M]`: how many errors the call had, their sum, the sum of their squares.
+            errors: `[3, M]`: the number of errors in the call, their sum, the sum of their squares.
         """
         finite = np.isfinite(errors).all(axis=0)
         added = np.vstack([errors, ~finite])
@@ -74,10 +75,11 @@ class Restarts:
             self._draw(int(member))
             self.count[member] += 1
             self._begun[member] = len(self._totals) - 1
-            self._totals[-1][:, member] = 0  # large errors would drown small ones that come after
+            # Sums of old, large errors would hide new, small ones.
+            self._totals[-1][:, member] = 0
 
     def _stuck(self) -> np.ndarray:
-        """Whether each member gets nowhere."""
+        """Whether each member makes no progress, `[M]`."""
         last = len(self._totals) - 1
         stuck = np.zeros(len(self.count), bool)
         for begun in np.unique(self._begun):
@@ -90,13 +92,13 @@ class Restarts:
                 older, newer, squares = older / n, newer / k, squares / k
                 deviation = np.sqrt(np.maximum(squares - newer**2, 0))
                 worse = (before == 0) & (older <= newer + self.rule.deviations * deviation)
-                # An error that is not finite is no progress either.
+                # An error that is not finite counts as no progress.
                 hopeless = (since > 0) | (worse & (newer > self.rule.threshold))
             stuck[members] = hopeless & (n + k > self.rule.history)
         return stuck
 
     def _draw(self, member: int) -> None:
-        """New weights for one member, a function of its seed and of how often it has begun."""
+        """Draw new weights for a member, by its seed and by how often it was restarted."""
         seed = zlib.crc32(f"{self.population.seeds[member]} {self.count[member] + 1}".encode())
         if self.rule.draw == "initial":
             self.population.redraw(member, seed)

@@ -20,20 +20,20 @@ from nalu_seq.training.penalties import Penalties, Weight
 
 
 class Counters:
-    """What is counted while members train; variables, the same on all replicas.
+    """Variables that a training keeps beside weights and moments; the same on all replicas.
 
     Args:
-        members: M.
+        members: M, how many members there are.
 
     Attributes:
         step: how many steps have been made.
         diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
-        loss_sum: `[M]`, the losses since their mean was last read, added up.
-        loss_count: how many steps that are.
+        loss_sum: `[M]`, the sum of the losses since their mean was last read.
+        loss_count: the number of steps in that sum.
         last_loss: `[M]`, the loss of the newest batch; NaN before there is one.
         judged: `[M]`, the last validation error; inf before there is one.
-        errors: `[3, M]`, of the errors that restarts have not seen yet: how many, their sum, the
-            sum of their squares.
+        errors: `[3, M]`, the number of errors that `Restarts` has not read yet, their sum, the sum
+            of their squares.
     """
 
     def __init__(self, members: int) -> None:
@@ -46,24 +46,24 @@ class Counters:
         self.errors = _variable("errors", tf.zeros([3, members], tf.float64))
 
     def all(self) -> list[tf.Variable]:
-        """All of them, in a fixed order."""
+        """All these variables, in a fixed order."""
         return list(vars(self).values())
 
 
 class Step:
-    """The training step of a population: what is drawn for it, and the update that it makes.
+    """The training step of a population: the data that are drawn, and the update.
 
     Args:
         population: the members.
-        task: what they learn.
+        task: the task that they are trained on.
         optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
         members: the seed and the case of each member.
-        model: the population's model as trained, such as one unrolled for the training length.
+        model: the model that is trained, such as one unrolled for the training length.
         initial_states: draws the states that `model` takes beside its input; None if it takes none.
-        train: batch size, clips, and how it is compiled.
+        train: the config of the training: batch size, clips, whether XLA compiles.
         penalty: ramps of the units' penalties, by the penalty's name.
         alternate: whether gates and weights are updated in turn; None for all at once.
-        restarts: whether the errors are noted that restarts look at.
+        restarts: whether to collect the errors that `Restarts` reads.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Step:
         self._stream = members.stream("train")
         self._noise_columns = noise_columns(model)
         self._penalties = Penalties(penalty, train.judge, len(members))
-        # Replicas must not each look at the loss of their own examples to weigh a penalty.
+        # A penalty's weight may depend on the loss, which replicas have to average first.
         self._apart = alternate is not None or self._replicas > 1
         self._gradients = Gradients(
             population,
@@ -100,16 +100,20 @@ class Step:
             replicas=self._replicas,
         )
         self._gates = [v.name.split("_")[-1] == "g" for v in population.trainable_variables]
-        # Built before anything is traced: a lazily built Keras optimizer fails under tf.distribute.
+        # A Keras optimizer that is only built while it is traced fails under tf.distribute.
         optimizer.build(population.trainable_variables)
 
     def variables(self) -> list[tf.Variable]:
-        """All that the step reads and writes, in a fixed order."""
+        """All variables that the step reads or writes, in a fixed order."""
         stacks = [stack for _, stack in self.population.pairs()]
         return [*(v.value for v in (*stacks, *self.optimizer.variables)), *self.counters.all()]
 
     def draw(self, step: Any) -> Drawn:
-        """What all members, or this replica's share of them, train on at a step."""
+        """Draw the data of a step for all members; with replicas, this replica's share of it.
+
+        Args:
+            step: the training step.
+        """
         draws, noise = self._stream.at(step, self._train.batch_size), []
         if self._replicas > 1:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -122,14 +126,24 @@ class Step:
         )
 
     def gradients(self, drawn: Drawn) -> tuple[Any, list[Any]]:
-        """Each member's loss `[M]` on what was drawn and its gradients, before any clip.
+        """Each member's loss and gradients on the data of a step, before any clip.
 
-        Penalties that are an update of their own are left out.
+        Penalties that have an update of their own are left out.
+
+        Args:
+            drawn: the data of the step.
+
+        Returns:
+            The losses `[M]`, and a gradient `[M, ...]` for each trainable variable.
         """
         return self._gradients(drawn, self._weights())
 
     def make(self, drawn: Drawn) -> None:
-        """Make the next step."""
+        """Make a training step: update the variables and the counters.
+
+        Args:
+            drawn: the data of the step.
+        """
         counters, weights = self.counters, self._weights()
         loss, gradients = self._gradients(drawn, weights)
         if self._alternate:
@@ -155,7 +169,7 @@ class Step:
         return self._penalties.weights(self.counters.step, self.counters.judged)
 
     def _update(self, gradients: list[Any], masks: Sequence[Any] = ()) -> None:
-        """Clip the gradients and update the variables, or what the masks leave of them."""
+        """Clip the gradients, and update the variables where their masks, if any, are true."""
         if self._train.clip_value is not None:
             gradients = clip_entries(gradients, self._train.clip_value)
         if self._train.clip_norm is not None:
@@ -165,13 +179,13 @@ class Step:
         self.optimizer.apply(gradients, self.population.trainable_variables)
 
     def _turns(self, alternate: Alternate) -> list[Any]:
-        """Which variables have their turn at this step."""
+        """Whether each variable is updated at this step, when gates and weights take turns."""
         place = self.counters.step % alternate.period
         gates = place >= alternate.period - alternate.gates
         return [gates == is_gate for is_gate in self._gates]
 
     def _update_by_penalties(self, loss: Any) -> None:
-        """An update by the penalties alone, of the members that they apply to."""
+        """Update the members that a penalty applies to, by the gradients of penalties alone."""
         if not self._penalties:
             return
         applied = {
@@ -185,7 +199,13 @@ class Step:
 
 
 def ramp_of_members(ramp: Ramp, start: int, stop: int) -> Ramp:
-    """A ramp for the members from `start` to `stop`: its fields that are `[M]` cut to theirs."""
+    """A ramp for some of the members.
+
+    Args:
+        ramp: the ramp for all members; its fields are numbers or `[M]`.
+        start: the index of the first member.
+        stop: the index behind the last one.
+    """
     fields: dict[str, Any] = {
         name: v[start:stop] for name, v in vars(ramp).items() if isinstance(v, np.ndarray)
     }
@@ -193,6 +213,6 @@ def ramp_of_members(ramp: Ramp, start: int, stop: int) -> Ramp:
 
 
 def _variable(name: str, value: Any) -> tf.Variable:
-    """A variable that all replicas assign the same."""
+    """A variable to which all replicas assign the same value."""
     aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA
     return tf.Variable(value, name=name, aggregation=aggregation)

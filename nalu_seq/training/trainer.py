@@ -17,41 +17,41 @@ from nalu_seq.training.optimizers import of_members
 from nalu_seq.training.restarts import Restarts
 from nalu_seq.training.step import Step, ramp_of_members
 
-# Compiled steps after which restarts look at the errors, at most: looking ends a call.
+# `Restarts` reads the errors after at most so many compiled steps, because reading ends a call.
 STEPS_BETWEEN_LOOKS = 10
 
 
 class Trainer:
     """Trains a population on a task, any number of steps a call.
 
-    Members share nothing, so that they can be trained in parts, each by a program of its own that
-    runs beside the others: a small model's operations can't be shared by cores, its members can.
-    The parts' variables take the population's values when a call begins and give them back when it
-    ends.
+    Members share nothing, so that they can be trained in parts: each part is a program of its own
+    that runs beside the others. The cores can't share an operation of a small model, but they can
+    share its members. When a call begins, the population's values are copied into the parts'
+    variables, and back when it ends.
 
-    Replicas of the population's strategy share each batch: one draws and goes through its own
-    examples, the losses and gradients are averaged over all, in one collective, and each makes the
-    same update. What one replica alone would do is what all do together, up to rounding.
+    Replicas of the population's strategy share each batch: each draws its own examples, losses and
+    gradients are averaged over all replicas in one collective, and each replica makes the same
+    update. Together they do what one replica would do alone, up to rounding.
 
     Args:
         population: the members.
-        task: what they learn.
+        task: the task that they are trained on.
         optimizer: a Keras optimizer; it is built here, eagerly, on the stacked variables.
         members: the seed and the case of each member.
-        model: the population's model as trained, such as one unrolled for the training length.
+        model: the model that is trained, such as one unrolled for the training length.
         initial_states: draws the states that `model` takes beside its input; None if it takes none.
-        train: batch size, clips, how it is compiled, and in how many parts (one where replicas
-            share a batch, or where it says nothing).
+        train: the config of the training: batch size, clips, whether XLA compiles, and the number
+            of parts (1 by default, and with several replicas).
         penalty: ramps of the units' penalties, by the penalty's name.
-        restart: when members start anew; None for never.
+        restart: the rule by which members are restarted; None for never.
         alternate: whether gates and weights are updated in turn; None for all at once.
 
     Attributes:
         step: how many steps have been made, a variable.
-        seconds: how long they took, measurements included; kept by whoever runs the loop.
+        seconds: how long they took, measurements included; set by the loop's caller.
         last_loss: `[M]`, the loss of the newest batch; NaN before there is one.
         judged: `[M]`, the last validation error; inf before there is one.
-        restarts: what starts members anew, or None.
+        restarts: restarts members; None if they are never restarted.
         members: the seed and the case of each member.
         diverged_at: `[M]`, the step (from 1) at which a member's loss was first not finite, or 0.
     """
@@ -111,7 +111,11 @@ class Trainer:
         )
 
     def run(self, steps: int) -> None:
-        """Make `steps` steps."""
+        """Make some training steps; members are restarted in between, if there is a rule.
+
+        Args:
+            steps: how many steps to make.
+        """
         if not self.restarts:
             self._call(tf.constant(steps))
             return
@@ -123,9 +127,15 @@ class Trainer:
             errors.assign(tf.zeros_like(errors))
 
     def gradients(self, step: Any) -> tuple[Any, list[Any]]:
-        """Each member's loss `[M]` on the batch of a step and its gradients, before any clip.
+        """Each member's loss and gradients on the batch of a step, before any clip; trains nothing.
 
-        Nothing is trained. Penalties that are an update of their own are left out.
+        Penalties that have an update of their own are left out.
+
+        Args:
+            step: the training step whose batch is drawn.
+
+        Returns:
+            The losses `[M]`, and a gradient `[M, ...]` for each trainable variable.
         """
         return self._whole.gradients(self._whole.draw(step))
 
@@ -138,7 +148,7 @@ class Trainer:
         return mean
 
     def trackables(self) -> dict[str, Any]:
-        """Everything that a checkpoint must hold, by name."""
+        """All variables that a checkpoint must hold, by name."""
         counters = self._whole.counters
         return {
             "variables": [v.value for v in self.population.variables],
@@ -153,7 +163,7 @@ class Trainer:
         }
 
     def _in_parts(self) -> Any:
-        """A call in which each part makes its steps while the others make theirs."""
+        """A function that makes steps in all parts at the same time."""
         programs = [self._steps(part) for part in self._parts]
         whole, parts = self._whole.variables(), [part.variables() for part in self._parts]
         split = [_axis(v, parts[0][i]) for i, v in enumerate(whole)]
@@ -172,13 +182,13 @@ class Trainer:
         return call
 
     def _steps(self, step: Step) -> Any:
-        """A program that makes `count` steps."""
+        """A function that makes `count` steps of one program."""
 
         def apart(count: Any) -> None:
             def body(left: Any, number: Any, drawn: Any) -> tuple[Any, Any, Any]:
-                # The next step's examples are drawn while this one trains, for which they need
-                # nothing that is trained. Compiled, they are whole here: drawn where it is used, a
-                # number would be drawn anew for each use.
+                # The next step's examples do not depend on the weights, so that they are drawn
+                # while this step trains. As loop variables they are also computed once: XLA would
+                # draw a number again for each use of it.
                 following = step.draw(number + 1)
                 step.make(drawn)
                 return left - 1, number + 1, following
@@ -191,7 +201,7 @@ class Trainer:
                 step.make(draw(step.counters.step))
 
             def body(left: Any) -> tuple[Any]:
-                # What a replica has drawn is its own: it is not carried from one turn to the next.
+                # Each replica draws its own data, which can't be a variable of the loop over steps.
                 self.strategy.run(one)
                 return (left - 1,)
 
@@ -206,7 +216,7 @@ class Trainer:
 
 
 def _axis(whole: Any, part: Any) -> int | None:
-    """The axis along which a part's variable is one of members; None if it is the same for all."""
+    """The member axis of a part's variable; None if it has none and is the same in all parts."""
     sizes = enumerate(zip(whole.shape, part.shape, strict=True))
     return next((axis for axis, (of_whole, of_part) in sizes if of_whole != of_part), None)
 

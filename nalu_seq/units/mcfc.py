@@ -79,7 +79,14 @@ class MCFC(Unit):
         return ops.cast(self.shared_out(x), self.compute_dtype)
 
     def shared_out(self, x: Any) -> Any:
-        """The gated sums `[..., units]` of x, `[..., in]`, in the dtype of x."""
+        """The gated sums of the inputs, in the dtype of x.
+
+        Args:
+            x: the inputs `[..., in]`.
+
+        Returns:
+            `[..., units]`.
+        """
         gate = ops.sigmoid(ops.cast(self.w_o[0] + self.b_o, x.dtype))
         return gate * weighted_sums(x, ops.cast(self.matrices()["R"], x.dtype))
 

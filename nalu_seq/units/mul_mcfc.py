@@ -89,7 +89,14 @@ class MulMCFC(MCFC):
         return ops.cast(y, self.compute_dtype)
 
     def signs(self, x: Any) -> Any:
-        """The signs s of the outputs, `[..., units]`, for x, `[..., in]`."""
+        """The signs s of the outputs.
+
+        Args:
+            x: the inputs `[..., in]`.
+
+        Returns:
+            `[..., units]`.
+        """
         w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])

@@ -151,7 +151,11 @@ class NACMul(NAC):
         return {"sparsity": sparsity(self.w)} if self.variant == "nmu" else {}
 
     def weighted_input(self, x: Any) -> Any:
-        """The logarithms, which the weights are powers of."""
+        """The logarithms of the inputs' magnitudes, which the weights are multiplied with.
+
+        Args:
+            x: the inputs `[..., in]`.
+        """
         return log_abs(x, self.eps)
 
     def input_penalties(self, mean_input: Any) -> dict[str, Any]:

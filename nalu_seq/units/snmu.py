@@ -76,7 +76,11 @@ class SNMU(NMU):
         return super().call(x * noise) / super().call(noise)
 
     def width(self, x: Any) -> Any:
-        """The width of the noise's range, `high - 1`, for each input."""
+        """The width of the noise's range, `high - 1`; by default 1 / sd(x).
+
+        Args:
+            x: the inputs `[..., in]`.
+        """
         if self.high is not None:
             return self.high - 1
         return 1 / ops.stop_gradient(ops.std(x))
