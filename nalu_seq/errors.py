@@ -31,10 +31,10 @@ class BadInput(Exception):
 def one_line(text: object) -> str:
     """A text in one line of at most `WIDTH` characters that do nothing to a terminal.
 
-    Of a longer one the middle is left out: what is wrong stands first, the way out last.
+    The middle of a longer text is left out: its beginning says what is wrong, its end what to do.
 
     Args:
-        text: anything, by its text.
+        text: any object; `str` makes the text.
     """
     words = " ".join(str(text)[: 100 * WIDTH].split())
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
@@ -42,7 +42,7 @@ def one_line(text: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line.
+    """The message of an error, in one line.
 
     Args:
         error: the error; one without a text is shown as Python shows it.
@@ -51,10 +51,10 @@ def first_line(error: BaseException) -> str:
 
 
 def warn(text: object) -> None:
-    """Say something in one line beside what a command prints.
+    """Print a warning in one line on the standard error output.
 
     Args:
-        text: what to say.
+        text: the warning.
     """
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # nobody may be there to read it
@@ -62,7 +62,7 @@ def warn(text: object) -> None:
 
 
 def refuse(error: object) -> NoReturn:
-    """Say what is wrong in one line and leave with exit code 2.
+    """Print what is wrong in one line, and exit with code 2.
 
     Args:
         error: the message or the exception: what is wrong, and what would be valid.
@@ -75,7 +75,7 @@ def refuse(error: object) -> NoReturn:
 
 
 def fail(error: object) -> NoReturn:
-    """Say in one line what the machine refused, such as a full disk; leave with exit code 1.
+    """Print in one line what the machine refused, such as a full disk; exit with code 1.
 
     Args:
         error: the message or the exception: what the machine refused.

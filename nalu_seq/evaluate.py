@@ -60,7 +60,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     cfg, choices = read_run(arguments.run, arguments.trust, instead=changed)
     from nalu_seq.distribution.startup import start_tensorflow
 
-    cfg.strategy = Strategy()  # whatever it was trained on
+    cfg.strategy = Strategy()  # one device, whatever the run was trained on
     start_tensorflow()
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.extrapolation import extrapolate

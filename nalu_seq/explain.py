@@ -74,7 +74,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     cfg, choices = read_run(arguments.run, arguments.trust)
     from nalu_seq.distribution.startup import start_tensorflow
 
-    cfg.strategy = Strategy()  # whatever it was trained on
+    cfg.strategy = Strategy()  # one device, whatever the run was trained on
     start_tensorflow()
     from nalu_seq.evaluation.measure import Evaluator
     from nalu_seq.experiment.experiment import Experiment
@@ -159,7 +159,7 @@ def _certify(
 
 
 def _free(experiment: Any) -> Any:
-    """The model that is fed in pieces, with its increments as they are, not rounded."""
+    """The model that is fed in pieces, with increments that are not rounded."""
     snap = experiment.cfg.head.get("snap")
     if snap is None:
         return experiment.stateful_model()
@@ -178,7 +178,7 @@ def _check_export(path: Path | None) -> None:
 
 
 def _choose(members: list[tuple[str, int]], seed: int | None, case: str | None) -> list[int]:
-    """The places of the members with this seed and case."""
+    """The indices of the members with a seed and a case."""
     cases, seeds = (list(dict.fromkeys(values)) for values in zip(*members, strict=True))
     if case is not None and case not in cases:
         raise BadInput(f"--case {case} is not in this run; it has {', '.join(cases)}")
@@ -198,7 +198,7 @@ def _groups(explanations: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
 
 
 def _text(explanations: Sequence[Any], metric: str) -> list[str]:
-    """Each formula with how many agree on it and what it rests on, then who has none, and why."""
+    """Each formula with the number of its members and their errors, then members without one."""
     total, lines = len(explanations), []
     for formula, group in _groups(explanations):
         solved = sum(e.solved for e in group)
@@ -218,7 +218,7 @@ def _text(explanations: Sequence[Any], metric: str) -> list[str]:
 
 
 def _evidence(group: Sequence[Any], metric: str) -> list[str]:
-    """The members' errors as trained and rounded, and how far their weights were moved."""
+    """The members' errors as trained and as rounded, and how far rounding moved their weights."""
     lines = []
     for split in group[0].errors:
         trained, rounded = zip(*(e.errors[split] for e in group), strict=True)
@@ -238,7 +238,7 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _latex(explanations: Sequence[Any]) -> list[str]:
-    """Each formula as an aligned display, with how many agree on it in a comment."""
+    """Each formula as an aligned display, with the number of its members in a comment."""
     lines = []
     for formula, group in _groups(explanations):
         lines.append(f"% {len(group)} of {len(explanations)} members")

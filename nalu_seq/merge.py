@@ -12,7 +12,7 @@ from nalu_seq.records.files import read_text
 from nalu_seq.records.folder import beside, check_output
 from nalu_seq.records.runs import read_run
 
-OWN = ("shard", "strategy", "output", "resume")  # what parts of one run need not share
+OWN = ("shard", "strategy", "output", "resume")  # keys in which parts of a run may differ
 
 
 def main() -> None:
@@ -57,10 +57,10 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
 
 
 def _in_order(configs: dict[Path, DictConfig]) -> list[Path]:
-    """The parts by the members that they have.
+    """The parts in the order of their members.
 
     Raises:
-        BadInput: they are not all the parts of one run.
+        BadInput: the folders are not all the parts of one run.
     """
     by_shard: dict[str, Path] = {}
     first = next(iter(configs))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
-REASONS = 3  # why directories are no finished runs, said where none of them is one
+REASONS = 3  # directories that an error names if none of them is a finished run
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
-    """What was learned in those runs that kept a checkpoint; says where it can't be read."""
+    """Weights and formulas of the runs that kept checkpoints; a warning where they are unreadable."""
     kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
     if not kept:
         return {}
@@ -109,7 +109,7 @@ def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
 
 
 def _find(directories: Sequence[Path]) -> "list[Run]":
-    """All finished runs in these, each once; says which are left out."""
+    """All finished runs in some directories, each once; a warning for each that is left out."""
     from nalu_seq.reports.summaries import find_runs
 
     runs: dict[Path, Run] = {}

@@ -47,9 +47,9 @@ FOLLOW = tuple(
     for chooses in ("task", "protocol")
     for group in ("encoder", "optimizer", "unit")
 )
-# What a launcher's plugin is called among the extras.
+# The extra of this package that installs each launcher's plugin.
 EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}
-# What OmegaConf says of a value of another kind, and how a user would call that kind.
+# The type in OmegaConf's message about a value of a wrong type, and its name for a user.
 _WRONG_KIND = re.compile(
     r"Value '(?P<value>.*?)' of type '[^']*' could not be converted to (?P<kind>\w+)"
     r"|Incompatible value 'None' for field of type '\w+'|(?P<null>is not Optional)",
@@ -66,7 +66,7 @@ def _composed(cfg: DictConfig) -> float | None:
     """One job: Hydra has composed the config and made its directory.
 
     Returns:
-        What a sweeper that searches minimises.
+        The value that a searching sweeper minimises.
     """
     from nalu_seq.distribution.startup import start_tensorflow
 
@@ -93,10 +93,10 @@ def _composed(cfg: DictConfig) -> float | None:
 
 
 def _objective(directory: Path) -> float | None:
-    """What a sweeper that searches, such as Optuna's, minimises: the error on the hardest split.
+    """The value that a searching sweeper such as Optuna's minimises: the hardest split's error.
 
-    Of the metric that a run is judged by, the median over the seeds, its mean over the cases;
-    infinite where the median member diverged, None where nothing is judged.
+    It is the median over the seeds of the metric that decides, and the mean of that over the cases;
+    infinite if the median member diverged, None if nothing is judged.
     """
     results = read_json(directory, "summary.json")["results"]
     judged = [r for r in results if r["success_rate"] is not None]
@@ -105,7 +105,7 @@ def _objective(directory: Path) -> float | None:
 
 
 def _resumed(arguments: list[str]) -> None:
-    """Go on with a run: its own config and directory, and nothing else may change."""
+    """Resume a run with its own config in its own directory; few keys may change."""
     trust = "--trust" in arguments
     # Taken as they stand, not by Hydra's grammar: a path may hold commas and brackets.
     changes = dict(a.partition("=")[::2] for a in arguments if a != "--trust")
@@ -136,7 +136,7 @@ def _resumed(arguments: list[str]) -> None:
 
 
 def _sweep_resumed(arguments: list[str]) -> None:
-    """Go on with a sweep: its own command in its own folder, jobs that are done left out."""
+    """Resume a sweep with its own command in its own folder, without jobs that are done."""
     trust = "--trust" in arguments
     flags, rest = _config_dir([a for a in arguments if a != "--trust"])
     named = [a for a in rest if a.startswith("sweep.resume=")]
@@ -160,7 +160,7 @@ def _sweep_resumed(arguments: list[str]) -> None:
 
 
 def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Hydra's `--config-dir`, with options of a user's own, and the other arguments."""
+    """The arguments of Hydra's `--config-dir`, a folder of a user's own options, and the others."""
     flags: list[str] = []
     rest = iter(arguments)
     others = []
@@ -175,7 +175,7 @@ def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _train(experiment: "Experiment", directory: Path, resume: bool = False) -> None:
-    """In this process, or members in processes of their own."""
+    """Train in this process, or in several that have a part of the members each."""
     from nalu_seq.experiment.processes import train_members
     from nalu_seq.experiment.session import train
 
@@ -196,7 +196,7 @@ def _strategy(option: str) -> DictConfig:
 
 
 def _refuse_odd_groups(arguments: list[str]) -> None:
-    """A group that nobody chooses, or an option that is no name: Hydra ends with a traceback."""
+    """Refuse groups and options for which Hydra itself would end with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
     needed = (*GROUPS, "strategy", "protocol")  # other groups' options are looked up by these
     for argument in arguments:
@@ -220,7 +220,7 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """One line for what Hydra or OmegaConf says in several."""
+    """A message of one line for an error of Hydra's or OmegaConf's that has several."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in EXTRAS:
@@ -252,7 +252,7 @@ def _explain(error: Exception) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that."""
+    """An error, its cause, the cause of that, and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -269,7 +269,7 @@ def _kind_of(key: str) -> str:
 
 
 def _as_integer(kind: str, value: str) -> str:
-    """How a whole number that was written as another is written as an integer."""
+    """Advice to write a whole number such as `1e3` as an integer; empty for other values."""
     try:
         whole = kind == _KINDS["int"] and float(value).is_integer()
     except ValueError:
@@ -278,7 +278,7 @@ def _as_integer(kind: str, value: str) -> str:
 
 
 def _expanded(argument: str) -> str:
-    """A path with the home directory that a shell leaves to the program where it is quoted."""
+    """A path with `~` expanded, which a shell does not do in quotes."""
     key, _, value = argument.partition("=")
     path = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
     at_home = key in (*PATHS, "hydra.run.dir", "hydra.sweep.dir") and path.startswith("~")

@@ -15,7 +15,7 @@ from nalu_seq.errors import BadInput
 # Keys whose values may differ between members of one program; the unit's initial values may too.
 VARYING = ("optimizer.learning_rate", "optimizer.beta_1", "optimizer.beta_2", "optimizer.epsilon")
 RAMP = ("weight", "start", "end", "growth", "every", "largest", "loss_below")
-MOST_MEMBERS = 2**20  # cases times seeds; more would be listed before memory is looked at
+MOST_MEMBERS = 2**20  # cases times seeds: checked before they are listed in memory
 INITIAL = ("_mean", "stddev", "_initializer")
 
 

@@ -1,4 +1,4 @@
-"""What the files of options and units say, read as text: importing them would start Keras."""
+"""Descriptions of options and units, read as text: importing the files would start Keras."""
 
 import ast
 
@@ -6,11 +6,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from nalu_seq.config.options import PACKAGE, conf_dir, options
 
-INDENT = 24  # columns of an option's name in `--help`
+INDENT = 24  # width of an option's name in `--help`, in characters
 
 
 def description(group: str, option: str) -> str:
-    """What an option is, in one line.
+    """The description of an option, in one line.
 
     It is the first comment in the option's yaml that is neither a directive of Hydra (`@package`)
     nor a command. A yaml without one is described by the first line of the docstring of the class

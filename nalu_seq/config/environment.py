@@ -1,4 +1,4 @@
-"""What Keras takes from the environment, looked at before Keras is there to stumble over it."""
+"""Checks the settings that Keras reads from the environment, before Keras is imported."""
 
 import json
 import os
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from nalu_seq.errors import BadInput
 
-# What nalu_seq is written for: Keras' own defaults.
+# The settings that nalu_seq needs, which are Keras' own defaults.
 ASKED = {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}
 
 
 def check_environment() -> None:
-    """Make sure that Keras will be as this package needs it.
+    """Check that Keras will have the backend and the number format that this package needs.
 
     Raises:
         BadInput: a variable or Keras' own file asks for another backend or another number format.
     """
-    # tf.keras is not used here; asked for the older one, TensorFlow would look for it in vain.
+    # tf.keras is not used here; TensorFlow must not look for Keras 2, which is not installed.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     named = os.environ.get("KERAS_BACKEND")
     if named not in (None, "", ASKED["backend"]):
@@ -27,7 +27,7 @@ def check_environment() -> None:
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
     try:
         settings = json.loads(path.read_text()) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):  # Keras passes over it too
+    except (OSError, ValueError, RecursionError):  # Keras ignores such a file too
         return
     for key, value in ASKED.items() if isinstance(settings, dict) else ():
         if key == "backend" and named:

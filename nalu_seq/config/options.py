@@ -1,4 +1,4 @@
-"""Where `conf/` is, and the options of its groups."""
+"""The place of `conf/`, and the options of its groups."""
 
 import re
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def shipped(group: str, option: str) -> DictConfig:
 
 
 def setter(choices: Mapping[str, str], key: str) -> tuple[str, list[str]] | None:
-    """The choice of another group whose file sets a key of a group, and what the file suits.
+    """The choice of another group whose file sets a key, and the options that the file suits.
 
     Args:
         choices: the option that was chosen in each group, by the group's name.

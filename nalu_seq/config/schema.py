@@ -16,7 +16,7 @@ Node = TypeVar("Node")
 
 @dataclass
 class Ramp:
-    """A penalty's weight over training, by itself 0.
+    """A penalty's weight over the training; 0 by default.
 
         min(weight * growth^floor(step / every), largest)
             * clip((step - start) / (end - start), 0, 1)
@@ -37,7 +37,7 @@ class Ramp:
 
 @dataclass
 class Restart:
-    """When a member starts anew, as iNALU does; with `history` 0 no member does.
+    """The rule by which members are restarted, as in iNALU; with `history` 0 no member is.
 
     The rule is applied in the first `window` of every `every` steps, to members that have more than
     `history` recorded errors. A member whose newer half of errors is no better than the older half
@@ -68,7 +68,7 @@ class Alternate:
 
 @dataclass
 class Train:
-    """How long and in which steps a population trains."""
+    """The length and the steps of a training."""
 
     steps: int = 5000
     batch_size: int = 128
@@ -90,7 +90,7 @@ class Train:
 
 @dataclass
 class Strategy:
-    """Where a population trains."""
+    """The devices and processes of a training."""
 
     name: str = "auto"
     devices: int | None = None
@@ -100,7 +100,7 @@ class Strategy:
 
 @dataclass
 class Config:
-    """Every key; the groups are checked by what they instantiate."""
+    """All keys of the config; each group's object checks the group's own keys."""
 
     task: Any = MISSING
     data: Any = None  # pictures, for the tasks that need some
@@ -129,7 +129,7 @@ def typed(kind: type[Node], node: Mapping[str, Any]) -> Node:
         node: the config's node of that kind.
 
     Raises:
-        BadInput: it has a key that the dataclass has not, as `+train.key=...` may add.
+        BadInput: the node has a key that the dataclass lacks, as `+train.key=...` may add.
     """
     valid = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for key in node:

@@ -33,13 +33,13 @@ ENDS = {"train": 55_000, "validation": 60_000}
 def mnist(dir: str | None = None) -> Data:
     """MNIST: the first 55,000 to train on, the last 5,000 to validate, the test files to test.
 
-    What is not there is downloaded. A folder that is there and can't be read is left as it is.
+    If the data are missing they are downloaded. A folder that can't be read is left as it is.
 
     Args:
-        dir: where TensorFlow Datasets keeps its data; by default where it always does.
+        dir: the folder of TensorFlow Datasets' data; its own default by default.
 
     Raises:
-        BadInput: it is not there and can't be downloaded, or it is there and can't be read.
+        BadInput: the data are missing and can't be downloaded, or they can't be read.
     """
     read = {name: _original_order(name, *part) for name, part in _prepared(dir, None).items()}
     parts = split(*read["train"], ENDS) | split(*read["test"], {"test": SIZES["test"]})
@@ -50,14 +50,14 @@ def prepare(idx: Path, dir: str | None = None) -> Path:
     """Prepare the data set from a folder with the four IDX files, as they are published.
 
     Args:
-        idx: the folder.
+        idx: the folder with the files.
         dir: as for `mnist`.
 
     Returns:
-        Where the data set is.
+        The folder of the prepared data set.
 
     Raises:
-        BadInput: a file is missing, or is not what was published.
+        BadInput: a file is missing, or differs from the published one.
     """
     _check_files(idx, dir)
     _prepared(dir, idx)
@@ -97,7 +97,7 @@ def _read(builder: Any) -> dict[str, Part]:
     """All examples of each split.
 
     Raises:
-        BadInput: they are not whole.
+        BadInput: examples are missing.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -105,12 +105,12 @@ def _read(builder: Any) -> dict[str, Part]:
     place = Path(builder.data_dir)
     if not builder.is_prepared():
         raise _unreadable(place, "it has no description")
-    tf.get_logger().setLevel(logging.ERROR)  # it has deprecations of its own to tell
+    tf.get_logger().setLevel(logging.ERROR)  # hides its warnings of deprecations
     try:
         parts = {}
         for name, size in SIZES.items():
             config = tfds.ReadConfig(add_tfds_id=True)
-            with silenced_stderr():  # of how its pipeline is made deterministic
+            with silenced_stderr():  # hides how its pipeline is made deterministic
                 data = builder.as_dataset(split=name, batch_size=size, read_config=config)
                 (batch,) = tfds.as_numpy(data)
             if len(batch["label"]) != size:
@@ -131,7 +131,7 @@ def _unreadable(place: Path, reason: str) -> BadInput:
 
 
 def _original_order(name: str, ids: list[str], pixels: Any, labels: Any) -> Images:
-    """Pictures in the order of the IDX files, from where each is kept."""
+    """The pictures in the order of the IDX files, from their places in the store."""
     from tensorflow_datasets.core.hashing import Hasher
 
     hasher = Hasher(name)
@@ -157,10 +157,10 @@ def _download_and_prepare(builder: Any, idx: Path | None) -> None:
 
 
 def _check_network(builder: Any) -> None:
-    """Whether the files' host can be reached: the download would try for minutes.
+    """Check that the files' host can be reached, as a download would try for minutes.
 
     Raises:
-        BadInput: it can't.
+        BadInput: the host can't be reached.
     """
     if urllib.request.getproxies():  # a proxy may reach what this machine can't
         return
@@ -180,7 +180,7 @@ def _ways_out(builder: Any, reason: str) -> str:
 
 
 def _check_files(idx: Path, dir: str | None) -> None:
-    """Each file that the builder would download is there, and is the published one."""
+    """Check that each file that the builder would download exists and is the published one."""
     from tensorflow_datasets.core.download.checksums import compute_url_info
 
     for info in _builder(dir).url_infos.values():

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from nalu_seq.errors import BadInput
 
-TURN_SECONDS = 0.2  # at most between two looks at who has called
-CALLER_SECONDS = 2  # in which a caller has to say which worker it is
-MOST_TASKS = 2**10  # on one node
+TURN_SECONDS = 0.2  # the longest time between two checks for new callers
+CALLER_SECONDS = 2  # the time that a caller has to say which worker it is
+MOST_TASKS = 2**10  # tasks on one node
 ADVICE = "start the same command on each worker; strategy.wait=SECONDS waits longer"
 
 
@@ -107,7 +107,7 @@ def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
             ready, _, _ = select.select([listener, *asking], [], [], TURN_SECONDS)
             for caller in ready:
                 if caller is listener:
-                    with contextlib.suppress(OSError):  # it has hung up meanwhile
+                    with contextlib.suppress(OSError):  # the caller may have hung up
                         asking[stack.enter_context(listener.accept()[0])] = time.monotonic()
                     continue
                 del asking[caller]
@@ -121,7 +121,7 @@ def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
                 caller.close()
         missing = sorted(others - set(there))
         for caller in there.values():
-            with contextlib.suppress(OSError):  # a lost caller: TensorFlow's heartbeat tells of it
+            with contextlib.suppress(OSError):  # TensorFlow's heartbeat reports a lost caller
                 caller.sendall(json.dumps(missing).encode() + b"\n")
         for caller in there.values():  # the caller closes first, which frees the port at once
             caller.settimeout(5)
@@ -131,7 +131,7 @@ def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket at the address that the cluster names; at all of them if the host is a name."""
+    """A socket that listens at the cluster's address; at all addresses if the host is a name."""
     try:
         return socket.create_server((host, port))
     except OSError as error:
@@ -142,7 +142,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _place(caller: socket.socket) -> int | None:
-    """Which worker a caller says that it is; None if it says something else."""
+    """The index of the worker that a caller says it is; None if it says something else."""
     try:
         caller.settimeout(TURN_SECONDS)
         said = caller.recv(16)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from nalu_seq.config.schema import Strategy, Train
 from nalu_seq.errors import BadInput, silenced_stderr
 
-# What Keras and TensorFlow import only to see whether it is there: a second and a half, together.
+# Packages that Keras and TensorFlow import only to see whether they exist, in 1.5 s altogether.
 LOOKED_FOR = ("jax", "matplotlib", "pandas", "sklearn", "torch")
 
 
@@ -17,8 +17,9 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
     """Import TensorFlow and Keras, set up the devices, and ask for deterministic operations.
 
     Args:
-        strategy: where to train; one device by default.
-        train: how, which decides how many cores an operation may take; all of them by default.
+        strategy: the config of the strategy; one device by default.
+        train: the config of the training, which decides how many cores an operation may use; all
+            cores by default.
 
     Raises:
         BadInput: the strategy needs devices or workers that are not there.
@@ -36,7 +37,7 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
         from nalu_seq.distribution.cores import cores, threads
         from nalu_seq.distribution.strategy import start
 
-        with contextlib.suppress(RuntimeError):  # this process has begun with other threads
+        with contextlib.suppress(RuntimeError):  # raised if TensorFlow has its threads already
             tf.config.threading.set_inter_op_parallelism_threads(cores())
             tf.config.threading.set_intra_op_parallelism_threads(
                 threads(train or Train(), strategy)
@@ -50,7 +51,7 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
 
 @contextlib.contextmanager
 def _absent(*names: str) -> Iterator[None]:
-    """Let imports of some packages fail as if they were not installed, if nobody has them yet."""
+    """Let imports of some packages fail as if they were not installed, unless they are imported."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:

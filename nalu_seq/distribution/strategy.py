@@ -1,4 +1,4 @@
-"""Where a population trains: `tf.distribute`'s strategies by their names in the config."""
+"""The strategies of `tf.distribute` by their names in the config."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from nalu_seq.distribution.cluster import find_cluster, meet
 from nalu_seq.errors import BadInput
 
 HEARTBEAT_SECONDS = 10  # a worker that is silent for so long counts as lost
-MOST_DEVICES = 1024  # that a CPU is split into
+MOST_DEVICES = 1024  # a CPU is split into at most so many devices
 _started: dict[tuple[object, ...], tf.distribute.Strategy] = {}
 
 
@@ -94,7 +94,7 @@ def _let_memory_grow() -> None:
 
 
 def _split_the_cpu(devices: int) -> None:
-    """Make several devices of one CPU, which share its cores, to try what several GPUs would do."""
+    """Split one CPU into several devices, which share its cores, to try out several GPUs."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration()] * devices
     try:

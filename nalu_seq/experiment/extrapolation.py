@@ -1,4 +1,4 @@
-"""How far a trained population extrapolates: its splits, and its error along the longest one."""
+"""Measures how far a trained population extrapolates: all splits, and errors along the longest."""
 
 import datetime
 import math
@@ -15,14 +15,14 @@ from nalu_seq.population.population import Population
 from nalu_seq.records.record import Row
 from nalu_seq.tasks.base import SequenceTask
 
-PATIENCE, EVERY = 60.0, 30.0  # seconds: from when on there is something to say, and how often
+PATIENCE, EVERY = 60.0, 30.0  # seconds: a longer measurement prints its progress, so often
 
 
 def extrapolate(experiment: Experiment, population: Population, step: int) -> Extrapolation:
     """Measure a population on every split of its task.
 
     Args:
-        experiment: what the population was trained by, with the splits to measure.
+        experiment: the experiment that trained the population, with the splits to measure.
         population: the trained members.
         step: how many steps they were trained for.
 
@@ -52,7 +52,7 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
         "cases": [case.name for case in experiment.cases],
         "steps": step,
         "wall_seconds": None,
-        # One measurement says nothing of when.
+        # `solved_at` is left out: a single measurement does not say at which step a split was solved.
         "results": [r for r in outcome.results() if r["metric"] != "solved_at"],
     }
     longest = max(experiment.task.splits, key=lambda split: experiment.task.splits[split].length)
@@ -63,12 +63,13 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
 
 
 class _Pace:
-    """Between the pieces of a long measurement: says how long it takes, and how far it is.
+    """Prints the progress of a long measurement between its pieces.
 
-    The evaluator calls it after each piece; it is silent where all takes less than `PATIENCE`.
+    The evaluator calls it after each piece. It prints nothing in a measurement that takes less than
+    `PATIENCE` seconds.
 
     Args:
-        experiment: what is measured.
+        experiment: the experiment that is measured.
         now: the clock, in seconds.
     """
 
@@ -83,7 +84,7 @@ class _Pace:
 
     def __call__(self) -> None:
         self.done += 1
-        if self.done < 1:  # the first piece traces, which says nothing of the pace
+        if self.done < 1:  # the first piece traces, so that its pace does not count
             self.begun = self.now()
             return
         passed = self.now() - self.begun

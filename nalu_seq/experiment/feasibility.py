@@ -1,4 +1,4 @@
-"""Whether an experiment can be trained: asked before a run has a directory, in one line."""
+"""Checks whether an experiment can be trained, before the run has a directory."""
 
 import keras
 import numpy as np
@@ -15,17 +15,17 @@ from nalu_seq.training.penalties import unit_penalties
 from nalu_seq.units import Unit
 
 GIB = 2**30
-COURSE_BYTES = 16  # a step of one member: its error and its share of exact counts, and copies
+COURSE_BYTES = 16  # bytes of each step of a member: the error, the share of exact counts, copies
 
 
 def check(experiment: Experiment) -> None:
-    """Build each part of an experiment once, and see whether this machine can train it.
+    """Build each part of an experiment once, and check that this machine can train it.
 
     Args:
-        experiment: what is about to be trained.
+        experiment: the experiment that is about to be trained.
 
     Raises:
-        BadInput: it can't.
+        BadInput: a part can't be built, or does not fit; the message says which.
     """
     replicas = experiment.strategy.num_replicas_in_sync
     assert len(experiment.members) > 0
@@ -41,14 +41,14 @@ def check(experiment: Experiment) -> None:
 
 
 def check_criterion(task: Task, name: str) -> None:
-    """Whether a task measures what it judges its members by.
+    """Check that a task measures the metric by which it judges its members.
 
     Args:
         task: the task.
-        name: what it is called in the error.
+        name: the task's name in the error.
 
     Raises:
-        BadInput: it does not.
+        BadInput: the metric is not among those that the task measures.
     """
     criterion, splits = task.criterion, list(task.splits)
     measured = _metrics(task)
@@ -72,13 +72,13 @@ def check_criterion(task: Task, name: str) -> None:
 
 
 def check_lengths(experiment: Experiment) -> None:
-    """Whether the error at each step of the longest split fits into memory.
+    """Check that the errors at all steps of the longest split fit into memory.
 
     Args:
-        experiment: what is about to be measured.
+        experiment: the experiment that is about to be measured.
 
     Raises:
-        BadInput: it does not.
+        BadInput: the errors take more memory than this machine has.
     """
     free, members = available(), len(experiment.members)
     longest = max(split.length for split in experiment.task.splits.values())
@@ -92,7 +92,7 @@ def check_lengths(experiment: Experiment) -> None:
 
 
 def _metrics(task: Task) -> list[str]:
-    """The names of what a task measures on a split."""
+    """The names of the metrics that a task measures on a split."""
     nothing = tf.zeros([1, 2, task.output_size])
     names = list(task.metrics(nothing, nothing))
     if isinstance(task, SequenceTask):
@@ -169,7 +169,7 @@ def _check_memory(experiment: Experiment, model: keras.Model) -> None:
 
 
 def _check_shares(experiment: Experiment, replicas: int) -> None:
-    """Whether replicas can share a batch, and come to what one alone would."""
+    """Check that replicas can share a batch, and together compute what one alone would."""
     size, unit = experiment.cfg.train.batch_size, experiment.choices.get("unit")
     advice = "train on strategy=one_device, or on members' own devices by strategy=members"
     if size % replicas:
@@ -188,7 +188,7 @@ def _check_shares(experiment: Experiment, replicas: int) -> None:
 
 
 def _check_pieces(experiment: Experiment) -> None:
-    """Whether a long sequence, which is measured in pieces, is measured right."""
+    """Check that a model computes the same for a sequence in pieces as for the whole."""
     task = experiment.task
     if not task.sequence:
         return

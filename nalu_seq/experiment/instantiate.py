@@ -1,4 +1,4 @@
-"""A config group's node made into the object that it names."""
+"""Makes the object that a config group's node describes."""
 
 import inspect
 import logging
@@ -37,10 +37,12 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
     Args:
         group: the config group.
         node: its option, composed.
-        choices: the option that was chosen in each group: what else may have set a wrong key.
+        choices: the option that was chosen in each group, as another group's file may have set a
+            wrong key.
 
     Raises:
-        BadInput: it is no option, has keys that the object does not take, or values it refuses.
+        BadInput: the node is no option, has keys that the object does not take, or values that the
+            object refuses.
     """
     target = node.get("_target_") if isinstance(node, DictConfig) else None
     if not isinstance(target, str):
@@ -85,7 +87,7 @@ def takes(node: DictConfig, argument: str) -> bool:
     try:
         return argument in _arguments(hydra.utils.get_object(node["_target_"]))
     except (OmegaConfBaseException, ImportError, TypeError, ValueError):
-        return False  # which `instantiate` refuses
+        return False  # `instantiate` refuses such a node
 
 
 def _check_imported(target: str) -> None:
@@ -115,7 +117,7 @@ def _arguments(target: Any) -> list[str]:
 
 
 def _checks_itself(target: Any) -> bool:
-    """Whether it is a function that takes any argument by name, and so has to judge them."""
+    """Whether a target is a function that takes any argument by name, and checks them itself."""
     if not inspect.isfunction(target):
         return False
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values())

@@ -1,4 +1,4 @@
-"""Whether a population fits into the machine's memory, from shapes alone."""
+"""Estimates, from shapes alone, whether a population fits into the machine's memory."""
 
 import math
 from pathlib import Path
@@ -17,14 +17,14 @@ PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 
 
 def needed(model: keras.Model, members: int, batch_size: int) -> int:
-    """About how many bytes a population's training takes, from above.
+    """An estimate of the bytes that a population's training takes, rather too large than too small.
 
     Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.54 where it says 1.68
     (10,000 of them), 0.94 where it says 1.36 (100 members, LSTM 32).
 
     Args:
-        model: one member's, of known sizes but for the batch's.
-        members: how many there are.
+        model: the model of one member, all sizes of which are known but that of the batch.
+        members: how many members there are.
         batch_size: examples a step.
     """
     weights = sum(math.prod(v.shape) for v in model.variables)
@@ -35,7 +35,7 @@ def needed(model: keras.Model, members: int, batch_size: int) -> int:
 
 
 def available() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
+    """Bytes of memory that are free without swapping; None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
@@ -45,7 +45,7 @@ def available() -> int | None:
 
 
 def _made_by(layer: Any, times: int = 1) -> int:
-    """How many numbers a layer and those inside it give for an example, being called `times`."""
+    """How many numbers a layer and its inner layers compute for an example in `times` calls."""
     if isinstance(layer, keras.layers.InputLayer):
         return 0
     if isinstance(layer, keras.Model):

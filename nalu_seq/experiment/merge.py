@@ -1,4 +1,4 @@
-"""Parts of a run, each with every nth member, put together into the run they are parts of."""
+"""Merges the parts of a run, each of which has every nth member, into the whole run."""
 
 import hashlib
 import shlex
@@ -28,20 +28,21 @@ from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, read_json
 from nalu_seq.records.record import Measurement, Record, begins, read_record
 from nalu_seq.training.trainer import Trainer
 
-# Where the members are in what a checkpoint holds, if not first.
+# The axis of members in values of a checkpoint in which it is not the first.
 AXES = {"restart_totals": 2, "restart_counts": 1}
-PART_BYTES = 2**34  # of a file of a part's checkpoint, whose values are not known yet
+PART_BYTES = 2**34  # the largest file of a part's checkpoint, before its values are known
 Values = dict[str, np.ndarray]
 
 
 class Parts(NamedTuple):
-    """What the parts of a run hold, checked: nothing more is read from them.
+    """The checked content of a run's parts, from which the whole run is made.
 
     Attributes:
-        trainer: of the whole run, at its initial values.
-        checkpoints: where the whole run's will be.
-        values: each part's, by their keys in its checkpoint.
-        measurements: of all members by step, in the order in which one process makes them.
+        trainer: the trainer of the whole run, at its initial values.
+        checkpoints: the checkpoints that the whole run will have.
+        values: the values of each part, by their keys in its checkpoint.
+        measurements: the measurements of all members by step, in the order in which one process
+            makes them.
     """
 
     trainer: Trainer
@@ -51,15 +52,15 @@ class Parts(NamedTuple):
 
 
 def read_parts(experiment: Experiment, directory: Path, parts: Sequence[Path]) -> Parts:
-    """Read the parts of a run, and make sure that they are whole and of this run.
+    """Read the parts of a run, and check that they are complete and belong to this run.
 
     Args:
-        experiment: the whole run's.
-        directory: where the whole run will be; nothing is written there.
-        parts: part i has every nth member, from the ith on.
+        experiment: the experiment of the whole run.
+        directory: the directory that the whole run will have; nothing is written there.
+        parts: the parts' folders; part i has every nth member, beginning with the ith.
 
     Raises:
-        BadInput: a part is not done, damaged, or another run's.
+        BadInput: a part is not done, damaged, or belongs to another run.
     """
     check_done(experiment, parts)
     _, trainer, checkpoints = open_run(experiment, directory)
@@ -68,13 +69,13 @@ def read_parts(experiment: Experiment, directory: Path, parts: Sequence[Path]) -
 
 
 def merge(experiment: Experiment, directory: Path, parts: Parts, console: Console) -> None:
-    """Make a run's record, checkpoint and summary from what its parts hold.
+    """Write a run's record, checkpoint and summary from the content of its parts.
 
     Args:
-        experiment: the whole run's.
-        directory: where they go: none of them is there yet.
-        parts: what `read_parts` has read for this directory.
-        console: where the results are shown.
+        experiment: the experiment of the whole run.
+        directory: the directory of the whole run, which has none of these files yet.
+        parts: the content of the parts, as `read_parts` has read it for this directory.
+        console: the console that shows the results.
     """
     record = Record(directory / "metrics.csv", experiment.members)
     for step, measurements in parts.measurements:
@@ -90,14 +91,14 @@ def merge(experiment: Experiment, directory: Path, parts: Parts, console: Consol
 
 
 def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
-    """Make sure that parts have made all steps, as their summaries tell.
+    """Check by their summaries that parts have made all steps.
 
     Args:
-        experiment: the whole run's.
+        experiment: the experiment of the whole run.
         parts: the parts' folders.
 
     Raises:
-        BadInput: one has not.
+        BadInput: a part has not made all steps.
     """
     steps = experiment.cfg.train.steps
     for part in parts:
@@ -123,7 +124,7 @@ def steps_made(part: Path) -> int:
 
 
 def is_whole(part: Path, steps: int) -> bool:
-    """Whether a part is done, and its last checkpoint is sound and of the rows of its record.
+    """Whether a part is done, and its last checkpoint is undamaged and fits its record.
 
     Args:
         part: the part's folder.
@@ -140,7 +141,7 @@ def check_resumable(part: Path) -> None:
         part: the part's folder, in `parts/` of its run.
 
     Raises:
-        BadInput: each of its checkpoints is damaged, or of rows that its record no longer holds.
+        BadInput: each of its checkpoints is damaged, or does not fit its record.
     """
     checkpoints = sorted(
         (part / "checkpoints").glob("[0-9]*"), key=lambda path: path.stat().st_mtime
@@ -175,10 +176,10 @@ def _damage(part: Path, checkpoint: Path, most: int) -> str | None:
 
 
 def _values(experiment: Experiment, trainer: Trainer, part: Path, index: int, parts: int) -> Values:
-    """What the last checkpoint of a part holds.
+    """The values in the last checkpoint of a part.
 
     Raises:
-        BadInput: it is damaged, or of another part or another run.
+        BadInput: the checkpoint is damaged, or belongs to another part or another run.
     """
     steps, members = experiment.cfg.train.steps, len(experiment.members)
     wanted = {}
@@ -207,7 +208,7 @@ def _measurements(
     """All measurements, in the order in which one process would have made them.
 
     Raises:
-        BadInput: not every member has been measured at each step, or others have.
+        BadInput: the parts have not measured exactly the run's members at each step.
     """
     members = experiment.members.names
     rows: dict[int, dict[tuple[str, str], dict[tuple[str, int], float]]] = {}
@@ -237,7 +238,7 @@ def _resume(part: Path) -> str:
 
 
 def _interleaved(values: Sequence[Any], axis: int) -> Any:
-    """Parts' values in the order of the whole; the largest of what has no members."""
+    """The parts' values in the order of the run's members; the largest if there is no axis M."""
     if np.ndim(values[0]) == 0:
         return max(values)
     count = len(values)

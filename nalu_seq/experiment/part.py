@@ -16,13 +16,13 @@ from nalu_seq.errors import BadInput
 
 
 def train_part(directory: Path, cores: Sequence[int], gpu: int | None, resume: bool) -> None:
-    """Train the run that is prepared in a directory.
+    """Train the part of a run that is prepared in a directory.
 
     Args:
-        directory: the part's, with its config.
-        cores: where it may run.
-        gpu: the GPU that it has for itself, or None.
-        resume: whether it has a checkpoint to go on from.
+        directory: the part's folder, which holds its config.
+        cores: the cores that the process may run on.
+        gpu: the GPU that the process has for itself, or None.
+        resume: whether the part has a checkpoint to go on from.
 
     Raises:
         SystemExit: as `train` does.

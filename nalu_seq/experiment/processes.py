@@ -1,7 +1,8 @@
-"""`strategy=members`: processes that train members of their own, and what makes them one run.
+"""`strategy=members`: several processes train a part of the members each, merged into one run.
 
-Samples and initial values depend on no other member, so that the parts are the run that one process
-would have made. Each is a run of its own in `parts/`, every nth member; a lost one loses no other.
+Samples and initial values depend on no other member, so that the parts together are the run that
+one process would have made. Each part is a run of its own in `parts/`, with every nth member; if
+one is lost, the others are not.
 """
 
 import multiprocessing
@@ -25,20 +26,21 @@ from nalu_seq.experiment.session import go_on, leave_interrupted
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import alone_in, start_anew
 
-MERGING = ".merging"  # where the parts are put together, within the run
+MERGING = ".merging"  # the folder within the run in which its parts are merged
 
 
 def train_members(experiment: Experiment, directory: Path, resume: bool = False) -> None:
-    """Train a run's members in several processes, and put their parts together.
+    """Train a run's members in several processes, and merge their parts.
 
     Args:
-        experiment: the whole run's.
-        directory: the run's.
-        resume: whether there is a part of it: only those that are not done are trained.
+        experiment: the experiment of the whole run.
+        directory: the run's directory.
+        resume: whether the directory holds parts already; those that are done are not trained.
 
     Raises:
         BadInput: there is nothing to resume.
-        SystemExit: interrupted, or a process was lost; after the others were done.
+        SystemExit: the training was interrupted, or a process was lost (after the others were
+            done).
     """
     with alone_in(directory):
         if not resume:
@@ -66,7 +68,7 @@ def train_members(experiment: Experiment, directory: Path, resume: bool = False)
 
 
 def _parts(experiment: Experiment, directory: Path, resume: bool) -> list[Path]:
-    """The folders of a run's parts, in order: as many as it was begun with."""
+    """The folders of a run's parts, in order; a resumed run keeps its number of parts."""
     most = len(tf.config.list_physical_devices("GPU")) or len(os.sched_getaffinity(0))
     count = min(experiment.cfg.strategy.processes or most, len(experiment.members))
     if resume:
@@ -82,7 +84,7 @@ def _parts(experiment: Experiment, directory: Path, resume: bool) -> list[Path]:
 
 
 def _merge(experiment: Experiment, directory: Path, parts: list[Path]) -> None:
-    """Put the parts together beside what is there of fewer steps, and then in its place."""
+    """Merge the parts in a folder of the run, whose files then replace those of fewer steps."""
     place = directory / MERGING
     shutil.rmtree(place, ignore_errors=True)
     try:
@@ -99,7 +101,7 @@ def _merge(experiment: Experiment, directory: Path, parts: list[Path]) -> None:
 
 
 def _prepare(experiment: Experiment, directory: Path, part: Path) -> None:
-    """A part's folder, with its config."""
+    """Make a part's folder with its config."""
     (part / ".hydra").mkdir(parents=True, exist_ok=True)
     shutil.copy(directory / ".hydra" / "hydra.yaml", part / ".hydra")
     _configure(experiment, part, part.name.replace("-of-", "/"))
@@ -141,7 +143,7 @@ def _run(parts: list[Path], directory: Path) -> None:
 
 
 def _start(index: int, count: int, part: Path) -> BaseProcess:
-    """A process with its share of the cores, and a GPU if there are any."""
+    """Start a process with its share of the cores, and a GPU if there are any."""
     resume = any((part / "checkpoints").glob("[0-9]*"))
     gpus = len(tf.config.list_physical_devices("GPU"))
     cores = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Going on with a run: from its newest checkpoint that fits its record and its config."""
+"""Resuming a run from its newest checkpoint that fits its record and its config."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +20,11 @@ FREE = (*RESUMABLE, "output", "resume")
 
 
 def notes(experiment: Experiment, record: Record) -> dict[str, Any]:
-    """What a checkpoint keeps beside the variables: how far the record is, and the config.
+    """The notes of a checkpoint beside its variables: the length of the record, and the config.
 
     Args:
-        experiment: what is trained.
-        record: its metrics.csv.
+        experiment: the experiment that is trained.
+        record: the run's metrics.csv.
 
     Returns:
         Values for JSON; `restore` reads them.
@@ -35,19 +35,19 @@ def notes(experiment: Experiment, record: Record) -> dict[str, Any]:
 def restore(
     checkpoints: Checkpoints, record: Record, trainer: Trainer, experiment: Experiment
 ) -> str:
-    """Read the newest checkpoint that fits, and cut the record to where it was then.
+    """Read the newest checkpoint that fits, and cut the record to its length at that checkpoint.
 
     Args:
-        checkpoints: the run's, of the trainer's variables.
-        record: its metrics.csv, which is cut to the checkpoint's rows.
-        trainer: gets the checkpoint's values.
-        experiment: what the run's config asks for now.
+        checkpoints: the checkpoints of the run, with the trainer's variables.
+        record: the run's metrics.csv, which is cut to the checkpoint's rows.
+        trainer: the trainer, which gets the checkpoint's values.
+        experiment: the experiment of the run's current config.
 
     Returns:
-        What a user shall know of checkpoints that were passed over, and of what one lacks.
+        A line for the user on checkpoints that can't be used and on values that one lacks, or "".
 
     Raises:
-        BadInput: there is none, the config was changed since, or all steps are made.
+        BadInput: no checkpoint fits, the config was changed since, or all steps are made.
     """
 
     def objection(notes: Mapping[str, Any]) -> str | None:
@@ -76,18 +76,18 @@ def restore(
 
 
 def _judged(summary: Path, cfg: DictConfig) -> bool:
-    """Whether a run was summed up, and by the reference that its config names now."""
+    """Whether a run has a summary that was made with the reference of its current config."""
     if not summary.exists():
         return False
     try:
         reference = read_json(summary.parent, summary.name)["config"].get("task.reference")
-    except (OSError, *WRONG, KeyError):  # what can't be read is made anew
+    except (OSError, *WRONG, KeyError):  # an unreadable summary is written again
         return False
     return reference in (None, str(cfg.task.get("reference")))
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
-    """The config under dotted names, without what resuming may change.
+    """The config by dotted keys, without those that may change when a run is resumed.
 
     Args:
         cfg: the composed config.
@@ -106,10 +106,10 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
 
 
 def check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
-    """Make sure that the config which a checkpoint notes is the run's.
+    """Check that the config in a checkpoint's notes is the run's.
 
     Args:
-        trained: the settings that a checkpoint notes.
+        trained: the settings in the checkpoint's notes.
         now: the settings of the run's config.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Where TensorBoard finds a run, and what it is called there."""
+"""The folder and the name of a run in TensorBoard."""
 
 import shlex
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from nalu_seq.records.command import job_name, recorded_overrides, train_command
 def view(
     experiment: Experiment, directory: Path, settings: Mapping[str, Any]
 ) -> tuple[Path, Subject]:
-    """The folder of a run's event files, and what TensorBoard says of the run.
+    """The folder of a run's event files, and the facts that TensorBoard shows of the run.
 
-    The jobs of a sweep are beside each other in the sweep's folder, so that TensorBoard calls each
-    by what differs and by nothing else.
+    The event files of a sweep's jobs are side by side in the sweep's folder, so that TensorBoard
+    names each job by the settings that differ alone.
 
     Args:
-        experiment: the run.
-        directory: where it is recorded.
-        settings: its config under dotted names.
+        experiment: the experiment of the run.
+        directory: the run's directory.
+        settings: the run's config by dotted keys.
     """
     differing = varied(directory.parent)
     overrides = recorded_overrides(directory) or []

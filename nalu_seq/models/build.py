@@ -12,9 +12,9 @@ class StatefulModel(NamedTuple):
 
     Attributes:
         model: `[x, *states] -> [y, *states]`, or y without a list where there are no states.
-        initial_states: each `[1, size]`, what `states` are before the first piece.
-        kinds: what each state is: "total", the head's own output; of the rest "bounded" by a tanh,
-            "positive" after a ReLU, or "free".
+        initial_states: the states before the first piece, each `[1, size]`.
+        kinds: the kind of each state: "total" for the head's own output; others are "bounded" by a
+            tanh, "positive" after a ReLU, or "free".
     """
 
     model: keras.Model
@@ -37,9 +37,9 @@ def build(
     any length (evaluation, export). Both have the same variables in the same order.
 
     Args:
-        encoder: makes the encoder's layer, from `nalu_seq.models.encoders`.
-        head: makes the head's layer from a unit, from `nalu_seq.models.heads`.
-        unit: makes the unit of a size `units`.
+        encoder: a function that makes the encoder's layer, from `nalu_seq.models.encoders`.
+        head: a function that makes the head's layer from a unit, from `nalu_seq.models.heads`.
+        unit: a function that makes the unit of a size `units`.
         input_size: size of one step's input, or its shape.
         output_size: size of one step's output.
         sequence: whether there is a time axis; without one the model is
@@ -155,7 +155,7 @@ def step_shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def initial_states(layer: Any, batch_size: int) -> list[Any]:
-    """What a layer's states are before the first step, each `[batch_size, size]`.
+    """A layer's states before the first step, each `[batch_size, size]`.
 
     Args:
         layer: a recurrent layer or cell with `get_initial_state`.
@@ -166,7 +166,7 @@ def initial_states(layer: Any, batch_size: int) -> list[Any]:
 
 
 def _kinds(layer: Any, is_head: bool) -> list[str]:
-    """What each state of a layer is, as `StatefulModel.kinds` says."""
+    """The kind of each state of a layer, as in `StatefulModel.kinds`."""
     layer = getattr(layer, "recurrent", layer)
     if isinstance(layer, keras.layers.LSTM):
         return ["bounded", "free"]

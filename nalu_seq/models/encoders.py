@@ -1,4 +1,4 @@
-"""Encoders: what turns raw steps `[batch, time, features]` into the features a unit sees.
+"""Encoders: layers from raw steps `[batch, time, features]` to the features that a unit gets.
 
 Each function returns one Keras layer. With `unroll` a recurrent layer's loop is written out over
 the known length of training; with `return_state` the layer returns its last state too, so that a
@@ -304,7 +304,7 @@ def routed(
         )
     layer = RECURRENT[recurrent](units, unroll=unroll, return_state=True)
     outputs = _positive(outputs, "outputs")
-    # In float32 whatever the recurrent layer's precision is: numbers shall not be rounded.
+    # In float32, whatever the recurrent layer's precision is, so that numbers are not rounded.
     return Routed(layer, outputs, numbers, reads, return_state, name="routed", dtype="float32")
 
 

@@ -1,4 +1,4 @@
-"""Whether a model computes the same from a sequence in two pieces as from the whole sequence."""
+"""Checks that a model computes the same for a sequence in two pieces as for the whole."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from nalu_seq.models.build import initial_states, make_layers, step_shape
 
 EXAMPLES, FIRST, SECOND = 2, 13, 11  # steps of the two pieces
-# The largest difference, as a share of the largest result, that is rounding.
+# Differences up to this share of the largest result count as rounding.
 ROUNDING = {"float32": 1e-3, "bfloat16": 0.1}
 
 
@@ -28,7 +28,7 @@ def differs_in_pieces(
     Args: as for `build`.
 
     Returns:
-        The layer's name for "encoder" or "head"; nothing of a model that may be fed in pieces.
+        The layer's name for "encoder" or "head"; empty for a model that can be fed in pieces.
     """
     generator = np.random.default_rng(0)
     size = (EXAMPLES, FIRST + SECOND, *step_shape(input_size))
@@ -40,7 +40,7 @@ def differs_in_pieces(
     differing = {}
     for group, whole, piece in zip(("encoder", "head"), wholes, pieces, strict=True):
         y = whole(x)
-        # Not the initial values, which may be zeros that hide what a layer does.
+        # Random weights, because initial ones may be zeros that hide what a layer does.
         for variable in whole.trainable_variables:
             variable.assign(generator.uniform(-0.5, 0.5, variable.shape))
         _in_two(piece, x)
@@ -53,12 +53,12 @@ def differs_in_pieces(
 
 
 def _in_two(layer: Any, x: Any) -> Any:
-    """What a layer gives for a sequence in two pieces, put together."""
+    """The outputs of a layer for a sequence that is fed in two pieces, joined."""
     if not hasattr(layer, "get_initial_state"):
         return keras.ops.concatenate([layer(x[:, :FIRST]), layer(x[:, FIRST:])], axis=1)
     states: list[Any] = initial_states(layer, EXAMPLES)
     outputs = layer(x[:, :FIRST], initial_state=states)
-    if not isinstance(outputs, list | tuple):  # it hands no state on
+    if not isinstance(outputs, list | tuple):  # the layer returns no state
         return keras.ops.concatenate([outputs, layer(x[:, FIRST:])], axis=1)
     first, *states = outputs
     second, *_ = layer(x[:, FIRST:], initial_state=states)

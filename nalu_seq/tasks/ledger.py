@@ -1,4 +1,4 @@
-"""A ledger: symbols say what becomes of the numbers beside them; the target is the balance."""
+"""A ledger: symbols say how the numbers beside them count; the target is the balance."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from nalu_seq.tasks.base import (
 )
 from nalu_seq.tasks.ranges import is_range
 
-# What a symbol makes of the numbers from its step on.
+# The factor of the numbers from a symbol's step on.
 FACTORS = {"add": 1.0, "subtract": -1.0, "ignore": 0.0, "double": 2.0, "halve": 0.5}
 
 
@@ -118,15 +118,15 @@ def _hold(values: Any, is_new: Any, before: Any) -> Any:
     """Each step's value if it is new, or else the last new one: `[M, B, T]`.
 
     Args:
-        values: `[M, B, T]`.
-        is_new: which of them hold from their step on, the same.
-        before: what holds before the first step, `[M, B]`.
+        values: a value for each step, `[M, B, T]`.
+        is_new: whether each of them holds from its step on, `[M, B, T]`.
+        before: the value that holds before the first step, `[M, B]`.
     """
     values = tf.concat([before[:, :, None], values], axis=2)
     known = tf.concat([tf.ones_like(before[:, :, None], tf.bool), is_new], axis=2)
 
     def from_earlier(reach: Any, values: Any, known: Any) -> tuple[Any, Any, Any]:
-        """After it, each step knows what the 2 * reach steps up to it say."""
+        """Let each step hold the last new value of the 2 * reach steps up to it."""
         earlier, earlier_known = (
             tf.concat([tf.zeros_like(part[:, :, :reach]), part[:, :, :-reach]], axis=2)
             for part in (values, known)

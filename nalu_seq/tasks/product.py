@@ -15,7 +15,7 @@ from nalu_seq.tasks.base import (
 )
 
 TOLERANCE = 1e-4
-LARGEST = 2**24  # the last float32 that knows its neighbour among the integers
+LARGEST = 2**24  # float32 holds every integer up to here
 
 
 class Product(ExampleTask):
@@ -57,7 +57,7 @@ class Product(ExampleTask):
         """The next pairs of the training set; it starts again when it is through."""
         step, examples = tf.cast(draws.step, tf.int64), tf.cast(draws.examples, tf.int64)
         place = (step * draws.batch_size + examples) % self.pairs
-        # The set is what step 0 would draw; an example's place in it moves on with the step.
+        # The training set is drawn at step 0; each step goes on to the next examples in it.
         return _products(draws.at(0, place).integers(0, self.high, 2))
 
     def split_batch(self, split: str, draws: Draws) -> Batch:

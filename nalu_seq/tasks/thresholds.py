@@ -36,8 +36,8 @@ def single_module(
     Args:
         operation: add, sub, mul or div.
         intervals: each input is uniform in one of these, drawn with equal probability.
-        inputs: how many there are, two of them relevant.
-        eps: what each weight is off.
+        inputs: how many inputs there are, two of them relevant.
+        eps: the error of each weight.
 
     Raises:
         ValueError: an operation that a single module is not asked for.
@@ -76,7 +76,7 @@ def two_layers(
         intervals: each input is uniform in one of these, drawn with equal probability; as a whole
             symmetric about their mean.
         groups: how many inputs are in a alone, in a and b, in b alone, in neither.
-        eps: what each weight of the first layer is off.
+        eps: the error of each weight of the first layer.
 
     Source: Madsen & Johansen 2020 (arXiv 2001.05016), section 4.1; by simulation in their code.
     """
