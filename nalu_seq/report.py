@@ -88,7 +88,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
-    """Weights and formulas of the runs that kept checkpoints; a warning where they are unreadable."""
+    """Weights and formulas of the runs that kept checkpoints; a warning for unreadable ones."""
     kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
     if not kept:
         return {}

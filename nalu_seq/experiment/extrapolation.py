@@ -52,7 +52,7 @@ def extrapolate(experiment: Experiment, population: Population, step: int) -> Ex
         "cases": [case.name for case in experiment.cases],
         "steps": step,
         "wall_seconds": None,
-        # `solved_at` is left out: a single measurement does not say at which step a split was solved.
+        # `solved_at` is left out: one measurement does not say when a split was solved.
         "results": [r for r in outcome.results() if r["metric"] != "solved_at"],
     }
     longest = max(experiment.task.splits, key=lambda split: experiment.task.splits[split].length)

@@ -258,7 +258,7 @@ def log_max(x: Any, eps: float) -> Any:
 
     Args:
         x: a tensor of any shape.
-        eps: the smallest magnitude that is told from 0.
+        eps: the smallest magnitude that is distinguished from 0.
     """
     return ops.log(ops.maximum(ops.abs(at_least_float32(x)), eps))
 
