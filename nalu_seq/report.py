@@ -116,10 +116,10 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
     left_out: list[str] = []
     for directory in directories:
         try:
-            done, unfinished = find_runs(directory)
+            finished, unfinished = find_runs(directory)
         except (OSError, ValueError) as error:
-            done, unfinished = [], [str(error)]
-        runs |= {run.place: run for run in done}
+            finished, unfinished = [], [str(error)]
+        runs |= {run.place: run for run in finished}
         left_out += unfinished
     if not runs:
         more = f"; and {len(left_out) - REASONS} more" if len(left_out) > REASONS else ""

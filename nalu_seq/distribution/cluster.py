@@ -145,10 +145,10 @@ def _place(caller: socket.socket) -> int | None:
     """The index of the worker that a caller says it is; None if it says something else."""
     try:
         caller.settimeout(TURN_SECONDS)
-        said = caller.recv(16)
+        message = caller.recv(16)
     except OSError:
         return None
-    return int(said) if said.isdigit() else None
+    return int(message) if message.isdigit() else None
 
 
 def _late(since: float) -> bool:

@@ -55,7 +55,7 @@ class Outcome:
         smallest and largest value are over the finite values. A judged split also has `solved_at`,
         over the `n` members that had solved it at any step.
         """
-        out = []
+        results = []
         for (split, metric), members in self._series.items():
             by_case: dict[str, list[Member]] = {}
             for member in members:
@@ -65,23 +65,25 @@ class Outcome:
                 line = {"case": case, "split": split, "metric": metric, **_statistics(values)}
                 judged = metric == self._criterion.metric and split in self.solved
                 if not judged:
-                    out.append({**line, **NOT_JUDGED})
+                    results.append({**line, **NOT_JUDGED})
                     continue
                 solved = sum(self.solved[split][member] for member in group)
                 low, high = wilson(solved, len(group))
                 rate = solved / len(group)
-                out.append({**line, "success_rate": rate, "success_low": low, "success_high": high})
+                results.append(
+                    {**line, "success_rate": rate, "success_low": low, "success_high": high}
+                )
                 at = [self.solved_at[split][member] for member in group]
                 statistics = _statistics([step for step in at if step is not None])
                 where = {"case": case, "split": split, "metric": "solved_at"}
-                out.append({**where, **statistics, **NOT_JUDGED})
-        return out
+                results.append({**where, **statistics, **NOT_JUDGED})
+        return results
 
     def members(self) -> list[dict[str, Any]]:
         """The outcome of each member, from which reports compute their intervals."""
         metric = self._criterion.metric
         sparsity = self._series.get(("train", "sparsity_error"), {})
-        out = []
+        outcomes = []
         for member, step in self.selected.items():
             values = {
                 split: _finite(self._at_selected(members[member], member))
@@ -99,8 +101,8 @@ class Outcome:
                 line["sparsity_error"] = _finite(self._at_selected(sparsity[member], member))
             line["solved"] = {split: solved[member] for split, solved in self.solved.items()}
             line["solved_at"] = {split: at[member] for split, at in self.solved_at.items()}
-            out.append(line)
-        return out
+            outcomes.append(line)
+        return outcomes
 
     def _select(self) -> dict[Member, int]:
         split, metric = self._criterion.selected_by, self._criterion.metric

@@ -40,7 +40,7 @@ class CheckBeforeRun(Callback):
 
         Args:
             config: the composed config, with Hydra's own node.
-            kwargs: Hydra's other arguments, which are not used.
+            **kwargs: Hydra's other arguments, which are not used.
         """
         with _refusing():
             _start(config)
@@ -64,7 +64,7 @@ class CheckBeforeRun(Callback):
 
         Args:
             config: the config of the sweep, with Hydra's own node.
-            kwargs: Hydra's other arguments, which are not used.
+            **kwargs: Hydra's other arguments, which are not used.
         """
         with _refusing():
             _refuse_sweeps_of_sweeps(config)
@@ -90,7 +90,7 @@ class CheckBeforeRun(Callback):
 
         Args:
             config: the composed config, with Hydra's own node.
-            kwargs: Hydra's other arguments, which are not used.
+            **kwargs: Hydra's other arguments, which are not used.
         """
         if config.hydra.mode != RunMode.MULTIRUN:
             return
@@ -105,7 +105,7 @@ class CheckBeforeRun(Callback):
 
         Args:
             config: the config of the sweep, with Hydra's own node.
-            kwargs: Hydra's other arguments, which are not used.
+            **kwargs: Hydra's other arguments, which are not used.
         """
         directory = Path(config.hydra.sweep.dir)
         release(directory)

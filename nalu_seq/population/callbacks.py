@@ -325,7 +325,7 @@ class Member:
 
         Args:
             filepath: the path without the number: `own.keras` becomes `own_member3.keras`.
-            how: the other arguments of `keras.Model.save`.
+            **how: the other arguments of `keras.Model.save`.
         """
         self._population.member(self._index).save(_numbered(filepath, self._index), **how)
 
@@ -334,7 +334,7 @@ class Member:
 
         Args:
             filepath: as for `save`.
-            how: the other arguments of `keras.Model.save_weights`.
+            **how: the other arguments of `keras.Model.save_weights`.
         """
         self._population.member(self._index).save_weights(_numbered(filepath, self._index), **how)
 

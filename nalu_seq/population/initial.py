@@ -52,8 +52,8 @@ def initial_values(
         values |= {(build, seed): value for seed, value in zip(own, drawn, strict=True)}
         template = template or model
     assert template is not None
-    begun = [values[member] for member in zip(builders, seeds, strict=True)]
-    return template, [own[:-1] for own in begun], [own[-1] for own in begun]
+    by_member = [values[member] for member in zip(builders, seeds, strict=True)]
+    return template, [own[:-1] for own in by_member], [own[-1] for own in by_member]
 
 
 @contextlib.contextmanager

@@ -143,14 +143,14 @@ def _own_draws_refused() -> Iterator[None]:
         state = np.random.get_state(legacy=False)
         return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]
 
-    drew: list[str] = []
+    drawing_layers: list[str] = []
     call = keras.layers.Layer.__call__
 
     def noting(layer: Any, *args: Any, **how: Any) -> Any:
         before = states()
         result = call(layer, *args, **how)
         if states() != before:
-            drew.append(f"{layer.name} ({type(layer).__name__})")
+            drawing_layers.append(f"{layer.name} ({type(layer).__name__})")
         return result
 
     before = states()
@@ -158,7 +158,7 @@ def _own_draws_refused() -> Iterator[None]:
         yield
     if states() != before:
         name = (
-            drew[0] if drew else "the model's loss or a metric"
+            drawing_layers[0] if drawing_layers else "the model's loss or a metric"
         )  # the innermost layer is noted first
         raise ValueError(
             f"{name} draws by Python's or NumPy's generator, which gives no member a seed of its "

@@ -174,8 +174,8 @@ class Population(Stacked):
                 (x, y, sample_weight), validation_split=validation_split
             )
         history, fitting = History(), self._fitting
-        hears = listeners(self, _listed(callbacks), [history, Progress(epochs, bool(verbose))])
-        steps = self._steps(hears, steps_per_epoch, validation_steps)
+        listening = listeners(self, _listed(callbacks), [history, Progress(epochs, bool(verbose))])
+        steps = self._steps(listening, steps_per_epoch, validation_steps)
         if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
             batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
         if validation_data is not None:
@@ -185,18 +185,18 @@ class Population(Stacked):
             validation_data = own[0] if len(own) == 1 else own
         data = (x, y, sample_weight)
         calls = 1 if steps_per_epoch or fitting.jit_compile else steps
-        taken = self._in_memory(data, batch_size, shuffle, calls, class_weight)
-        if len(taken) == 1:  # arrays became a data set, which holds targets and weights itself
+        prepared = self._in_memory(data, batch_size, shuffle, calls, class_weight)
+        if len(prepared) == 1:  # arrays became a data set, which holds targets and weights itself
             x, y, sample_weight, class_weight, batch_size, shuffle = (
-                *taken,
+                *prepared,
                 None,
                 None,
                 None,
                 None,
                 False,
             )
-            hears.steps_a_call = calls
-        fitting.begin(steps // hears.steps_a_call, x)
+            listening.steps_a_call = calls
+        fitting.begin(steps // listening.steps_a_call, x)
         fitting.begin_training()
         fitting.fit(
             x=x,
@@ -205,7 +205,7 @@ class Population(Stacked):
             class_weight=class_weight,
             batch_size=batch_size,
             epochs=epochs,
-            callbacks=hears,
+            callbacks=listening,
             validation_data=validation_data,
             shuffle=shuffle,
             initial_epoch=initial_epoch,
@@ -250,20 +250,20 @@ class Population(Stacked):
         check_process()
         self._check_compiled()
         _check_sizes(batch_size=batch_size, steps=steps)
-        hears = listeners(self, _listed(callbacks))
-        number = self._steps(hears, steps)
-        taken = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
-        if len(taken) == 1:
-            x, y, sample_weight, batch_size = *taken, None, None, None
-            hears.steps_a_call = 1 if steps or self._fitting.jit_compile else number
-        self._fitting.begin(number // hears.steps_a_call, x)
+        listening = listeners(self, _listed(callbacks))
+        number = self._steps(listening, steps)
+        prepared = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
+        if len(prepared) == 1:
+            x, y, sample_weight, batch_size = *prepared, None, None, None
+            listening.steps_a_call = 1 if steps or self._fitting.jit_compile else number
+        self._fitting.begin(number // listening.steps_a_call, x)
         measured = self._fitting.evaluate(
             x=x,
             y=y,
             batch_size=batch_size,
             sample_weight=sample_weight,
             steps=steps,
-            callbacks=hears,
+            callbacks=listening,
             return_dict=True,
         )
         measured = {name: per_member(value, len(self)) for name, value in measured.items()}
@@ -300,8 +300,10 @@ class Population(Stacked):
         del verbose
         check_process()
         _check_sizes(batch_size=batch_size, steps=steps)
-        hears = listeners(self, _listed(callbacks))
-        predictions = self._fitting.predict(x, batch_size=batch_size, steps=steps, callbacks=hears)
+        listening = listeners(self, _listed(callbacks))
+        predictions = self._fitting.predict(
+            x, batch_size=batch_size, steps=steps, callbacks=listening
+        )
         return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), predictions)
 
     def freeze(self, index: int, frozen: bool = True) -> None:

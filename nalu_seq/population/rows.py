@@ -146,6 +146,6 @@ def are_arrays(*data: Any) -> bool:
     """Whether Keras' `fit` would treat these data as arrays in memory.
 
     Args:
-        data: x, y and sample weights, in this order; None for those that there are not.
+        *data: x, y and sample weights, in this order; None for those that there are not.
     """
     return data[0] is not None and can_convert_arrays(data)

@@ -102,9 +102,9 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
         Unreadable, OSError: as `opened`, or it is no UTF-8.
     """
     with opened(folder, name, most) as file:
-        read = file.read(most + 1)  # it may have grown since its size was checked
+        data = file.read(most + 1)  # it may have grown since its size was checked
     try:
-        return read.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise Unreadable("is no UTF-8") from error
 
@@ -123,8 +123,8 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
     text = read_text(folder, name)
     try:
         constant = float if infinite else _refuse
-        read = json.loads(text, parse_constant=constant, parse_int=_whole, parse_float=_finite)
-        if not all(text.isprintable() for text in _texts(read)):
+        value = json.loads(text, parse_constant=constant, parse_int=_whole, parse_float=_finite)
+        if not all(text.isprintable() for text in _texts(value)):
             raise Unreadable("holds control characters")
     except RecursionError as error:
         raise Unreadable("is nested too deep") from error
@@ -132,7 +132,7 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
         raise
     except ValueError as error:
         raise Unreadable(f"is no JSON: {error}") from error
-    return read
+    return value
 
 
 def read_yaml(folder: Path, name: str) -> Any:

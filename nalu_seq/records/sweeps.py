@@ -93,8 +93,8 @@ def _recorded(directory: Path) -> tuple[list[str], list[str]]:
     if not path.is_file():
         raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
     try:
-        read: Any = OmegaConf.to_container(read_yaml(directory, "multirun.yaml"), resolve=False)
-        recorded = read["hydra"]["overrides"]
+        whole: Any = OmegaConf.to_container(read_yaml(directory, "multirun.yaml"), resolve=False)
+        recorded = whole["hydra"]["overrides"]
         hydra, task = ([str(override) for override in recorded[key]] for key in ("hydra", "task"))
     except (Unreadable, OSError, LookupError, TypeError, ValueError) as error:
         raise BadInput(f"{path} can't be read: {error}") from error
@@ -130,10 +130,12 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
 
 def _overrides(job: Path) -> list[str]:
     try:
-        read: Any = OmegaConf.to_container(read_yaml(job, ".hydra/overrides.yaml"), resolve=False)
+        recorded: Any = OmegaConf.to_container(
+            read_yaml(job, ".hydra/overrides.yaml"), resolve=False
+        )
     except (OSError, Unreadable):
         return []
-    return read if _are_texts(read) and all(map(str.isprintable, read)) else []
+    return recorded if _are_texts(recorded) and all(map(str.isprintable, recorded)) else []
 
 
 def _are_texts(value: Any) -> bool:

@@ -182,11 +182,11 @@ def _asked(runs: Sequence[Run]) -> str:
     blocks = []
     for run in runs:
         s = run.summary
-        asked = (
+        description = (
             f"{s['task']}: encoder {s['encoder']}, head {s['head']}, unit {s['unit']}; "
             f"seeds {describe_seeds(s['seeds'])}; {s['steps']:,} steps"
         )
-        blocks.append(f"<p>{_safe(asked)}</p>{_command(run)}")
+        blocks.append(f"<p>{_safe(description)}</p>{_command(run)}")
     shown = "".join(blocks[:3])
     if len(blocks) > 3:
         more = "".join(blocks[3:])
@@ -358,9 +358,11 @@ def _members(runs: Sequence[Run]) -> str:
     parts = []
     for name, run in zip(names(runs), runs, strict=True):
         of_run = f"{name}: " if len(runs) > 1 else ""
-        for gone in run.summary.get("diverged") or []:
-            case = "" if gone["case"] == "default" else f", {gone['case']}"
-            sentence = f"{of_run}seed {gone['seed']}{case} diverged at step {gone['step']:,}."
+        for divergence in run.summary.get("diverged") or []:
+            case = "" if divergence["case"] == "default" else f", {divergence['case']}"
+            sentence = (
+                f"{of_run}seed {divergence['seed']}{case} diverged at step {divergence['step']:,}."
+            )
             parts.append(f"<p>{_safe(sentence)}</p>")
     if not parts and all("diverged" in run.summary for run in runs):
         parts.append("<p>None diverged.</p>")

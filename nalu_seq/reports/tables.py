@@ -77,14 +77,14 @@ def tables(groups: Sequence[Sequence[Run]]) -> list[Table]:
     Returns:
         For each protocol the tables of a benchmark, or one table with its runs side by side.
     """
-    out = []
+    all_tables = []
     for runs in groups:
         title = describe(runs, groups)
         if is_benchmark(runs):
-            out += benchmark(runs, title)
+            all_tables += benchmark(runs, title)
         else:
-            out.append(compare(runs)._replace(title=title if len(groups) > 1 else ""))
-    return out
+            all_tables.append(compare(runs)._replace(title=title if len(groups) > 1 else ""))
+    return all_tables
 
 
 def is_benchmark(runs: Sequence[Run]) -> bool:

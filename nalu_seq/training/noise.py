@@ -22,15 +22,15 @@ def noise_columns(model: keras.Model) -> int:
     """
     if not any(getattr(layer, "noisy", False) for layer in model._flatten_layers()):
         return 0
-    asked: list[int] = []
+    sizes: list[int] = []
 
     def note(shape: tuple[Any, ...]) -> Any:
-        asked.append(math.prod(shape[1:]))
+        sizes.append(math.prod(shape[1:]))
         return tf.zeros(shape)
 
     with noise_source(note):
         model([tf.zeros([1, *x.shape[1:]]) for x in model.inputs], training=True)
-    return sum(asked)
+    return sum(sizes)
 
 
 def noise_from(drawn: Sequence[Any]) -> AbstractContextManager[None]:
@@ -49,8 +49,8 @@ def noise_from(drawn: Sequence[Any]) -> AbstractContextManager[None]:
     def take(shape: tuple[Any, ...]) -> Any:
         nonlocal used
         count = math.prod(shape[1:])
-        taken = numbers[:, used : used + count]
+        columns = numbers[:, used : used + count]
         used += count
-        return tf.reshape(taken, [-1, *shape[1:]])
+        return tf.reshape(columns, [-1, *shape[1:]])
 
     return noise_source(take)

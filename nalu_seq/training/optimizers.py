@@ -198,13 +198,13 @@ def keras_optimizer(
         raise ValueError(f"optimizer.name: {name} {reason}; valid: {', '.join(KERAS)}")
     base = getattr(keras.optimizers, name)
     parameters = inspect.signature(base).parameters
-    taken = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
+    accepted = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
     for key, value in arguments.items():
         if key in NOT_TAKEN:
             raise ValueError(f"optimizer.{key}: {NOT_TAKEN[key]}, and Keras' own is not taken")
-        if key not in taken:
+        if key not in accepted:
             raise ValueError(
-                f"optimizer.{key}: {name} has no such argument; valid: {', '.join(taken)}"
+                f"optimizer.{key}: {name} has no such argument; valid: {', '.join(accepted)}"
             )
         _check_kind(key, value, parameters[key].default)
     _check_number("learning_rate", learning_rate, 0, math.inf, above=True)

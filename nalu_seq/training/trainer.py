@@ -172,8 +172,8 @@ class Trainer:
         def call(count: Any) -> None:
             for variable, axis, *own in zip(whole, split, *parts, strict=True):
                 values = [variable] * len(own) if axis is None else tf.split(variable, sizes, axis)
-                for mine, value in zip(own, values, strict=True):
-                    mine.assign(value)
+                for part_variable, value in zip(own, values, strict=True):
+                    part_variable.assign(value)
             for program in programs:
                 program(count)
             for variable, axis, *own in zip(whole, split, *parts, strict=True):

@@ -125,7 +125,7 @@ class Unit(keras.layers.Layer):
             name: the weight's name.
             initializer: as for Keras' `add_weight`.
             constraint: as for Keras' `add_weight`.
-            kwargs: the other arguments of `add_weight`.
+            **kwargs: the other arguments of `add_weight`.
         """
         return self.add_weight(
             name=name,
