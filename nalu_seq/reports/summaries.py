@@ -342,11 +342,22 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
 
 
 def mean_error(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
-    """The Gamma mean of their errors on a split, where 0 counts as 1e-6; None if one diverged."""
+    """The mean error on a split under a Gamma distribution, over all members.
+
+    Args:
+        members: the members, at least one.
+        split: the split that was measured.
+        metric: the name of the error metric.
+
+    Returns:
+        The mean, in which an error of 0 counts as 1e-6, with its 95 % interval; None if a member
+        diverged.
+    """
     errors = [m[metric][split] for m in members]
     if any(error is None for error in errors):
         return None
-    # An error of 0 is one that float32 can't tell from it; a Gamma distribution has no 0.
+    # A Gamma distribution does not contain 0: an error of 0 is replaced by one of float32's
+    # rounding.
     return gamma_mean([max(error, 1e-6) for error in errors])
 
 
