@@ -214,14 +214,8 @@ def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     Raises:
         ValueError: `units` is no positive integer.
     """
-    return keras.layers.LSTM(
-        _positive(units),
-        return_sequences=True,
-        unroll=unroll,
-        return_state=return_state,
-        use_cudnn=False,
-        name="lstm",
-    )
+    kind = functools.partial(keras.layers.LSTM, use_cudnn=False)
+    return _recurrent(kind, "lstm", units, unroll=unroll, return_state=return_state)
 
 
 def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -235,14 +229,8 @@ def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     Raises:
         ValueError: `units` is no positive integer.
     """
-    return keras.layers.GRU(
-        _positive(units),
-        return_sequences=True,
-        unroll=unroll,
-        return_state=return_state,
-        use_cudnn=False,
-        name="gru",
-    )
+    kind = functools.partial(keras.layers.GRU, use_cudnn=False)
+    return _recurrent(kind, "gru", units, unroll=unroll, return_state=return_state)
 
 
 def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -259,13 +247,24 @@ def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> ker
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"encoder.activation must be tanh or relu, not {activation!r}")
-    return keras.layers.SimpleRNN(
+    kind = functools.partial(keras.layers.SimpleRNN, activation=activation)
+    return _recurrent(kind, "rnn", units, unroll=unroll, return_state=return_state)
+
+
+def _recurrent(
+    kind: Callable[..., keras.layers.Layer],
+    name: str,
+    units: int,
+    *,
+    unroll: bool,
+    return_state: bool,
+) -> keras.layers.Layer:
+    return kind(
         _positive(units),
-        activation=activation,
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
-        name="rnn",
+        name=name,
     )
 
 

@@ -1,5 +1,6 @@
 """The two interfaces of a training: measurers return measurements, listeners take them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,16 +21,16 @@ class Measurement(NamedTuple):
     values: np.ndarray
 
 
-class Measurer:
+class Measurer(ABC):
     """Returns measurements of a population at each step that a training measures.
 
     A measurer changes nothing that the training depends on. `experiment/observation.py` lists the
     measurers of a run; to add one, write a file and a line there.
     """
 
+    @abstractmethod
     def __call__(self) -> Iterable[Measurement]:
         """Measure the population as it is now."""
-        raise NotImplementedError
 
     def trackables(self) -> dict[str, Any]:
         """The TensorFlow variables, by name, that it keeps between measurements.

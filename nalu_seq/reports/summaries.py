@@ -6,34 +6,14 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from nalu_seq.errors import first_line
 from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
 from nalu_seq.records.files import Unreadable, read_json
 from nalu_seq.records.sweeps import read_jobs
+from nalu_seq.reports.form import GROUPS, OF_A_MEMBER, unusable
 
-GROUPS = ("encoder", "head", "unit")
-# What a summary must hold, and of which type. A file that differs is refused, whoever wrote it.
-MAYBE = int | float | None
-OF_A_RESULT = {
-    "case": str, "split": str, "metric": str, "median": MAYBE, "min": MAYBE, "max": MAYBE,
-    "n": int, "success_rate": MAYBE,
-}  # fmt: skip
-OF_A_MEMBER = {
-    "case": str, "seed": int, "selected_step": MAYBE, "solved": {str: bool},
-    "solved_at": {str: int | None},
-}  # fmt: skip
-NEEDED = {
-    "status": str, "task": str, **dict.fromkeys(GROUPS, str), "seeds": [int], "steps": int,
-    "wall_seconds": MAYBE, "results": [OF_A_RESULT],
-}  # fmt: skip
-OPTIONAL = {
-    "experiment": str | None, "config": {str: bool | int | float | str}, "members": [OF_A_MEMBER],
-    "cases": [str], "diverged": [{"case": str, "seed": int, "step": int}], "devices": [str],
-    "versions": {str: str}, "git_commit": str | None,
-}  # fmt: skip
-MOST_MEMBERS = 2**20
 # Config groups and keys that a sweep may vary without being settings of a job.
 NOT_SETTINGS = ("task", "experiment", "output", "seeds", "protocol", "variant")
 # Keys that tell protocols apart besides the task's own; the number of steps is a column instead.
@@ -139,7 +119,7 @@ def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
         except (OSError, Unreadable) as error:
             left_out.append(f"{place}: left out, its summary.json {first_line(error)}")
             continue
-        if reason := _unusable(summary):
+        if reason := unusable(summary):
             left_out.append(f"{place}: left out, {reason}")
         else:
             runs.append(Run(summary, overrides, place.resolve()))
@@ -367,69 +347,6 @@ def _jobs(directory: Path) -> dict[str, dict[str, str]]:
     except Unreadable as error:
         raise ValueError(f"{directory}: its sweep.json {error}") from error
     return {job: dict(o.partition("=")[::2] for o in overrides) for job, overrides in jobs.items()}
-
-
-def _unusable(summary: Any) -> str | None:
-    """The reason why a summary can't be reported on; None if it can."""
-    if not fits(summary, NEEDED) or not all(
-        summary.get(key) is None or fits(summary[key], kind) for key, kind in OPTIONAL.items()
-    ):
-        return "its summary.json is none of ours"
-    if summary["status"] != "done":
-        return f"it is {summary['status']}"
-    if not summary["results"] or not summary["seeds"]:
-        return "it has no measurements"
-    if not all(map(_can_be, summary["results"])) or not summary["steps"] >= 0:
-        return "its summary.json has figures that can't be"
-    if not all(_is_whole(m, summary) for m in summary.get("members") or []):
-        return "its summary.json is none of ours"
-    return None
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Whether a value that was read from JSON has the expected form.
-
-    Args:
-        value: what was read.
-        kind: a type or union of types, a list with the form of each element, a dict with the form
-            of each required key, or `{str: form}` for a dict with any keys.
-    """
-    if isinstance(kind, list):
-        return isinstance(value, list) and all(fits(v, kind[0]) for v in value)
-    if not isinstance(kind, dict):
-        return type(value) in (get_args(kind) or (kind,))  # not isinstance: True is an int
-    if not isinstance(value, dict):
-        return False
-    if str in kind:
-        return all(fits(v, kind[str]) for v in value.values())
-    return all(key in value and fits(value[key], k) for key, k in kind.items())
-
-
-def _is_whole(member: Member, summary: dict[str, Any]) -> bool:
-    """Whether a member has the same splits and keys as the first, with possible figures."""
-    first = summary["members"][0]
-    figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}
-    by_split = {key: value for key, value in member.items() if isinstance(value, dict)}
-    return (
-        {*member} == {*first}
-        and all(isinstance(first[k], dict) and {*v} == {*first[k]} for k, v in by_split.items())
-        and all({*value} >= {*member["solved"]} != set() for value in by_split.values())
-        and all(member["solved_at"][k] is not None for k, yes in member["solved"].items() if yes)
-        and all(at is None or 0 <= at <= summary["steps"] for at in member["solved_at"].values())
-        and all(fits(value, MAYBE) or fits(value, {str: MAYBE}) for value in figures.values())
-        and len(by_split) > 2  # `solved`, `solved_at`, and the metric that decides
-    )
-
-
-def _can_be(result: dict[str, Any]) -> bool:
-    """Whether a result is possible: its count and rate in range, extremes beside each median."""
-    figures = [result[key] for key in ("min", "median", "max")]
-    rate = result["success_rate"]
-    return (
-        0 <= result["n"] <= MOST_MEMBERS
-        and (rate is None or (0 <= rate <= 1 and result["n"] > 0))
-        and (None not in figures or figures[1] is None)
-    )
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
