@@ -6,9 +6,7 @@ from math import exp, expm1, hypot, log, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
-from scipy.special import betaln, expit, gammaln
-from scipy.stats import norm, t
+from scipy.special import betaln, expit, gammaln, ndtri, stdtrit
 
 Values = Sequence[float] | np.ndarray
 
@@ -67,7 +65,7 @@ def wilson_limits(
         >>> high.round(3).tolist()
         [0.434, 0.83]
     """
-    z = norm.ppf(_upper(confidence))
+    z = ndtri(_upper(confidence))
     rate = successes / n
     centre = rate + z**2 / (2 * n)
     half = z * np.sqrt(rate * (1 - rate) / n + (z / (2 * n)) ** 2)
@@ -251,7 +249,7 @@ def _student(x: np.ndarray, confidence: float) -> Estimate:
     mean = float(x.mean())
     if len(x) < 2:
         return Estimate(mean, nan, nan)
-    half = float(t.ppf(_upper(confidence), len(x) - 1) * x.std(ddof=1) / sqrt(len(x)))
+    half = float(stdtrit(len(x) - 1, _upper(confidence)) * x.std(ddof=1) / sqrt(len(x)))
     return Estimate(mean, mean - half, mean + half)
 
 
@@ -259,7 +257,9 @@ def _likelihood_interval(
     likelihood: Callable[[float], float], peak: float, confidence: float
 ) -> tuple[float, float]:
     """The two points at which a log-likelihood is half the chi-squared quantile below its peak."""
-    bar = likelihood(peak) - norm.ppf(_upper(confidence)) ** 2 / 2
+    from scipy.optimize import brentq  # takes half a second, which no training should wait for
+
+    bar = likelihood(peak) - ndtri(_upper(confidence)) ** 2 / 2
 
     def edge(step: float) -> float:
         while likelihood(peak + step) > bar:
@@ -275,6 +275,8 @@ def _highest(likelihood: Callable[[float], float]) -> float:
 
 
 def _argmax(f: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import minimize_scalar
+
     optimum = minimize_scalar(
         lambda x: -f(x), bounds=(low, high), method="bounded", options={"xatol": 1e-9}
     )

@@ -57,10 +57,14 @@ class Budget:
         now = time.perf_counter()
         if step < self._steps and (step == self._first or now - self._second < 1):
             return False  # too few steps were made to know the pace
-        pace = (now - self._second - self._spent) / max(step - self._first, 1)
+        pace = self.stepping() / max(step - self._first, 1)
         whole = now - self._started - self._spent + pace * (self._steps - step)
         cost = self._costs.get(name, guess)
         return whole >= self.LONG_ENOUGH and self._spent + cost <= self._share * whole
+
+    def stepping(self) -> float:
+        """The seconds since the end of the first call, without what was spent."""
+        return time.perf_counter() - self._second - self._spent
 
     @contextlib.contextmanager
     def spending(self, name: str) -> Iterator[None]:

@@ -28,12 +28,13 @@ BAND = {"lower": 0.25, "median": 0.5, "upper": 0.75}
 ERRORS = ("relative_error", "mae", "mse")  # the first of these that a task has is its error
 HARDEST = "hardest"  # the last split under a tag that all tasks have, so that runs compare
 SMALLEST = 1e-12  # an error of 0 has no logarithm
-# Shares of the training time that may be spent between the record's measurements, and at the end.
-BETWEEN, ENDING = 0.005, 0.02
+# The share of the training time that may be spent on optional work before the training ends.
+BETWEEN = 0.005
+SHORTEST = 5.0  # seconds of a training whose end is drawn: that takes a second or two
 GROWTH = 1.5  # each measurement between those of the record is at so many times the last one's step
 LOSSES = 150  # how often the loss is written in a training, besides its first steps
 # Seconds that each kind of optional work is expected to take the first time.
-MEASURING, FORMULA, EVENTS, PICTURES, GATES = 0.25, 0.3, 0.1, 0.25, 0.6
+MEASURING, EVENTS, GATES = 0.25, 0.1, 0.6
 
 
 class TensorBoard(Listener):
@@ -84,16 +85,14 @@ class TensorBoard(Listener):
         self._course: dict[int, np.ndarray] = {}  # step -> the last split's error, [M]
         self._errors: dict[str, np.ndarray] = {}  # the criterion's metric by split, [M]
         self._begun = self._step = int(trainer.step.numpy())
-        self._between = Budget(BETWEEN, self._begun, steps)
-        self._ending = Budget(ENDING, self._begun, steps)
+        self._budget = Budget(BETWEEN, self._begun, steps)
         self._gallery = Gallery(evaluator, subject.name, subject.explain, say)
         self._loss_due = self._due = self._begun + 1
         self._weights = tf.function(lambda: effective_weights(self._population), autograph=False)
 
     def open(self) -> None:
         """Write the command, the config and the graph before the first step."""
-        for budget in (self._between, self._ending):
-            budget.start(self._begun)
+        self._budget.start(self._begun)
         self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=self._begun):
             write_text("run/1 command", self._subject.command)
@@ -111,20 +110,15 @@ class TensorBoard(Listener):
             step: the newest step.
         """
         self._step = step
-        for budget in (self._between, self._ending):
-            budget.note(step)
+        self._budget.note(step)
         if step >= self._loss_due:
             loss = self._trainer.last_loss.numpy()
             with self._writer.as_default(step=step):
                 self._quartiles("loss", _logarithm(loss), "log10 of the newest batch's loss")
             self._loss_due = step + max(1, min(step // 4, self._steps // LOSSES))
         on_grid = step % self._eval_every == 0 or step == self._steps
-        if (
-            step >= self._due
-            and not on_grid
-            and self._allows(self._between, "measuring", MEASURING)
-        ):
-            with self._between.spending("measuring"):
+        if step >= self._due and not on_grid and self._allows("measuring", MEASURING):
+            with self._budget.spending("measuring"):
                 for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
                     metrics, _ = self._evaluator.measure(split)
                     self._judged(step, split, metrics)
@@ -154,35 +148,42 @@ class TensorBoard(Listener):
             for variable in self._population.trainable_variables:
                 write_histogram(f"weights/raw/{variable.name}", variable.value)
             if step < self._steps:
-                self._learned(self._between, draw=False)
+                self._write_distributions()
         self._writer.flush()
 
     def close(self) -> None:
         """Draw what was learned, if the training is done, and close the event files."""
         if self._step == self._steps:
             with self._writer.as_default(step=self._steps):
-                self._learned(self._ending, draw=True)
+                resumed = self._begun / self._steps  # the share of an earlier process
+                if self._budget.stepping() >= SHORTEST * (1 - resumed):
+                    self._draw()
                 write(hparams.end(time.time()))
         self._writer.close()
 
-    def _learned(self, budget: Budget, draw: bool) -> None:
-        """Write what the members have learned, as far as a budget reaches."""
+    def _draw(self) -> None:
+        """Write the formula and all pictures, whatever they take: once, for whoever looks."""
         gallery = self._gallery
-        if draw and self._allows(budget, "formula", FORMULA):
-            with budget.spending("formula"):
-                gallery.formula(self._errors)
-        if gallery.adds and self._allows(budget, "events", EVENTS):
-            with budget.spending("events"):
-                gallery.events(draw)
-        if draw and budget.allows(self._step, "pictures", PICTURES):
-            with budget.spending("pictures"):
-                gallery.pictures(self._weights(), self._course, self._error)
-        if gallery.gated and self._allows(budget, "gates", GATES):
-            with budget.spending("gates"):
-                gallery.gates(draw)
+        gallery.pictures(self._weights(), self._course, self._error)
+        if not self._alone:  # the members of other processes would have to take part
+            return
+        gallery.formula(self._errors)
+        if gallery.adds:
+            gallery.events(draw=True)
+        if gallery.gated:
+            gallery.gates(draw=True)
 
-    def _allows(self, budget: Budget, name: str, guess: float) -> bool:
-        return self._alone and budget.allows(self._step, name, guess)
+    def _write_distributions(self) -> None:
+        """Write histograms of events and gates, as far as the budget reaches."""
+        if self._gallery.adds and self._allows("events", EVENTS):
+            with self._budget.spending("events"):
+                self._gallery.events(draw=False)
+        if self._gallery.gated and self._allows("gates", GATES):
+            with self._budget.spending("gates"):
+                self._gallery.gates(draw=False)
+
+    def _allows(self, name: str, guess: float) -> bool:
+        return self._alone and self._budget.allows(self._step, name, guess)
 
     def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
         """Write the error on a split, the share of members that solve it, and the other metrics."""

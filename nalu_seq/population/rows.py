@@ -116,7 +116,7 @@ class Rows:
             taken = (each,) if steps > 1 else ()
             return Batch(start, taken, rest, places, rows, order, self.data)
 
-        return tf.data.Dataset.from_tensor_slices(calls).map(call)
+        return tf.data.Dataset.from_tensor_slices(calls).map(call).with_options(_without_threads())
 
     def shared(self, batch_size: int, orders: Any, members: int) -> tf.data.Dataset:
         """One pass over the rows for replicas, which share each batch: an `OwnBatch` for each step.
@@ -140,6 +140,21 @@ class Rows:
         steps = -(-rows.shape[1] // batch_size)
         packed = elements.map(lambda *parts: OwnBatch(tf.nest.pack_sequence_as(self.data, parts)))
         return packed.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _without_threads() -> tf.data.Options:
+    """Options that leave the making of elements to the thread that asks for them.
+
+    A `Batch` only refers to tensors in memory, so that there is nothing to prepare ahead, while
+    threads have to be started and joined in each epoch: 15 ms, as long as a hundred steps of a
+    small model.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    options.experimental_optimization.inject_prefetch = False
+    options.threading.private_threadpool_size = 1
+    return options
 
 
 def are_arrays(*data: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.stats
+from scipy.special import stdtrit
 
 from nalu_seq.errors import BadInput
 from nalu_seq.records.record import read_record
@@ -58,6 +58,6 @@ def reference_thresholds(
                 "same task.lengths"
             )
         errors = np.array([values[split, "mse"][seed] for seed in kept])
-        margin = scipy.stats.t.ppf(LEVEL, len(errors) - 1) / np.sqrt(len(errors))
+        margin = stdtrit(len(errors) - 1, LEVEL) / np.sqrt(len(errors))
         thresholds[split] = {"default": float(errors.mean() + margin * errors.std(ddof=1))}
     return thresholds

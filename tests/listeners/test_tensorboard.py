@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
 
+from nalu_seq.listeners import tensorboard as tensorboard_module
 from nalu_seq.listeners.budget import Budget
 from nalu_seq.listeners.hparams import BASIC, Subject, columns, shown_settings
 from nalu_seq.records.command import job_name, recorded_command, varied
@@ -166,6 +167,7 @@ def test_the_real_tensorboard_serves_all_of_it(
     """The main job's run, a run on digits and a sweep with a null among its settings."""
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(Budget, "allows", lambda *_: True)
+    monkeypatch.setattr(tensorboard_module, "SHORTEST", 0)
     count = [*TINY, "train.steps=40", "train.eval_every=10"]
     for name, arguments in (("run", count), ("sweep", SWEEP), ("digits", DIGITS)):
         where = "hydra.sweep.dir" if name == "sweep" else "hydra.run.dir"
