@@ -353,8 +353,9 @@ class Listeners(keras.callbacks.CallbackList):
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], population: Any) -> None:
-        looks = any(_overrides(_innermost(c), hook) for c in callbacks for hook in BATCH_HOOKS)
-        self.steps_per_execution = 1 if looks else STEPS_PER_EXECUTION
+        hooks = [(c, hook) for c in callbacks for hook in BATCH_HOOKS]
+        self._by_batch = any(_overrides(_innermost(c), hook) for c, hook in hooks)
+        self.steps_per_execution = 1 if self._by_batch else STEPS_PER_EXECUTION
         self.steps_a_call = 1
         super().__init__([Ear(c, len(population)) for c in callbacks], model=population)
 
@@ -373,8 +374,8 @@ class Listeners(keras.callbacks.CallbackList):
         super().on_train_batch_begin(batch * self.steps_a_call, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count steps, not calls; read the metrics if somebody looks."""
-        logs = {} if self._async_train else self.model._fitting._get_metrics_result_or_logs(logs)
+        """Count steps, not calls; read the metrics if a callback looks at batches."""
+        logs = self.model._fitting._get_metrics_result_or_logs(logs) if self._by_batch else {}
         super().on_train_batch_end((batch + 1) * self.steps_a_call - 1, logs)
 
 
