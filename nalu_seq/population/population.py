@@ -11,11 +11,11 @@ import tensorflow as tf
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
 from nalu_seq.population.callbacks import (
+    CallbackList,
     History,
-    Listeners,
     Optimizers,
     Progress,
-    listeners,
+    make_callback_list,
     per_member,
 )
 from nalu_seq.population.fitting import Fitting
@@ -174,8 +174,10 @@ class Population(Stacked):
                 (x, y, sample_weight), validation_split=validation_split
             )
         history, fitting = History(), self._fitting
-        listening = listeners(self, _listed(callbacks), [history, Progress(epochs, bool(verbose))])
-        steps = self._steps(listening, steps_per_epoch, validation_steps)
+        callback_list = make_callback_list(
+            self, _as_list(callbacks), [history, Progress(epochs, bool(verbose))]
+        )
+        steps = self._steps(callback_list, steps_per_epoch, validation_steps)
         if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
             batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
         if validation_data is not None:
@@ -185,18 +187,18 @@ class Population(Stacked):
             validation_data = own[0] if len(own) == 1 else own
         data = (x, y, sample_weight)
         calls = 1 if steps_per_epoch or fitting.jit_compile else steps
-        prepared = self._in_memory(data, batch_size, shuffle, calls, class_weight)
-        if len(prepared) == 1:  # arrays became a data set, which holds targets and weights itself
+        inputs = self._in_memory(data, batch_size, shuffle, calls, class_weight)
+        if len(inputs) == 1:  # arrays became a data set, which holds targets and weights itself
             x, y, sample_weight, class_weight, batch_size, shuffle = (
-                *prepared,
+                *inputs,
                 None,
                 None,
                 None,
                 None,
                 False,
             )
-            listening.steps_a_call = calls
-        fitting.begin(steps // listening.steps_a_call, x)
+            callback_list.steps_a_call = calls
+        fitting.begin(steps // callback_list.steps_a_call, x)
         fitting.begin_training()
         fitting.fit(
             x=x,
@@ -205,7 +207,7 @@ class Population(Stacked):
             class_weight=class_weight,
             batch_size=batch_size,
             epochs=epochs,
-            callbacks=listening,
+            callbacks=callback_list,
             validation_data=validation_data,
             shuffle=shuffle,
             initial_epoch=initial_epoch,
@@ -250,27 +252,27 @@ class Population(Stacked):
         check_process()
         self._check_compiled()
         _check_sizes(batch_size=batch_size, steps=steps)
-        listening = listeners(self, _listed(callbacks))
-        number = self._steps(listening, steps)
-        prepared = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
-        if len(prepared) == 1:
-            x, y, sample_weight, batch_size = *prepared, None, None, None
-            listening.steps_a_call = 1 if steps or self._fitting.jit_compile else number
-        self._fitting.begin(number // listening.steps_a_call, x)
-        measured = self._fitting.evaluate(
+        callback_list = make_callback_list(self, _as_list(callbacks))
+        number = self._steps(callback_list, steps)
+        inputs = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
+        if len(inputs) == 1:
+            x, y, sample_weight, batch_size = *inputs, None, None, None
+            callback_list.steps_a_call = 1 if steps or self._fitting.jit_compile else number
+        self._fitting.begin(number // callback_list.steps_a_call, x)
+        results = self._fitting.evaluate(
             x=x,
             y=y,
             batch_size=batch_size,
             sample_weight=sample_weight,
             steps=steps,
-            callbacks=listening,
+            callbacks=callback_list,
             return_dict=True,
         )
-        measured = {name: per_member(value, len(self)) for name, value in measured.items()}
+        results = {name: per_member(value, len(self)) for name, value in results.items()}
         if return_dict:
-            return measured
-        values = [measured.pop(name) for name in self.metrics_names if name in measured]
-        values += measured.values()
+            return results
+        values = [results.pop(name) for name in self.metrics_names if name in results]
+        values += results.values()
         return values[0] if len(values) == 1 else values
 
     def predict(
@@ -300,9 +302,9 @@ class Population(Stacked):
         del verbose
         check_process()
         _check_sizes(batch_size=batch_size, steps=steps)
-        listening = listeners(self, _listed(callbacks))
+        callback_list = make_callback_list(self, _as_list(callbacks))
         predictions = self._fitting.predict(
-            x, batch_size=batch_size, steps=steps, callbacks=listening
+            x, batch_size=batch_size, steps=steps, callbacks=callback_list
         )
         return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), predictions)
 
@@ -344,11 +346,11 @@ class Population(Stacked):
         with self.strategy.scope():
             return Fitting(self)
 
-    def _steps(self, hears: Listeners, *counts: int | None) -> int:
+    def _steps(self, callback_list: CallbackList, *counts: int | None) -> int:
         """The training steps of a call: a divisor of the steps of an epoch and of an evaluation."""
         if self.strategy.num_replicas_in_sync > 1:
             return 1  # Keras' loop over steps and the reductions of replicas don't go together
-        most = self._steps_per_execution or hears.steps_per_execution
+        most = self._steps_per_execution or callback_list.steps_per_execution
         number = math.gcd(*(count or 0 for count in counts))
         return max(d for d in range(1, most + 1) if number % d == 0)
 
@@ -374,7 +376,7 @@ class Population(Stacked):
             raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
 
 
-def _listed(callbacks: Any) -> Sequence[keras.callbacks.Callback]:
+def _as_list(callbacks: Any) -> Sequence[keras.callbacks.Callback]:
     return [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or []
 
 
