@@ -119,7 +119,7 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="nalu_seq")
     try:
-        with _heard():
+        with _exit_if_unread():
             yield
     except BadInput as error:
         refuse(error)
@@ -148,7 +148,7 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[None]:
+def _exit_if_unread() -> Iterator[None]:
     """Exit without a message if nobody reads the output any more, as under `| head`."""
     try:
         yield
@@ -160,7 +160,7 @@ def _heard() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def silenced_stderr(*expected: type[BaseException]) -> Iterator[None]:
+def silence_stderr(*expected: type[BaseException]) -> Iterator[None]:
     """Hide what is written to stderr in this block, and show it after an error.
 
     TensorFlow's C++ logs before any log level applies.
@@ -170,14 +170,14 @@ def silenced_stderr(*expected: type[BaseException]) -> Iterator[None]:
     """
     sys.stderr.flush()
     original = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except BaseException as error:
             if not isinstance(error, expected):
-                kept.seek(0)
-                os.write(original, kept.read())
+                buffer.seek(0)
+                os.write(original, buffer.read())
             raise
         finally:
             os.dup2(original, 2)

@@ -56,8 +56,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.case and not arguments.export:
         raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)
-    changed = [override.partition("=")[0] for override in arguments.overrides]
-    cfg, choices = read_run(arguments.run, arguments.trust, instead=changed)
+    changed_keys = [override.partition("=")[0] for override in arguments.overrides]
+    cfg, choices = read_run(arguments.run, arguments.trust, instead=changed_keys)
     from nalu_seq.distribution.startup import start_tensorflow
 
     cfg.strategy = Strategy()  # one device, whatever the run was trained on
@@ -78,26 +78,26 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.digits:
         from nalu_seq.reports.pictures import plot_digits
 
-        named = ", ".join(experiment.choices[group] for group in ("head", "unit"))
-        title = f"{experiment.choices['task']}: {named}"
+        parts = ", ".join(experiment.choices[group] for group in ("head", "unit"))
+        title = f"{experiment.choices['task']}: {parts}"
         plot_digits(experiment.task, experiment.members, population, title, arguments.digits)
         return
-    measured = extrapolate(experiment, population, step)
+    extrapolation = extrapolate(experiment, population, step)
     if arguments.plot:
         from nalu_seq.reports.plots import plot_course
 
-        plot_course(measured, arguments.plot)
+        plot_course(extrapolation, arguments.plot)
     if arguments.json:
-        print(json.dumps(measured.as_dict(), indent=1, allow_nan=False))
+        print(json.dumps(extrapolation.as_dict(), indent=1, allow_nan=False))
         return
     from rich.console import Console
 
     from nalu_seq.reports.console import drift_table, results_table
 
     console = Console()
-    console.print(results_table(measured.as_dict()))
-    if measured.drift:
-        console.print(drift_table(measured.drift))
+    console.print(results_table(extrapolation.as_dict()))
+    if extrapolation.drift:
+        console.print(drift_table(extrapolation.drift))
 
 
 def _overrides(overrides: list[str]) -> Any:

@@ -97,14 +97,14 @@ def _explain(arguments: argparse.Namespace) -> None:
         Evaluator(population, experiment.task, experiment.members, experiment.stateful_model())
     )
     explanations = explainer.explain()
-    kept = [explanations[i] for i in chosen]
+    chosen_explanations = [explanations[i] for i in chosen]
     if arguments.format == "json":
-        report = {**choices, "step": step, "members": [_as_dict(e) for e in kept]}
+        report = {**choices, "step": step, "members": [_as_dict(e) for e in chosen_explanations]}
         print(json.dumps(report, indent=1, allow_nan=False))
     elif arguments.format == "latex":
-        print("\n".join(_latex(kept)))
+        print("\n".join(_latex(chosen_explanations)))
     else:
-        print("\n".join(_text(kept, experiment.task.criterion.metric)))
+        print("\n".join(_text(chosen_explanations, experiment.task.criterion.metric)))
     if arguments.export:
         _export(explainer, chosen[0], arguments.export)
 
@@ -193,8 +193,8 @@ def _groups(explanations: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
     for explanation in explanations:
         if explanation.formula is not None:
             groups[str(explanation.formula)].append(explanation)
-    ordered = sorted(groups.values(), key=len, reverse=True)
-    return [(group[0].formula, group) for group in ordered]
+    groups_by_size = sorted(groups.values(), key=len, reverse=True)
+    return [(group[0].formula, group) for group in groups_by_size]
 
 
 def _text(explanations: Sequence[Any], metric: str) -> list[str]:
@@ -202,8 +202,8 @@ def _text(explanations: Sequence[Any], metric: str) -> list[str]:
     total, lines = len(explanations), []
     for formula, group in _groups(explanations):
         solved = sum(e.solved for e in group)
-        counted = "member" if total == 1 else "members"
-        lines.append(f"{len(group)} of {total} {counted}, {solved} solved at the last step:")
+        noun = "member" if total == 1 else "members"
+        lines.append(f"{len(group)} of {total} {noun}, {solved} solved at the last step:")
         lines += [f"    {line}" for line in formula.lines()]
         lines += [f"  {line}" for line in _evidence(group, metric)]
     for explanation in explanations:

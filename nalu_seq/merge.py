@@ -9,7 +9,7 @@ from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
 from nalu_seq.errors import Arguments, BadInput, command
 from nalu_seq.records.files import read_text
-from nalu_seq.records.folder import beside, check_output
+from nalu_seq.records.folder import check_output, staged_directory
 from nalu_seq.records.runs import read_run
 
 OWN = ("shard", "strategy", "output", "resume")  # keys in which parts of a run may differ
@@ -47,7 +47,7 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     experiment = Experiment(cfg, choices)
     check_done(experiment, ordered)
     recorded = read_text(ordered[0], ".hydra/hydra.yaml")
-    with beside(directory) as place:
+    with staged_directory(directory) as place:
         read = read_parts(experiment, place, ordered)
         (place / ".hydra").mkdir()
         (place / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))

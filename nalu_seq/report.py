@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nalu_seq.errors import Arguments, BadInput, command, warn
 
 if TYPE_CHECKING:
-    from nalu_seq.reports.page import Learned
+    from nalu_seq.reports.page import LearnedWeights
     from nalu_seq.reports.summaries import Run
 
 FORMATS = ("text", "md", "tex", "csv", "html")
@@ -73,7 +73,7 @@ def _report(arguments: argparse.Namespace) -> None:
     if arguments.format == "html":
         from nalu_seq.reports.page import page
 
-        print(page(groups, shown, _learned(runs)))
+        print(page(groups, shown, _read_learned(runs)))
     else:
         print(formats[arguments.format](shown))
     if arguments.figure:
@@ -87,7 +87,7 @@ def _report(arguments: argparse.Namespace) -> None:
             plots.plot(groups, arguments.figure)
 
 
-def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
+def _read_learned(runs: "Sequence[Run]") -> "dict[Path, LearnedWeights]":
     """Weights and formulas of the runs that kept checkpoints; a warning for unreadable ones."""
     kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
     if not kept:
@@ -97,12 +97,12 @@ def _learned(runs: "Sequence[Run]") -> "dict[Path, Learned]":
 
     check_environment()
     start_tensorflow()
-    from nalu_seq.experiment.learned import learned
+    from nalu_seq.experiment.learned import learned_weights
 
-    by_place: dict[Path, Learned] = {}
+    by_place: dict[Path, LearnedWeights] = {}
     for place in kept:
         try:
-            by_place[place] = learned(place)
+            by_place[place] = learned_weights(place)
         except BadInput as error:
             warn(f"{place}: its weights are left out: {error}")
     return by_place

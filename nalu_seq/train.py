@@ -20,7 +20,7 @@ from omegaconf.errors import InterpolationValidationError, ValidationError
 
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
-from nalu_seq.config.schema import Config, Strategy, Train, register, typed
+from nalu_seq.config.schema import Config, Strategy, Train, as_dataclass, register
 from nalu_seq.errors import BadInput, command
 from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
@@ -32,7 +32,7 @@ from nalu_seq.records.runs import (
     read_run,
     state,
 )
-from nalu_seq.records.sweeps import LAUNCHER, quoted, read_sweep
+from nalu_seq.records.sweeps import LAUNCHER, quote, read_sweep
 
 if TYPE_CHECKING:
     from nalu_seq.experiment.experiment import Experiment
@@ -62,7 +62,7 @@ _KINDS = {
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
-def _composed(cfg: DictConfig) -> float | None:
+def _train_job(cfg: DictConfig) -> float | None:
     """One job: Hydra has composed the config and made its directory.
 
     Returns:
@@ -71,7 +71,7 @@ def _composed(cfg: DictConfig) -> float | None:
     from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(
-        typed(Strategy, cfg.strategy), typed(Train, cfg.train)
+        as_dataclass(Strategy, cfg.strategy), as_dataclass(Train, cfg.train)
     )  # a launcher's processes have not
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.feasibility import check
@@ -104,7 +104,7 @@ def _objective(directory: Path) -> float | None:
     return fmean(math.inf if median is None else median for median in last) if last else None
 
 
-def _resumed(arguments: list[str]) -> None:
+def _resume(arguments: list[str]) -> None:
     """Resume a run with its own config in its own directory; few keys may change."""
     trust = "--trust" in arguments
     # Taken as they stand, not by Hydra's grammar: a path may hold commas and brackets.
@@ -125,7 +125,7 @@ def _resumed(arguments: list[str]) -> None:
         check_plain_files(directory)
     from nalu_seq.distribution.startup import start_tensorflow
 
-    start_tensorflow(typed(Strategy, cfg.strategy), typed(Train, cfg.train))
+    start_tensorflow(as_dataclass(Strategy, cfg.strategy), as_dataclass(Train, cfg.train))
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.feasibility import check
 
@@ -135,13 +135,13 @@ def _resumed(arguments: list[str]) -> None:
     _train(experiment, directory, resume=True)
 
 
-def _sweep_resumed(arguments: list[str]) -> None:
+def _resume_sweep(arguments: list[str]) -> None:
     """Resume a sweep with its own command in its own folder, without jobs that are done."""
     trust = "--trust" in arguments
     flags, rest = _config_dir([a for a in arguments if a != "--trust"])
-    named = [a for a in rest if a.startswith("sweep.resume=")]
-    more = [a for a in rest if a not in named]
-    directory = Path(named[-1].partition("=")[2])
+    resume_arguments = [a for a in rest if a.startswith("sweep.resume=")]
+    more = [a for a in rest if a not in resume_arguments]
+    directory = Path(resume_arguments[-1].partition("=")[2])
     for argument in more:
         if not argument.startswith(LAUNCHER) and argument.partition("=")[0] not in PATHS:
             raise BadInput(f"sweep.resume keeps the sweep's own command: {argument} can't change")
@@ -150,10 +150,10 @@ def _sweep_resumed(arguments: list[str]) -> None:
         check_plain_files(directory)
     # --multirun, since Hydra looks for a recorded hydra.mode in the composed config, and takes a
     # sweep for a single run where composing fails.
-    own_folder = f"hydra.sweep.dir={quoted(str(directory))}"
+    own_folder = f"hydra.sweep.dir={quote(str(directory))}"
     sys.argv[1:] = ["--multirun", *flags, *overrides, *more, own_folder]
     try:
-        _composed()
+        _train_job()
     except MissingConfigException as error:
         advice = "an option of your own needs its --config-dir again"
         raise BadInput(f"{_explain(error)}; {advice}") from error
@@ -198,10 +198,14 @@ def _strategy(option: str) -> DictConfig:
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """Refuse groups and options for which Hydra itself would end with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    needed = (*GROUPS, "strategy", "protocol")  # other groups' options are looked up by these
+    required_groups = (
+        *GROUPS,
+        "strategy",
+        "protocol",
+    )  # other groups' options are looked up by these
     for argument in arguments:
         group = argument.removeprefix("~").partition("=")[0]
-        if argument.startswith("~") and group in needed:
+        if argument.startswith("~") and group in required_groups:
             valid = ", ".join(options(group))
             raise BadInput(f"{argument}: {group} can't be taken away, only chosen; valid: {valid}")
     chosen = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
@@ -214,7 +218,7 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))
         if not names or any(isinstance(name, odd) or name == "" for name in names):
-            none = "" if group in needed else f"; ~{group} for none"
+            none = "" if group in required_groups else f"; ~{group} for none"
             valid = f"{', '.join(options(group))}{none}"
             raise BadInput(f"{override.input_line}: no such option; valid: {valid}")
 
@@ -247,8 +251,10 @@ def _explain(error: Exception) -> str:
     if lines and lines[0].startswith("LexerNoViableAltException: "):
         key, _, value = lines[0].partition(": ")[2].partition("=")
         return f"{key}={value}: this can't stand unquoted: write \"{key}='{value}'\""
-    kept = (line for line in lines if not line.startswith(("object_type", "See https://hydra")))
-    return "; ".join(kept)
+    message_lines = (
+        line for line in lines if not line.startswith(("object_type", "See https://hydra"))
+    )
+    return "; ".join(message_lines)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -277,12 +283,12 @@ def _as_integer(kind: str, value: str) -> str:
     return f": write {int(float(value))}" if whole and abs(float(value)) < 1e15 else ""
 
 
-def _expanded(argument: str) -> str:
+def _expand_home(argument: str) -> str:
     """A path with `~` expanded, which a shell does not do in quotes."""
     key, _, value = argument.partition("=")
     path = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
     at_home = key in (*PATHS, "hydra.run.dir", "hydra.sweep.dir") and path.startswith("~")
-    return f"{key}={quoted(os.path.expanduser(path))}" if at_home else argument
+    return f"{key}={quote(os.path.expanduser(path))}" if at_home else argument
 
 
 def main() -> None:
@@ -295,19 +301,19 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
     # Hydra's parser takes -m before or after all overrides, but not among them.
-    arguments = sorted(map(_expanded, sys.argv[1:]), key=lambda a: a not in ("-m", "--multirun"))
+    arguments = sorted(map(_expand_home, sys.argv[1:]), key=lambda a: a not in ("-m", "--multirun"))
     os.environ[QUIET] = "1" if "--quiet" in arguments else ""
     arguments = [argument for argument in arguments if argument != "--quiet"]
     sys.argv[1:] = arguments
     with command(_explain):
         check_environment()
         if any(a.startswith("resume=") and a != "resume=null" for a in arguments):
-            _resumed(arguments)
+            _resume(arguments)
         elif any(a.startswith("sweep.resume=") for a in arguments):
-            _sweep_resumed(arguments)
+            _resume_sweep(arguments)
         else:
             _refuse_odd_groups(arguments)
-            _composed()
+            _train_job()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def description(group: str, option: str) -> str:
     return _docstring(node["_target_"]) if "_target_" in node else ""
 
 
-def described(group: str) -> str:
+def describe_options(group: str) -> str:
     """All options of a config group, one a line: the name and the description.
 
     Args:

@@ -18,10 +18,10 @@ def check_environment() -> None:
     """
     # tf.keras is not used here; TensorFlow must not look for Keras 2, which is not installed.
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    named = os.environ.get("KERAS_BACKEND")
-    if named not in (None, "", ASKED["backend"]):
+    backend = os.environ.get("KERAS_BACKEND")
+    if backend not in (None, "", ASKED["backend"]):
         raise BadInput(
-            f"KERAS_BACKEND={named}: populations train by TensorFlow: unset it, or set it to "
+            f"KERAS_BACKEND={backend}: populations train by TensorFlow: unset it, or set it to "
             "tensorflow; nalu_seq.units alone are layers of any backend"
         )
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
@@ -30,7 +30,7 @@ def check_environment() -> None:
     except (OSError, ValueError, RecursionError):  # Keras ignores such a file too
         return
     for key, value in ASKED.items() if isinstance(settings, dict) else ():
-        if key == "backend" and named:
+        if key == "backend" and backend:
             continue
         if (other := settings.get(key, value)) != value:
             raise BadInput(

@@ -25,7 +25,7 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
-def shipped(group: str, option: str) -> DictConfig:
+def shipped_config(group: str, option: str) -> DictConfig:
     """The config that an option of the installed `conf/` gives to its own group.
 
     Args:
@@ -36,9 +36,9 @@ def shipped(group: str, option: str) -> DictConfig:
         The node with `_target_` and its arguments; a task's file also sets other groups, which are
         left out.
     """
-    loaded = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
-    assert isinstance(loaded, DictConfig)
-    return loaded if "_target_" in loaded else loaded[group]
+    node = OmegaConf.load(conf_dir() / group / f"{option}.yaml")
+    assert isinstance(node, DictConfig)
+    return node if "_target_" in node else node[group]
 
 
 def setter(choices: Mapping[str, str], key: str) -> tuple[str, list[str]] | None:
@@ -64,5 +64,5 @@ def setter(choices: Mapping[str, str], key: str) -> tuple[str, list[str]] | None
         first, _, second = option.partition("/")
         typed = f"{pair[1]}={first} with {pair[2]}={second}" if pair else f"{other}={option}"
         keys = {*content[group]}
-        return typed, [name for name in options(group) if keys <= {*shipped(group, name)}]
+        return typed, [name for name in options(group) if keys <= {*shipped_config(group, name)}]
     return None

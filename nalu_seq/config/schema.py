@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-from nalu_seq.config.descriptions import described, penalty_names
+from nalu_seq.config.descriptions import describe_options, penalty_names
 from nalu_seq.errors import BadInput
 
 Node = TypeVar("Node")
@@ -121,7 +121,7 @@ class Config:
     resume: str | None = None
 
 
-def typed(kind: type[Node], node: Mapping[str, Any]) -> Node:
+def as_dataclass(kind: type[Node], node: Mapping[str, Any]) -> Node:
     """A value node of the config as its dataclass.
 
     Args:
@@ -147,7 +147,7 @@ def register() -> None:
         "first", lambda *names: next(n for n in names if n not in (None, "None")), replace=True
     )
     OmegaConf.register_new_resolver("modulo", lambda a, b: a % b, replace=True)
-    OmegaConf.register_new_resolver("described", described, replace=True)  # for --help
+    OmegaConf.register_new_resolver("described", describe_options, replace=True)  # for --help
 
 
 # Importing this module registers them: the processes that a launcher starts import no command.

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nalu_seq.data.images import Data, Images, split
-from nalu_seq.errors import BadInput, first_line, silenced_stderr
+from nalu_seq.errors import BadInput, first_line, silence_stderr
 
 MEAN, DEVIATION = 0.1307, 0.3081
 CONNECT_SECONDS = 10
@@ -41,7 +41,7 @@ def mnist(dir: str | None = None) -> Data:
     Raises:
         BadInput: the data are missing and can't be downloaded, or they can't be read.
     """
-    read = {name: _original_order(name, *part) for name, part in _prepared(dir, None).items()}
+    read = {name: _original_order(name, *part) for name, part in _prepare_once(dir, None).items()}
     parts = split(*read["train"], ENDS) | split(*read["test"], {"test": SIZES["test"]})
     return Data("mnist", parts, MEAN, DEVIATION)
 
@@ -60,21 +60,21 @@ def prepare(idx: Path, dir: str | None = None) -> Path:
         BadInput: a file is missing, or differs from the published one.
     """
     _check_files(idx, dir)
-    _prepared(dir, idx)
+    _prepare_once(dir, idx)
     return Path(_builder(dir).data_dir)
 
 
 Part = tuple[list[str], np.ndarray, np.ndarray]  # ids, pixels, labels
 
 
-def _prepared(dir: str | None, idx: Path | None) -> dict[str, Part]:
+def _prepare_once(dir: str | None, idx: Path | None) -> dict[str, Part]:
     """The prepared data set's parts; if there is none yet, it is prepared first."""
     builder = _builder(dir)
     if Path(builder.data_dir).exists():
         return _read(builder)
     if idx is None:
         _check_network(builder)
-    with _locked(Path(builder.data_dir)):
+    with _lock(Path(builder.data_dir)):
         # Another process may have prepared it meanwhile.
         if not Path(builder.data_dir).exists():
             _download_and_prepare(_builder(dir), idx)
@@ -110,7 +110,7 @@ def _read(builder: Any) -> dict[str, Part]:
         parts = {}
         for name, size in SIZES.items():
             config = tfds.ReadConfig(add_tfds_id=True)
-            with silenced_stderr():  # hides how its pipeline is made deterministic
+            with silence_stderr():  # hides how its pipeline is made deterministic
                 data = builder.as_dataset(split=name, batch_size=size, read_config=config)
                 (batch,) = tfds.as_numpy(data)
             if len(batch["label"]) != size:
@@ -195,7 +195,7 @@ def _check_files(idx: Path, dir: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
+def _lock(place: Path) -> Iterator[None]:
     """Hold a lock, so that one process prepares a place while the others wait for it."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

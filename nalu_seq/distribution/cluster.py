@@ -116,7 +116,7 @@ def _gather(cluster: Cluster, seconds: float, deadline: float) -> None:
                     there[place] = caller
                 else:  # a stranger: a probe, a browser, a worker of another cluster
                     caller.close()
-            for caller in [c for c, since in asking.items() if _late(since)]:
+            for caller in [c for c, since in asking.items() if _timed_out(since)]:
                 del asking[caller]
                 caller.close()
         missing = sorted(others - set(there))
@@ -151,26 +151,26 @@ def _place(caller: socket.socket) -> int | None:
     return int(message) if message.isdigit() else None
 
 
-def _late(since: float) -> bool:
+def _timed_out(since: float) -> bool:
     return time.monotonic() - since > CALLER_SECONDS
 
 
 def _report(cluster: Cluster, seconds: float, deadline: float) -> None:
-    for left in _left(deadline):
+    for remaining in _countdown(deadline):
         with (
             contextlib.suppress(OSError, ValueError),
-            socket.create_connection(_split(cluster.addresses[0]), timeout=left) as call,
+            socket.create_connection(_split(cluster.addresses[0]), timeout=remaining) as call,
         ):
             call.sendall(str(cluster.place).encode())
-            call.settimeout(left + 1)
+            call.settimeout(remaining + 1)
             return _refuse_missing(cluster, json.loads(call.makefile().readline()), seconds)
     return _refuse_missing(cluster, [0], seconds)
 
 
-def _left(deadline: float) -> Iterator[float]:
+def _countdown(deadline: float) -> Iterator[float]:
     """The seconds that are left until a deadline, every 0.1 s until it has passed."""
-    while (left := deadline - time.monotonic()) > 0:
-        yield left
+    while (remaining := deadline - time.monotonic()) > 0:
+        yield remaining
         time.sleep(0.1)
 
 

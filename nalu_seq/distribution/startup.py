@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from nalu_seq.config.schema import Strategy, Train
-from nalu_seq.errors import BadInput, silenced_stderr
+from nalu_seq.errors import BadInput, silence_stderr
 
 # Packages that Keras and TensorFlow import only to see whether they exist, in 1.5 s altogether.
 LOOKED_FOR = ("jax", "matplotlib", "pandas", "sklearn", "torch")
@@ -26,11 +26,11 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Both would log a line for each checkpoint and for each collective.
-    for chatty in ("absl", "tensorflow"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     strategy = strategy or Strategy()
-    with silenced_stderr(BadInput):
-        with _absent(*LOOKED_FOR):
+    with silence_stderr(BadInput):
+        with _hide_packages(*LOOKED_FOR):
             import keras  # noqa: F401
             import tensorflow as tf
 
@@ -50,12 +50,12 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
 
 
 @contextlib.contextmanager
-def _absent(*names: str) -> Iterator[None]:
+def _hide_packages(*names: str) -> Iterator[None]:
     """Let imports of some packages fail as if they were not installed, unless they are imported."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    absent_names = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent_names))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        for name in hidden:
+        for name in absent_names:
             del sys.modules[name]

@@ -17,31 +17,31 @@ MOST_DEVICES = 1024  # a CPU is split into at most so many devices
 _started: dict[tuple[object, ...], tf.distribute.Strategy] = {}
 
 
-def start(asked: Strategy) -> tf.distribute.Strategy:
+def start(config: Strategy) -> tf.distribute.Strategy:
     """The strategy that a config asks for; the same object for the same config.
 
     The first call sets up TensorFlow's devices, so that it has to come before any other use of
     TensorFlow.
 
     Args:
-        asked: the strategy's node of the config.
+        config: the strategy's node of the config.
 
     Raises:
         BadInput: there is no such strategy, or it needs devices or workers that are not there.
     """
-    if asked.name not in STRATEGIES:
-        raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {asked.name!r}")
-    if asked.devices is not None and (asked.name != "mirrored" or asked.devices < 1):
+    if config.name not in STRATEGIES:
+        raise BadInput(f"strategy must be one of {', '.join(STRATEGIES)}, not {config.name!r}")
+    if config.devices is not None and (config.name != "mirrored" or config.devices < 1):
         raise BadInput("strategy.devices goes with strategy=mirrored, and is a positive integer")
-    if asked.devices is not None and asked.devices > MOST_DEVICES:
-        raise BadInput(f"strategy.devices must be at most {MOST_DEVICES}, not {asked.devices}")
-    if asked.processes is not None and (asked.name != "members" or asked.processes < 1):
+    if config.devices is not None and config.devices > MOST_DEVICES:
+        raise BadInput(f"strategy.devices must be at most {MOST_DEVICES}, not {config.devices}")
+    if config.processes is not None and (config.name != "members" or config.processes < 1):
         raise BadInput("strategy.processes goes with strategy=members, and is a positive integer")
-    if not asked.wait > 0:
-        raise BadInput(f"strategy.wait must be above 0, not {asked.wait}")
-    key = dataclasses.astuple(asked)
+    if not config.wait > 0:
+        raise BadInput(f"strategy.wait must be above 0, not {config.wait}")
+    key = dataclasses.astuple(config)
     if key not in _started:
-        _started[key] = STRATEGIES[asked.name](asked)
+        _started[key] = STRATEGIES[config.name](config)
     return _started[key]
 
 
@@ -50,25 +50,25 @@ def _one_device(_: Strategy) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def _auto(asked: Strategy) -> tf.distribute.Strategy:
+def _auto(config: Strategy) -> tf.distribute.Strategy:
     several = len(tf.config.list_physical_devices("GPU")) > 1
-    return _mirrored(asked) if several else _one_device(asked)
+    return _mirrored_strategy(config) if several else _one_device(config)
 
 
-def _mirrored(asked: Strategy) -> tf.distribute.Strategy:
+def _mirrored_strategy(config: Strategy) -> tf.distribute.Strategy:
     _let_memory_grow()
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU":
-        _split_the_cpu(asked.devices or 2)
+        _split_the_cpu(config.devices or 2)
     there = [device.name for device in tf.config.list_logical_devices(kind)]
-    if len(there) < (asked.devices or 1):
-        raise BadInput(f"strategy.devices={asked.devices}: there are {len(there)} of kind {kind}")
-    return tf.distribute.MirroredStrategy(there[: asked.devices])
+    if len(there) < (config.devices or 1):
+        raise BadInput(f"strategy.devices={config.devices}: there are {len(there)} of kind {kind}")
+    return tf.distribute.MirroredStrategy(there[: config.devices])
 
 
-def _multi_worker(asked: Strategy) -> tf.distribute.Strategy:
+def _multi_worker(config: Strategy) -> tf.distribute.Strategy:
     cluster = find_cluster()
-    meet(cluster, asked.wait)
+    meet(cluster, config.wait)
     _let_memory_grow()
     # The strategy would do the same, but with its own time until a silent worker counts as lost.
     context.context().configure_coordination_service(
@@ -110,7 +110,7 @@ def _split_the_cpu(devices: int) -> None:
 STRATEGIES: dict[str, Callable[[Strategy], tf.distribute.Strategy]] = {
     "auto": _auto,
     "one_device": _one_device,
-    "mirrored": _mirrored,
+    "mirrored": _mirrored_strategy,
     "multi_worker": _multi_worker,
     "members": _one_device,  # in each of its processes (experiment/processes.py)
 }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.errors import silenced_stderr
+from nalu_seq.errors import silence_stderr
 
 LONGEST_PATH = 4096
 
@@ -92,7 +92,7 @@ class Workers:
             yield directory
             return
         try:
-            with silenced_stderr(tf.errors.OpError, SystemExit), contextlib.ExitStack() as stack:
+            with silence_stderr(tf.errors.OpError, SystemExit), contextlib.ExitStack() as stack:
                 directory = place = self._leaders_path(directory)
                 if self.index > 0:
                     place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -109,9 +109,9 @@ class Workers:
             self._leave(error, directory)
 
     def _leaders_path(self, directory: Path) -> Path:
-        coded = str(directory.absolute()).encode()[:LONGEST_PATH]
+        path_bytes = str(directory.absolute()).encode()[:LONGEST_PATH]
         numbers = np.zeros(LONGEST_PATH, np.int32)
-        numbers[: len(coded)] = list(coded)
+        numbers[: len(path_bytes)] = list(path_bytes)
         path = self._leaders(numbers).numpy().astype(np.uint8).tobytes()
         return Path(path.rstrip(b"\0").decode())
 

@@ -174,8 +174,8 @@ def gamma_mean(
     if not np.all(x > 0):
         raise ValueError("gamma_mean: values must be positive")
     mean = float(x.mean())
-    if _alike(x, mean):
-        return _student(x, confidence)
+    if _nearly_equal(x, mean):
+        return _student_interval(x, confidence)
     spread = float(-np.log(x / mean).mean())
 
     def likelihood(shift: float, log_shape: float) -> float:  # shift = log(mu / mean)
@@ -220,8 +220,8 @@ def beta_mean(values: Values, confidence: float = 0.95) -> Estimate:
     if not np.all((x >= 0) & (x <= 0.5)):
         raise ValueError("beta_mean: values must be between 0 and 0.5")
     x = np.clip(x, 1e-16, 0.5 - 1e-16)
-    if x.std() <= 1e-10 or _alike(x, min(x.mean(), 0.5 - x.mean())):
-        value, low, high = _student(x, confidence)
+    if x.std() <= 1e-10 or _nearly_equal(x, min(x.mean(), 0.5 - x.mean())):
+        value, low, high = _student_interval(x, confidence)
         return Estimate(value, max(low, 0.0), min(high, 0.5))
     log_y, log_rest = float(np.log(2 * x).mean()), float(np.log1p(-2 * x).mean())
 
@@ -245,7 +245,7 @@ def _difference(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(value, low, value + hypot(a.high - a.value, b.value - b.low))
 
 
-def _student(x: np.ndarray, confidence: float) -> Estimate:
+def _student_interval(x: np.ndarray, confidence: float) -> Estimate:
     mean = float(x.mean())
     if len(x) < 2:
         return Estimate(mean, nan, nan)
@@ -283,7 +283,7 @@ def _argmax(f: Callable[[float], float], low: float, high: float) -> float:
     return float(optimum.x)
 
 
-def _alike(x: np.ndarray, distance: float) -> bool:
+def _nearly_equal(x: np.ndarray, distance: float) -> bool:
     """Whether values are so alike that a distribution can't be fitted: its shape is above 1e8."""
     return float(x.std()) <= 1e-4 * distance
 

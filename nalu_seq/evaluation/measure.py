@@ -85,7 +85,7 @@ class Evaluator(Measurer):
                 courses.append(part)
             parts = zip(*courses, strict=True)
             course = Course(*(np.concatenate(part, axis=1) for part in parts))
-            metrics = self.task.metrics(y, prediction) | self.task.tallied(tally)
+            metrics = self.task.metrics(y, prediction) | self.task.tally_metrics(tally)
         else:
             course = None
             y, prediction = self._examples(split)

@@ -19,14 +19,14 @@ class SparsityError(Measurer):
     """
 
     def __init__(self, population: Population) -> None:
-        self._scalars = tf.function(lambda: population.scalars(_worst), autograph=False)
+        self._scalars = tf.function(lambda: population.scalars(_largest_error), autograph=False)
 
     def __call__(self) -> list[Measurement]:
         """The measurement `train/sparsity_error`, `[M]`."""
         return [Measurement("train", name, v.numpy()) for name, v in self._scalars().items()]
 
 
-def _worst(model: keras.Model) -> dict[str, Any]:
+def _largest_error(model: keras.Model) -> dict[str, Any]:
     errors = [
         sparsity_error(matrix) for unit in units_of(model) for matrix in unit.matrices().values()
     ]

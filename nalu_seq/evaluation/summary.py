@@ -117,19 +117,19 @@ class Outcome:
                     selected[member] = min(finite, key=lambda s: finite[s])
         return selected
 
-    def _at_selected(self, steps: Mapping[int, float], member: Member) -> float:
+    def _at_selected_step(self, steps: Mapping[int, float], member: Member) -> float:
         # The training loss has no row at step 0.
         return steps.get(self.selected[member], float("nan"))
 
     def _judge(self, split: str, members: Mapping[Member, Mapping[int, float]]) -> None:
         solved, solved_at = {}, {}
         for member, steps in members.items():
-            ordered = sorted(steps)
-            cases = [self._task_cases[member[0]]] * len(ordered)
-            passes = self._criterion.solved([steps[s] for s in ordered], split, cases)
+            rows = sorted(steps)
+            cases = [self._task_cases[member[0]]] * len(rows)
+            passes = self._criterion.solved([steps[s] for s in rows], split, cases)
             if passes is None:
                 return
-            passed = [s for s, ok in zip(ordered, passes, strict=True) if ok]
+            passed = [s for s, ok in zip(rows, passes, strict=True) if ok]
             solved[member] = self.selected[member] in passed
             solved_at[member] = passed[0] if passed else None
         self.solved[split], self.solved_at[split] = solved, solved_at

@@ -40,10 +40,10 @@ def named_units(model: keras.Model) -> dict[str, Any]:
     Returns:
         The units by name, from input to output.
     """
-    named: dict[str, Any] = {}
+    units: dict[str, Any] = {}
     seen: dict[str, int] = {}
     for unit in units_of(model):
         kind = type(unit).__name__
         seen[kind] = seen.get(kind, 0) + 1
-        named[kind if seen[kind] == 1 else f"{kind} {seen[kind]}"] = unit
-    return named
+        units[kind if seen[kind] == 1 else f"{kind} {seen[kind]}"] = unit
+    return units

@@ -20,13 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nalu_seq.config.options import options
-from nalu_seq.config.schema import Strategy, Train, typed
+from nalu_seq.config.schema import Strategy, Train, as_dataclass
 from nalu_seq.config.values import check_row
 from nalu_seq.errors import BadInput, first_line, refuse
 from nalu_seq.records.files import replace
 from nalu_seq.records.folder import check_output, release, reserve
 from nalu_seq.records.runs import state
-from nalu_seq.records.sweeps import check_same_sweep, quoted, read_jobs
+from nalu_seq.records.sweeps import check_same_sweep, quote, read_jobs
 from nalu_seq.reports.formats import text
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
@@ -54,7 +54,7 @@ class CheckBeforeRun(Callback):
             cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             experiment = Experiment(cfg, dict(config.hydra.runtime.choices))
             check(experiment)
-            _assist(experiment, directory)
+            _train_as_follower(experiment, directory)
             # After this callback Hydra writes into the directory.
             reserve(directory)
             _check_empty(directory)
@@ -73,8 +73,8 @@ class CheckBeforeRun(Callback):
                 raise BadInput("strategy=multi_worker trains one run at a time: no sweep with it")
             _start(config)
             choices = config.hydra.runtime.choices
-            protocol = None if _swept(config, "protocol", []) else choices["protocol"]
-            for unit in _swept(config, "unit", options("unit")) or [choices["unit"]]:
+            protocol = None if _swept_options(config, "protocol", []) else choices["protocol"]
+            for unit in _swept_options(config, "unit", options("unit")) or [choices["unit"]]:
                 check_row(protocol, unit)
             directory = str(config.hydra.sweep.dir)
             check_output(Path(directory))
@@ -83,7 +83,7 @@ class CheckBeforeRun(Callback):
             check_same_sweep(Path(directory), list(config.hydra.overrides.task))
         # Each job would derive the folder's name from its own options, but all share this folder.
         OmegaConf.set_readonly(config.hydra, False)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(directory)}")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(directory)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Add a sweep's job and its overrides to sweep.json, before the job begins.
@@ -152,7 +152,7 @@ def _check_empty(directory: Path) -> None:
         raise BadInput(f"{directory} holds a run: go on with it by resume={directory}")
 
 
-def _assist(experiment: Any, directory: Path) -> None:
+def _train_as_follower(experiment: Any, directory: Path) -> None:
     """Train and exit, in a worker that does not lead: the run's directory is the leader's."""
     from nalu_seq.distribution.workers import Workers
     from nalu_seq.experiment.session import train
@@ -174,9 +174,9 @@ def _check_launcher(config: DictConfig) -> None:
 def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
     """Refuse an experiment that is a sweep as a job of another sweep: see hydra#2807."""
     sources = [s.path for s in config.hydra.runtime.config_sources if s.schema == "file"]
-    known = {p.stem: p for s in reversed(sources) for p in Path(s).glob("experiment/*.yaml")}
-    for name in _swept(config, "experiment", list(known)):
-        node = OmegaConf.load(known[name]) if name in known else OmegaConf.create()
+    valid = {p.stem: p for s in reversed(sources) for p in Path(s).glob("experiment/*.yaml")}
+    for name in _swept_options(config, "experiment", list(valid)):
+        node = OmegaConf.load(valid[name]) if name in valid else OmegaConf.create()
         if OmegaConf.select(node, "hydra.mode") == RunMode.MULTIRUN.name:
             raise BadInput(
                 f"experiment={name} is a sweep by itself, which can't be one job of another: "
@@ -184,7 +184,7 @@ def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
             )
 
 
-def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
+def _swept_options(config: DictConfig, key: str, valid: list[str]) -> list[str]:
     """The options of a group that a sweep varies; empty if it does not vary the group."""
     params = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
     written = [*params, *config.hydra.overrides.task]
@@ -192,7 +192,7 @@ def _swept(config: DictConfig, key: str, known: list[str]) -> list[str]:
     if not parsed or not parsed[-1].is_sweep_override():
         return []
     value = parsed[-1].value()
-    return value.filter(known) if isinstance(value, Glob) else [*parsed[-1].sweep_string_iterator()]
+    return value.filter(valid) if isinstance(value, Glob) else [*parsed[-1].sweep_string_iterator()]
 
 
 def _start(config: DictConfig) -> None:
@@ -203,5 +203,5 @@ def _start(config: DictConfig) -> None:
         raise BadInput("output is empty: give the directory that runs go into, or leave it out")
     from nalu_seq.distribution.startup import start_tensorflow
 
-    start_tensorflow(typed(Strategy, config.strategy), typed(Train, config.train))
+    start_tensorflow(as_dataclass(Strategy, config.strategy), as_dataclass(Train, config.train))
     HydraConfig.instance().set_config(config)

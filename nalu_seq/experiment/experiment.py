@@ -15,13 +15,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nalu_seq import models
 from nalu_seq.config.cases import MOST_MEMBERS, Case, cross
-from nalu_seq.config.options import options, shipped
-from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train, typed
+from nalu_seq.config.options import options, shipped_config
+from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train, as_dataclass
 from nalu_seq.config.values import check_values
 from nalu_seq.distribution.cores import cores, parts
 from nalu_seq.distribution.strategy import start
 from nalu_seq.errors import BadInput, first_line
-from nalu_seq.experiment.instantiate import instantiate, takes
+from nalu_seq.experiment.instantiate import accepts_argument, instantiate
 from nalu_seq.population.population import Population
 from nalu_seq.population.stacked import check_seeds
 from nalu_seq.records.members import Members
@@ -54,7 +54,7 @@ class Experiment:
     @cached_property
     def strategy(self) -> tf.distribute.Strategy:
         """The strategy of the training; its first use starts TensorFlow's devices."""
-        return start(typed(Strategy, self.cfg.strategy))
+        return start(as_dataclass(Strategy, self.cfg.strategy))
 
     @cached_property
     def task(self) -> Task:
@@ -132,7 +132,7 @@ class Experiment:
                 length=length,
             )
 
-    def settle(self) -> None:
+    def fix_machine_settings(self) -> None:
         """Write into the config the settings that depend on the machine.
 
         The number of parts in which members are trained, and the number of cores that an operation
@@ -140,7 +140,7 @@ class Experiment:
         it is resumed: a number that the config has already stays.
         """
         train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
-        train.parts = parts(typed(Train, train), len(self.members), replicas)
+        train.parts = parts(as_dataclass(Train, train), len(self.members), replicas)
         train.threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
 
     def population(self) -> Population:
@@ -191,10 +191,12 @@ class Experiment:
             members=self.members,
             model=model,
             initial_states=initial_states,
-            train=typed(Train, self.cfg.train),
+            train=as_dataclass(Train, self.cfg.train),
             penalty=self.penalties(),
-            restart=typed(Restart, self.cfg.restart) if self.cfg.restart.history else None,
-            alternate=typed(Alternate, self.cfg.alternate) if self.cfg.alternate.period else None,
+            restart=as_dataclass(Restart, self.cfg.restart) if self.cfg.restart.history else None,
+            alternate=as_dataclass(Alternate, self.cfg.alternate)
+            if self.cfg.alternate.period
+            else None,
         )
 
     def trained_model(self) -> tuple[keras.Model, RandomStates | None]:
@@ -237,21 +239,21 @@ class Experiment:
         unit = instantiate("unit", node, self.choices)
         node = self.cfg.encoder
         encoder = self._of_units("encoder", node, "unit", unit)
-        if takes(node, "numbers"):
+        if accepts_argument(node, "numbers"):
             encoder = partial(encoder, numbers=self.task.numbers)
         mixed = self.cfg.train.precision == "bfloat16"
         return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
 
     def _of_units(self, group: str, node: Any, key: str, own: Any) -> Any:
         """The function of a config node, with the unit that it names under a key, else `own`."""
-        if not isinstance(node, DictConfig) or key not in node or not takes(node, key):
+        if not isinstance(node, DictConfig) or key not in node or not accepts_argument(node, key):
             return instantiate(group, node, self.choices)
         named, unit = node[key], own
         if named is not None or own is None:
             if named not in options("unit"):
                 valid = ", ".join(options("unit"))
                 raise BadInput(f"{group}.{key}={named}: no such option; valid: {valid}")
-            unit = instantiate("unit", shipped("unit", named))
+            unit = instantiate("unit", shipped_config("unit", named))
         node = OmegaConf.masked_copy(node, [str(k) for k in node if k != key])
         return partial(instantiate(group, node, self.choices), **{key: unit})
 

@@ -75,24 +75,24 @@ class _Pace:
 
     def __init__(self, experiment: Experiment, now: Callable[[], float] = time.monotonic) -> None:
         task, members = experiment.task, len(experiment.members)
-        self.now, self.pieces, self.done, self.said = now, 0, -1, -math.inf
+        self.now, self.pieces, self.done, self.last_message = now, 0, -1, -math.inf
         if isinstance(task, SequenceTask):
             for split in task.splits.values():
                 size = max(1, task.piece_steps // (members * split.examples))
                 self.pieces += -(-split.length // size)
-        self.begun = self.now()
+        self.start = self.now()
 
     def __call__(self) -> None:
         self.done += 1
         if self.done < 1:  # the first piece traces, so that its pace does not count
-            self.begun = self.now()
+            self.start = self.now()
             return
-        passed = self.now() - self.begun
-        left = passed / self.done * (self.pieces - self.done)
-        if passed + left > PATIENCE and self.now() - self.said > EVERY:
-            self.said = self.now()
+        seconds = self.now() - self.start
+        remaining = seconds / self.done * (self.pieces - self.done)
+        if seconds + remaining > PATIENCE and self.now() - self.last_message > EVERY:
+            self.last_message = self.now()
             share = f"{100 * self.done / self.pieces:.2g} %"
-            warn(f"measured {share}, about {_duration(left)} more; Ctrl-C ends it")
+            warn(f"measured {share}, about {_duration(remaining)} more; Ctrl-C ends it")
 
 
 def _duration(seconds: float) -> str:

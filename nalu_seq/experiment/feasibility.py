@@ -7,7 +7,7 @@ import tensorflow as tf
 from nalu_seq.config.options import setter
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment, one_line
-from nalu_seq.experiment.memory import PROGRAM, available, needed
+from nalu_seq.experiment.memory import PROGRAM, available, training_bytes
 from nalu_seq.models import units_of
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task
@@ -30,7 +30,7 @@ def check(experiment: Experiment) -> None:
     replicas = experiment.strategy.num_replicas_in_sync
     assert len(experiment.members) > 0
     check_criterion(experiment.task, f"task={experiment.choices.get('task')}")
-    model = _built(experiment)
+    model = _build_every_case(experiment)
     experiment.optimizer()
     _check_memory(experiment, model)
     check_lengths(experiment)
@@ -96,11 +96,11 @@ def _metrics(task: Task) -> list[str]:
     nothing = tf.zeros([1, 2, task.output_size])
     names = list(task.metrics(nothing, nothing))
     if isinstance(task, SequenceTask):
-        names += task.tallied(task.tally_start(1, 2))
+        names += task.tally_metrics(task.tally_start(1, 2))
     return names
 
 
-def _built(experiment: Experiment) -> keras.Model:
+def _build_every_case(experiment: Experiment) -> keras.Model:
     """The model of a case, after those of all cases whose initial values differ were built."""
     for case in experiment.cases:
         model = experiment.build(settings=case.settings)
@@ -142,10 +142,10 @@ def _check_memory(experiment: Experiment, model: keras.Model) -> None:
     if free is None:
         return
     length = experiment.task.length
-    sized = experiment.build(length) if length else model
+    sized_model = experiment.build(length) if length else model
 
     def bytes_of(count: int, batch_size: int) -> int:
-        return needed(sized, count, batch_size)
+        return training_bytes(sized_model, count, batch_size)
 
     if (need := bytes_of(members, train.batch_size)) <= free:
         return

@@ -50,23 +50,24 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
     if group == "unit":
         _check_imported(target)
     try:
-        called = hydra.utils.get_object(target)
-        own, arguments = SET_BY_CODE.get(group, ()), _arguments(called)
-        known = [k for k in arguments if k not in own]
+        factory = hydra.utils.get_object(target)
+        set_by_code, arguments = SET_BY_CODE.get(group, ()), _arguments(factory)
+        valid_keys = [k for k in arguments if k not in set_by_code]
         for key in map(str, node):
-            if key in ("_target_", "_partial_", *known):
+            if key in ("_target_", "_partial_", *valid_keys):
                 continue
-            if key in own or not _checks_itself(called):
+            if key in set_by_code or not _checks_itself(factory):
                 if source := setter(choices, f"{group}.{key}"):
-                    typed, suited = source
-                    valid = " or ".join(f"{group}={option}" for option in suited)
+                    override_text, options_with_key = source
+                    valid = " or ".join(f"{group}={option}" for option in options_with_key)
                     raise BadInput(
-                        f"{typed} is a setting for {valid}, not for {group}={choices[group]}"
+                        f"{override_text} is a setting for {valid}, "
+                        f"not for {group}={choices[group]}"
                     )
-                valid = ", ".join(known) or "none"
+                valid = ", ".join(valid_keys) or "none"
                 raise BadInput(f"{group}.{key}: no such key; valid: {valid}")
-        completed = "data" in arguments if group == "task" else group != "data"
-        if node.get("_partial_") not in ((True,) if completed else (None, False)):
+        partial = "data" in arguments if group == "task" else group != "data"
+        if node.get("_partial_") not in ((True,) if partial else (None, False)):
             raise BadInput(f"{group}._partial_ can't change")
         return hydra.utils.instantiate(node, _convert_="all")
     except BadInput:
@@ -77,7 +78,7 @@ def instantiate(group: str, node: DictConfig, choices: Mapping[str, str] = NO_CH
         raise BadInput(message if message.startswith(group) else f"{group}: {message}") from error
 
 
-def takes(node: DictConfig, argument: str) -> bool:
+def accepts_argument(node: DictConfig, argument: str) -> bool:
     """Whether what a node names takes an argument of that name.
 
     Args:

@@ -12,10 +12,10 @@ from nalu_seq.experiment.session import open_run
 from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import NoCheckpoint
 from nalu_seq.records.runs import read_run
-from nalu_seq.reports.page import Learned
+from nalu_seq.reports.page import LearnedWeights
 
 
-def learned(directory: Path) -> Learned:
+def learned_weights(directory: Path) -> LearnedWeights:
     """The effective weights of each member of a run, and their formulas.
 
     Args:
@@ -38,7 +38,7 @@ def learned(directory: Path) -> Learned:
     ]
     # The weights are read first, because an explanation leaves the members with rounded ones.
     weights = {name: np.asarray(w) for name, w in effective_weights(population).items()}
-    return Learned(members, weights, formulas(experiment, population))
+    return LearnedWeights(members, weights, formulas(experiment, population))
 
 
 def formulas(experiment: Experiment, population: Population) -> list[str]:

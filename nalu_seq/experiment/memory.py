@@ -16,7 +16,7 @@ WITHIN_A_CELL = 8
 PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
 
 
-def needed(model: keras.Model, members: int, batch_size: int) -> int:
+def training_bytes(model: keras.Model, members: int, batch_size: int) -> int:
     """An estimate of the bytes that a population's training takes, rather too large than too small.
 
     Measured: 1.06 GiB where this says 1.25 (one member on two inputs), 1.54 where it says 1.68
@@ -28,7 +28,7 @@ def needed(model: keras.Model, members: int, batch_size: int) -> int:
         batch_size: examples a step.
     """
     weights = sum(math.prod(v.shape) for v in model.variables)
-    outputs = _made_by(model)
+    outputs = _outputs_of(model)
     inputs = math.prod(d or 1 for d in model.input_shape[1:])
     numbers = WEIGHT * weights + batch_size * (OUTPUT * outputs + INPUT * inputs)
     return PROGRAM + 4 * members * numbers
@@ -44,16 +44,16 @@ def available() -> int | None:
     return int(kibibytes[0]) * 1024 if kibibytes else None
 
 
-def _made_by(layer: Any, times: int = 1) -> int:
+def _outputs_of(layer: Any, times: int = 1) -> int:
     """How many numbers a layer and its inner layers compute for an example in `times` calls."""
     if isinstance(layer, keras.layers.InputLayer):
         return 0
     if isinstance(layer, keras.Model):
-        return sum(_made_by(inner, times) for inner in layer.layers)
+        return sum(_outputs_of(inner, times) for inner in layer.layers)
     try:
         shape = [size or 1 for size in layer.output.shape[1:]]
     except (AttributeError, ValueError):  # a cell or another layer inside one that counts
         return 0
     own = math.prod(shape) * (WITHIN_A_CELL if isinstance(layer, keras.layers.RNN) else 1)
     # One that holds others, such as a convnet, calls them for each frame.
-    return times * own + sum(_made_by(i, times * math.prod(shape[:-1])) for i in layer._layers)
+    return times * own + sum(_outputs_of(i, times * math.prod(shape[:-1])) for i in layer._layers)

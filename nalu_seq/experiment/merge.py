@@ -24,7 +24,7 @@ from nalu_seq.records.checkpoints import (
     read_values,
     specs,
 )
-from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, read_json
+from nalu_seq.records.files import RECORD_BYTES, Unreadable, open_file, read_json
 from nalu_seq.records.record import Measurement, Record, begins, read_record
 from nalu_seq.training.trainer import Trainer
 
@@ -83,7 +83,7 @@ def merge(experiment: Experiment, directory: Path, parts: Parts, console: Consol
     trainer = parts.trainer
     for key, variable in by_key(trainer.trackables()).items():
         axis = AXES.get(key.partition("/")[0], 0)
-        variable.assign(_interleaved([values[key] for values in parts.values], axis))
+        variable.assign(_interleave([values[key] for values in parts.values], axis))
     if trainer.restarts:
         trainer.restarts.load()
     parts.checkpoints.save(experiment.cfg.train.steps, notes(experiment, record))
@@ -102,12 +102,12 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     """
     steps = experiment.cfg.train.steps
     for part in parts:
-        if (done := steps_made(part)) != steps:
+        if (done := completed_steps(part)) != steps:
             state = f"has made {done}" if done else "is not done"
             raise BadInput(f"{part} {state} of {steps} steps: {_resume(part)}")
 
 
-def steps_made(part: Path) -> int:
+def completed_steps(part: Path) -> int:
     """How many steps a part has made, 0 unless it is done.
 
     Args:
@@ -123,7 +123,7 @@ def steps_made(part: Path) -> int:
     return 0
 
 
-def is_whole(part: Path, steps: int) -> bool:
+def is_complete(part: Path, steps: int) -> bool:
     """Whether a part is done, and its last checkpoint is undamaged and fits its record.
 
     Args:
@@ -131,7 +131,7 @@ def is_whole(part: Path, steps: int) -> bool:
         steps: how many steps it is to be trained for.
     """
     checkpoint = part / "checkpoints" / str(steps)
-    return steps_made(part) == steps and _damage(part, checkpoint, PART_BYTES) is None
+    return completed_steps(part) == steps and _damage(part, checkpoint, PART_BYTES) is None
 
 
 def check_resumable(part: Path) -> None:
@@ -147,7 +147,7 @@ def check_resumable(part: Path) -> None:
         (part / "checkpoints").glob("[0-9]*"), key=lambda path: path.stat().st_mtime
     )
     try:
-        with opened(part, "metrics.csv", RECORD_BYTES) as file:
+        with open_file(part, "metrics.csv", RECORD_BYTES) as file:
             record = file.read()
     except (OSError, Unreadable):
         record = b""
@@ -167,7 +167,7 @@ def _damage(part: Path, checkpoint: Path, most: int) -> str | None:
     if reason := damage(checkpoint, most):
         return f"checkpoint {checkpoint.name} {reason}"
     try:
-        with opened(part, "metrics.csv", RECORD_BYTES) as file:
+        with open_file(part, "metrics.csv", RECORD_BYTES) as file:
             mark = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
     except (OSError, Unreadable) as error:
         return f"metrics.csv {error}"
@@ -182,19 +182,21 @@ def _values(experiment: Experiment, trainer: Trainer, part: Path, index: int, pa
         BadInput: the checkpoint is damaged, or belongs to another part or another run.
     """
     steps, members = experiment.cfg.train.steps, len(experiment.members)
-    wanted = {}
+    expected_specs = {}
     for key, (shape, dtype) in specs(by_key(trainer.trackables())).items():
         axis = AXES.get(key.partition("/")[0], 0)
         own = len(range(index, members, parts))
-        wanted[key] = Spec((*shape[:axis], own, *shape[axis + 1 :]) if shape else shape, dtype)
+        expected_specs[key] = Spec(
+            (*shape[:axis], own, *shape[axis + 1 :]) if shape else shape, dtype
+        )
     checkpoint = part / "checkpoints" / str(steps)
-    if reason := _damage(part, checkpoint, largest(wanted)):
+    if reason := _damage(part, checkpoint, largest(expected_specs)):
         raise BadInput(f"{part}: {reason}: {_resume(part)}")
     cfg = experiment.cfg.copy()
     cfg.shard = f"{index}/{parts}"
     try:
         check_unchanged(read_notes(checkpoint).get("config"), settings(cfg))
-        return read_values(checkpoint, wanted, after_last(trainer.trackables()))
+        return read_values(checkpoint, expected_specs, after_last(trainer.trackables()))
     except (BadInput, Unreadable) as error:
         raise BadInput(
             f"{part}: checkpoint {steps} is not of part {index}/{parts} of this run ({error}): "
@@ -219,8 +221,8 @@ def _measurements(
                 raise BadInput(f"{part}: metrics.csv has a row of seed {row.seed}, case {row.case}")
             values = rows.setdefault(row.step, {}).setdefault((row.split, row.metric), {})
             values[row.case, row.seed] = row.value
-    for step, measured in rows.items():
-        for (split, metric), values in measured.items():
+    for step, values_by_metric in rows.items():
+        for (split, metric), values in values_by_metric.items():
             if missing := [name for name in members if name not in values]:
                 part = parts[members.index(missing[0]) % len(parts)]
                 raise BadInput(
@@ -237,13 +239,15 @@ def _resume(part: Path) -> str:
     return f"go on with it by resume={shlex.quote(str(part))}"
 
 
-def _interleaved(values: Sequence[Any], axis: int) -> Any:
+def _interleave(values: Sequence[Any], axis: int) -> Any:
     """The parts' values in the order of the run's members; the largest if there is no axis M."""
     if np.ndim(values[0]) == 0:
         return max(values)
     count = len(values)
-    moved = [np.moveaxis(value, axis, 0) for value in values]
-    whole = np.empty((sum(len(v) for v in moved), *moved[0].shape[1:]), moved[0].dtype)
-    for i, value in enumerate(moved):
+    members_first = [np.moveaxis(value, axis, 0) for value in values]
+    whole = np.empty(
+        (sum(len(v) for v in members_first), *members_first[0].shape[1:]), members_first[0].dtype
+    )
+    for i, value in enumerate(members_first):
         whole[i::count] = value
     return np.moveaxis(whole, 0, axis)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from nalu_seq.config.schema import Strategy, Train, register, typed
+from nalu_seq.config.schema import Strategy, Train, as_dataclass, register
 from nalu_seq.errors import BadInput
 
 
@@ -37,7 +37,7 @@ def train_part(directory: Path, cores: Sequence[int], gpu: int | None, resume: b
 
     register()
     cfg, choices = read_run(directory, trust=True)  # the parent has checked what it wrote here
-    start_tensorflow(typed(Strategy, cfg.strategy), typed(Train, cfg.train))
+    start_tensorflow(as_dataclass(Strategy, cfg.strategy), as_dataclass(Train, cfg.train))
     from nalu_seq.errors import refuse
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.session import train

@@ -20,11 +20,17 @@ from rich.console import Console
 from nalu_seq.config.schema import Strategy
 from nalu_seq.errors import BadInput, fail
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.experiment.merge import check_resumable, is_whole, merge, read_parts, steps_made
+from nalu_seq.experiment.merge import (
+    check_resumable,
+    completed_steps,
+    is_complete,
+    merge,
+    read_parts,
+)
 from nalu_seq.experiment.part import train_part
-from nalu_seq.experiment.session import go_on, leave_interrupted
+from nalu_seq.experiment.session import exit_interrupted, go_on
 from nalu_seq.records.files import replace
-from nalu_seq.records.folder import alone_in, start_anew
+from nalu_seq.records.folder import discard_rows, locked_directory
 
 MERGING = ".merging"  # the folder within the run in which its parts are merged
 
@@ -42,13 +48,13 @@ def train_members(experiment: Experiment, directory: Path, resume: bool = False)
         SystemExit: the training was interrupted, or a process was lost (after the others were
             done).
     """
-    with alone_in(directory):
+    with locked_directory(directory):
         if not resume:
-            start_anew(directory)
+            discard_rows(directory)
         parts = _parts(experiment, directory, resume)
         steps = experiment.cfg.train.steps
-        unfinished = [part for part in parts if not is_whole(part, steps)]
-        if resume and not unfinished and steps_made(directory) == steps:
+        unfinished = [part for part in parts if not is_complete(part, steps)]
+        if resume and not unfinished and completed_steps(directory) == steps:
             raise BadInput(
                 f"{directory} has made {steps} steps already: give a larger train.steps="
             )
@@ -116,10 +122,10 @@ def _configure(experiment: Experiment, part: Path, shard: str) -> None:
 def _run(parts: list[Path], directory: Path) -> None:
     """Train the parts, each in a process; a signal goes to all of them."""
     processes = [_start(i, len(parts), part) for i, part in enumerate(parts)]
-    came: list[int] = []
+    signals: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        came.append(number)
+        signals.append(number)
         for process in processes:
             if process.is_alive() and process.pid:
                 os.kill(process.pid, number)
@@ -131,8 +137,8 @@ def _run(parts: list[Path], directory: Path) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
-        leave_interrupted(directory, came[0])
+    if signals:
+        exit_interrupted(directory, signals[0])
     lost = [
         f"{part.name} (exit code {process.exitcode})"
         for part, process in zip(parts, processes, strict=True)

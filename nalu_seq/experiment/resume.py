@@ -56,26 +56,26 @@ def restore(
         return None if whole else f"is of rows that {record.path.name} no longer holds"
 
     try:
-        step, passed = checkpoints.restore(objection)
+        step, skipped = checkpoints.restore(objection)
     except NoCheckpoint as error:
         raise BadInput(f"nothing to resume: {error}") from error
-    record.cut(checkpoints.notes(step)["record"])
+    record.truncate(checkpoints.notes(step)["record"])
     directory, steps = record.path.parent, experiment.cfg.train.steps
     # A run without a summary was killed after its last checkpoint: the summary is left to be made.
-    done = _judged(directory / "summary.json", experiment.cfg) and record.has(step)
+    done = _has_current_summary(directory / "summary.json", experiment.cfg) and record.has(step)
     if step > steps or (step == steps and done):
         raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
-    checkpoints.discard(passed)
+    checkpoints.discard(skipped)
     if trainer.restarts:
         trainer.restarts.load()
-    lines = [reasons(passed)] if passed else []
+    lines = [reasons(skipped)] if skipped else []
     if checkpoints.lacking:
         named = ", ".join(checkpoints.lacking)
         lines.append(f"checkpoint {step} has no {named}, which is measured from here on")
     return f"{'; '.join(lines)}: going on from step {step}" if lines else ""
 
 
-def _judged(summary: Path, cfg: DictConfig) -> bool:
+def _has_current_summary(summary: Path, cfg: DictConfig) -> bool:
     """Whether a run has a summary that was made with the reference of its current config."""
     if not summary.exists():
         return False

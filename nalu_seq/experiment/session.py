@@ -29,7 +29,7 @@ from nalu_seq.experiment.view import view
 from nalu_seq.population.population import Population
 from nalu_seq.records.checkpoints import Checkpoints, NoCheckpoint, reasons
 from nalu_seq.records.files import replace
-from nalu_seq.records.folder import alone_in, start_anew
+from nalu_seq.records.folder import discard_rows, locked_directory
 from nalu_seq.records.record import Record, read_record
 from nalu_seq.reports.console import closing, header, results_table
 from nalu_seq.training.loop import Interrupted, Interruption, loop
@@ -71,16 +71,16 @@ def train(experiment: Experiment, directory: Path, resume: bool = False) -> None
     workers = Workers(experiment.strategy)
     with (
         workers.place(directory, resume) as directory,
-        alone_in(directory),
+        locked_directory(directory),
         Interruption(workers.any) as interruption,
     ):
         try:
             if not resume:
-                start_anew(directory)
+                discard_rows(directory)
             _train(experiment, directory, resume, interruption, workers)
         except KeyboardInterrupt:
             print("stopped at once, after the last checkpoint's step; ", end="")
-            leave_interrupted(directory, signal.SIGINT)
+            exit_interrupted(directory, signal.SIGINT)
         except BrokenPipeError:
             raise
         except (OSError, tf.errors.ResourceExhaustedError) as error:
@@ -98,13 +98,13 @@ def _train(
 ) -> None:
     # A pipe is no terminal, even if FORCE_COLOR is set, as by the kernel of a notebook.
     console = Console(quiet=is_quiet(), force_terminal=sys.stdout.isatty())
-    experiment.settle()
+    experiment.fix_machine_settings()
     if not resume:
         _greet(console, experiment, directory)
     population, trainer, checkpoints = open_run(experiment, directory)
     session = Session(experiment, directory, population, trainer, interruption.check)
-    measuring = measurers(session)
-    for measurer in measuring:
+    session_measurers = measurers(session)
+    for measurer in session_measurers:
         checkpoints.add(measurer.trackables())
     record = Record(directory / "metrics.csv", experiment.members)
     if resume:
@@ -116,7 +116,7 @@ def _train(
     # A worker that does not lead has a temporary folder, without `.hydra`.
     (directory / ".hydra").mkdir(exist_ok=True)
     replace(directory / ".hydra" / "config.yaml", OmegaConf.to_yaml(experiment.cfg))
-    begun, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
+    first_step, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
 
     def save(step: int) -> None:
         trainer.seconds.assign(before + time.perf_counter() - started)
@@ -124,25 +124,25 @@ def _train(
             trainer.restarts.save()
         checkpoints.save(step, notes(experiment, record))
 
-    listening = listeners(session, record, save, console, _flat(experiment))
+    session_listeners = listeners(session, record, save, console, _flat(experiment))
 
     def advance(step: int) -> None:
-        for listener in listening:
+        for listener in session_listeners:
             listener.advance(step)
 
     started, done = time.perf_counter(), False
-    with contextlib.ExitStack() as ending:
-        for listener in listening:
+    with contextlib.ExitStack() as closers:
+        for listener in session_listeners:
             listener.open()
-            ending.callback(listener.close)
+            closers.callback(listener.close)
         try:
             loop(
                 trainer,
-                lambda: [measurement for measure in measuring for measurement in measure()],
+                lambda: [measurement for measure in session_measurers for measurement in measure()],
                 steps=experiment.cfg.train.steps,
                 eval_every=experiment.cfg.train.eval_every,
-                measured=record.has(begun),
-                hooks=listening,
+                measured=record.has(first_step),
+                hooks=session_listeners,
                 progress=advance,
                 check=interruption.check,
                 agree=workers.leaders,
@@ -155,7 +155,7 @@ def _train(
         assert interruption.signal is not None
         summary = conclude(experiment, record, trainer, console, done=False)
         print(f"interrupted at step {summary['steps']}; ", end="")
-        leave_interrupted(directory, interruption.signal)
+        exit_interrupted(directory, interruption.signal)
     conclude(experiment, record, trainer, console)
     print(f"run: {directory}", flush=True)
 
@@ -195,13 +195,13 @@ def conclude(
     Returns:
         The summary, as `summary.json` holds it.
     """
-    record.mend(every_byte=True)
+    record.repair(every_byte=True)
     summary = _summarize(experiment, record, trainer, done)
     text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
     replace(record.path.with_name("summary.json"), text)
     if done:
         console.print(results_table(summary))
-        _tell_diverged(console, summary["diverged"])
+        _print_diverged(console, summary["diverged"])
         for line in closing(summary, record.path.parent):
             console.print(line, highlight=False, soft_wrap=True)
     return summary
@@ -234,15 +234,15 @@ def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, i
     """
     population, _, checkpoints = open_run(experiment, directory)
     try:
-        step, passed = checkpoints.restore()
+        step, skipped = checkpoints.restore()
     except NoCheckpoint as error:
         raise BadInput(str(error)) from error
-    if passed:
-        warn(f"{reasons(passed)}: using step {step}")
+    if skipped:
+        warn(f"{reasons(skipped)}: using step {step}")
     return population, step
 
 
-def leave_interrupted(directory: Path, number: int) -> NoReturn:
+def exit_interrupted(directory: Path, number: int) -> NoReturn:
     """Print how to go on with an interrupted run, and exit with 128 + the signal.
 
     Args:
@@ -305,10 +305,10 @@ def _summarize(
     }
 
 
-def _tell_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
+def _print_diverged(console: Console, diverged: list[dict[str, Any]]) -> None:
     if diverged:
-        named = ", ".join(f"seed {d['seed']} at step {d['step']}" for d in diverged)
-        console.print(f"diverged: {named}", highlight=False)
+        members = ", ".join(f"seed {d['seed']} at step {d['step']}" for d in diverged)
+        console.print(f"diverged: {members}", highlight=False)
 
 
 def _flat(experiment: Experiment) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.listeners.hparams import Subject
-from nalu_seq.records.command import job_name, recorded_overrides, train_command, varied
+from nalu_seq.records.command import job_name, recorded_overrides, train_command, varying_settings
 
 
 def view(
@@ -25,7 +25,7 @@ def view(
         directory: the run's directory.
         settings: the run's config by dotted keys.
     """
-    differing = varied(directory.parent)
+    differing = varying_settings(directory.parent)
     overrides = recorded_overrides(directory) or []
     name = job_name(overrides, list(differing)) or experiment.choices["unit"]
     # A setting that `settings` leaves out is shown as the command has it, if the jobs differ in it.

@@ -185,7 +185,7 @@ class Certifier:
         if not self.adds:  # pieces so short that the total that the cell reads hardly changes
             self.piece = min(self.piece, SHORT)
         self.word = word_length(task.alphabet)
-        self._fed = tf.function(self._feed, autograph=False)
+        self._compiled_feed = tf.function(self._feed, autograph=False)
         self._farthest = np.zeros(len(population))
         words = task.alphabet**task.memory
         self._table = _Table(len(population), words) if words <= MOST_WORDS else None
@@ -194,16 +194,16 @@ class Certifier:
         """Measure the increments; return each member's certificate, in the population's order."""
         generator = np.random.default_rng(0)
         cycles = [self._rows(generator) for _ in range(CYCLES)]
-        counted = np.mean([c.events.mean(axis=(0, 1)) for c in cycles], axis=0)  # [outputs]
-        rate = float(counted.max())
+        event_rates = np.mean([c.events.mean(axis=(0, 1)) for c in cycles], axis=0)  # [outputs]
+        rate = float(event_rates.max())
         course = _Course()
-        start = None if self.adds else self._level(cycles, 0 * counted).drift
+        start = None if self.adds else self._level(cycles, 0 * event_rates).drift
         for low, high in _counts():
             if course.all_wrong() and self.adds:
                 break  # an accumulated unit's increment does not depend on the total
             # The increments of a running sum are the same throughout a level, but for float32's
             # rounding; those of a cell change with its total from the level's beginning to its end.
-            total = np.round(((low + high) / 2 if self.adds else high) * counted / rate)
+            total = np.round(((low + high) / 2 if self.adds else high) * event_rates / rate)
             if course.all_wrong():
                 course.add_wrong(high / rate, self._level(cycles[:1], total).wrong)
                 continue
@@ -218,8 +218,10 @@ class Certifier:
         """A random cycle, and the members' states at the beginning of its rows."""
         task, members = self.task, len(self.population)
         times = max(1, MOST_SYMBOLS // task.alphabet**self.word)
-        drawn = [cycle(task.alphabet, self.word, generator) for _ in range(times)]
-        symbols = rows(np.concatenate(drawn), self.piece, BEFORE + task.memory).astype(np.int32)
+        symbol_cycles = [cycle(task.alphabet, self.word, generator) for _ in range(times)]
+        symbols = rows(np.concatenate(symbol_cycles), self.piece, BEFORE + task.memory).astype(
+            np.int32
+        )
         none = tf.fill([1, len(symbols), task.memory - 1], -1)
         events = task.events(tf.constant(symbols)[None], none)[0].numpy()[0]
         x = np.eye(task.alphabet, dtype=np.float32)[symbols]
@@ -229,7 +231,7 @@ class Certifier:
             for s in self.stream.initial_states
         ]
         before = BEFORE + task.memory
-        error, _, states = self._fed(
+        error, _, states = self._compiled_feed(
             tf.constant(x[:, :, :before]), tf.constant(events[:, :before]), states
         )
         self._farthest = np.maximum(self._farthest, _farthest(error))
@@ -263,7 +265,7 @@ class Certifier:
             x, events, states, words = cycle_rows
             states = list(states)
             states[self.total] = tf.zeros_like(states[self.total]) + total.astype(np.float32)
-            error, whole, _ = self._fed(x, tf.constant(events), states)
+            error, whole, _ = self._compiled_feed(x, tf.constant(events), states)
             whole, steps = whole.numpy(), events.shape[1]
             drift.append(whole.mean(axis=1) / steps)
             variance.append(whole.var(axis=1) / steps)
@@ -289,7 +291,7 @@ class Certifier:
             deviation=float(np.sqrt(course.variances[0][i, count])),
             length=length,
             farthest=farthest,
-            sure=_sure(farthest) if self.adds else None,
+            sure=_certain_length(farthest) if self.adds else None,
             complete=self.adds and len(self.stream.kinds) == 1,
             snapped=course.snapped(i, end),
             end=end,
@@ -370,7 +372,7 @@ class _Course:
         count = int(np.argmax(self.probabilities(i, at)))
         if length is None:
             count = int(np.argmax(np.abs(self.starts[0][:, i].mean(axis=0))))
-        return count, (_whole(length), _whole(low), _whole(high))
+        return count, (_as_integer(length), _as_integer(low), _as_integer(high))
 
     def snapped(self, i: int, end: float) -> int | None:
         """The length at which an increment has been rounded wrong with a probability of 5 %.
@@ -379,13 +381,13 @@ class _Course:
             i: the member.
             end: the length at which to stop; up to there increments are as in the last level.
         """
-        left = -math.log1p(-PROBABILITY)
+        log_budget = -math.log1p(-PROBABILITY)
         knots = [*self.knots[:-1], end]
         for low, high, share in zip(knots, knots[1:], self.wrong, strict=False):
             hazard = -math.log1p(-min(share[i], 1 - 1e-12))
-            if hazard * (high - low) >= left:
-                return int(low + left / hazard)
-            left -= hazard * (high - low)
+            if hazard * (high - low) >= log_budget:
+                return int(low + log_budget / hazard)
+            log_budget -= hazard * (high - low)
         return None
 
     def _solve(self, i: int, side: int) -> float | None:
@@ -412,14 +414,14 @@ class _Table:
         outputs = events.shape[-1]
         error = error.reshape(len(error), -1, outputs)
         order = np.argsort(words.ravel(), kind="stable")
-        present, starts = np.unique(words.ravel()[order], return_index=True)
+        words_found, starts = np.unique(words.ravel()[order], return_index=True)
         error = error[:, order]
         sums = np.zeros((len(error), self.words, outputs))
-        sums[:, present] = np.add.reduceat(error, starts, axis=1)
+        sums[:, words_found] = np.add.reduceat(error, starts, axis=1)
         self.sums = self.sums + sums
         self.seen += np.bincount(words.ravel(), minlength=self.words)
         most = np.maximum.reduceat(np.abs(error).max(axis=2), starts, axis=1)
-        self.farthest[:, present] = np.maximum(self.farthest[:, present], most)
+        self.farthest[:, words_found] = np.maximum(self.farthest[:, words_found], most)
 
     def increments(self, i: int, task: SequenceTask) -> tuple[Increment, ...]:
         """The increments of member `i`."""
@@ -436,7 +438,7 @@ class _Table:
         )
 
 
-def _sure(farthest: float) -> int:
+def _certain_length(farthest: float) -> int:
     """The length up to which counts are right if no increment is off by more than `farthest`.
 
     In each step two additions are rounded, each by at most half of the distance between float32's
@@ -448,7 +450,7 @@ def _sure(farthest: float) -> int:
     return int(2 * HALF / (farthest + math.sqrt(farthest**2 + 4 * HALF / WHOLE_NUMBERS)))
 
 
-def _whole(length: float | None) -> int | None:
+def _as_integer(length: float | None) -> int | None:
     return None if length is None else int(length)
 
 

@@ -65,7 +65,7 @@ class Events:
         if self.memory == 1 and np.array_equal(table, np.eye(self.alphabet)):
             return [_line("a", 1, f"the symbol is a, for a from 0 to {self.alphabet - 1}", latex)]
         lines = [
-            _line(str(output), step, _when(context), latex)
+            _line(str(output), step, _context_text(context), latex)
             for context, steps in zip(self._all_contexts(), self.table, strict=True)
             for output, step in enumerate(steps)
             if step and self.alphabet not in context
@@ -88,7 +88,7 @@ def _line(output: str, step: int, when: str, latex: bool) -> str:
     return f"y[{output}] {sign}= {abs(step)} when {when}"
 
 
-def _when(context: tuple[int, ...]) -> str:
+def _context_text(context: tuple[int, ...]) -> str:
     *before, symbol = context
     after = f" after {', '.join(map(str, before))}" if before else ""
     return f"the symbol is {symbol}{after}"

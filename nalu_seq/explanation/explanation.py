@@ -78,7 +78,7 @@ class Explainer:
             steps: the length of the sequences that events are read from.
         """
         trained = self._errors() if errors is None else dict(errors)
-        solved = self._solved(trained)
+        solved = self._solves_all(trained)
         self._note(trained, None)
         for explanation, has in zip(self.explanations, solved, strict=True):
             explanation.solved = bool(has)
@@ -155,13 +155,13 @@ class Explainer:
         """As `_errors`, but for the formulas instead of the networks, on some examples."""
         errors = {}
         for split, (x, y) in examples.items():
-            predicted = [
+            predictions = [
                 e.formula.predict(x[i])
                 if isinstance(e.formula, Formula)
                 else np.full_like(y[i], np.nan)
                 for i, e in enumerate(self.explanations)
             ]
-            errors[split] = self._metric(y, np.stack(predicted))
+            errors[split] = self._metric(y, np.stack(predictions))
         return errors
 
     def _event_errors(self, split: str) -> np.ndarray:
@@ -191,7 +191,7 @@ class Explainer:
         metrics = self.task.metrics(tf.constant(y, tf.float64), tf.constant(prediction, tf.float64))
         return metrics[self.task.criterion.metric].numpy()
 
-    def _solved(self, errors: dict[str, np.ndarray]) -> np.ndarray:
+    def _solves_all(self, errors: dict[str, np.ndarray]) -> np.ndarray:
         """Whether each member has solved every split that is judged."""
         solved = np.ones(len(self.explanations), bool)
         for split, values in errors.items():
@@ -203,15 +203,15 @@ class Explainer:
         """Remove the formulas that the data contradict, and note the reason."""
         criterion, cases = self.task.criterion, self.members.task_cases
         judged = {s: criterion.solved(v, s, cases) for s, v in rounded.items()}
-        somewhere = next((s for s, solved in judged.items() if solved is not None), None)
+        judged_split = next((s for s, solved in judged.items() if solved is not None), None)
         for split, solved in judged.items():
             if solved is None:
                 # The criterion does not judge this split: the rounded member must be no worse on it
                 # than the trained one, or solve it by the criterion of a split that is judged.
                 gain = trained[split] - rounded[split]
                 solved = (-gain if criterion.above else gain) >= 0
-                if somewhere is not None:
-                    solved |= criterion.solved(rounded[split], somewhere, cases)
+                if judged_split is not None:
+                    solved |= criterion.solved(rounded[split], judged_split, cases)
             for explanation, holds in zip(self.explanations, solved, strict=True):
                 if explanation.formula is not None and not holds:
                     explanation.reason = f"rounded, it is wrong on {split}"

@@ -92,12 +92,12 @@ class Formula:
         symbols = tuple(values)
         examples = len(next(iter(values.values())))
         with np.errstate(all="ignore"):
-            results = _compiled(symbols, expressions)(*values.values())
+            results = _compile(symbols, expressions)(*values.values())
         return np.stack([np.broadcast_to(r, [examples]) for r in results], axis=-1)
 
 
 @functools.lru_cache(maxsize=512)
-def _compiled(symbols: tuple[Any, ...], expressions: tuple[Any, ...]) -> Any:
+def _compile(symbols: tuple[Any, ...], expressions: tuple[Any, ...]) -> Any:
     return symbolic().lambdify(symbols, expressions, "numpy")
 
 
@@ -121,7 +121,7 @@ def compose(rounded: Sequence[RoundedUnit], x: np.ndarray) -> Formula:
             updates.append(update)
             z = list(update.states)
         else:
-            z = _simplified(_formula(part, z))
+            z = _simplify_all(_formula(part, z))
     return Formula(tuple(inputs), tuple(updates), tuple(z))
 
 
@@ -132,13 +132,13 @@ def _update(part: RoundedUnit, z: list[Any], name: str) -> Update:
     if isinstance(part.layer, keras.layers.RNN):
         values = _formula(part, [*z, *states])
         initial = float(part.layer.cell.initial_state)
-        return Update(tuple(states), tuple(_simplified(values)), initial)
-    events = _simplified(_formula(part, z))
+        return Update(tuple(states), tuple(_simplify_all(values)), initial)
+    events = _simplify_all(_formula(part, z))
     if part.layer.operation == "sum":
         added = tuple(state + event for state, event in zip(states, events, strict=True))
         return Update(tuple(states), added, 0.0)
-    multiplied = tuple(state * event for state, event in zip(states, events, strict=True))
-    return Update(tuple(states), multiplied, 1.0)
+    products = tuple(state * event for state, event in zip(states, events, strict=True))
+    return Update(tuple(states), products, 1.0)
 
 
 def _formula(part: RoundedUnit, z: list[Any]) -> list[Any]:
@@ -155,7 +155,7 @@ def _inputs(x: np.ndarray) -> list[Any]:
     return [symbolic().Symbol(f"x{i}", **{sign: True}) for i in range(x.shape[-1])]
 
 
-def _simplified(expressions: list[Any]) -> list[Any]:
+def _simplify_all(expressions: list[Any]) -> list[Any]:
     return [_simplify(expression) for expression in expressions]
 
 

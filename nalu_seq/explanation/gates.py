@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from nalu_seq.evaluation.weights import named_units
-from nalu_seq.explanation.rounding import unit_in
+from nalu_seq.explanation.rounding import unit_of
 from nalu_seq.models.heads import UnitCell
 from nalu_seq.population.population import Population
 
@@ -33,11 +33,11 @@ def gates(population: Population, x: Any) -> dict[str, Any]:
             if isinstance(layer, keras.layers.InputLayer):
                 continue
             y = layer(z)
-            unit = unit_in(layer)
+            unit = unit_of(layer)
             if unit is not None and id(unit) in names:
                 gates_of_units |= {
                     f"{names[id(unit)]} {key}": value
-                    for key, value in unit.effective(_seen(layer, z, y)).items()
+                    for key, value in unit.effective(_unit_inputs(layer, z, y)).items()
                     if key.startswith("gate")
                 }
             z = y
@@ -52,11 +52,11 @@ def has_gates(model: keras.Model) -> bool:
     Args:
         model: a model of the population.
     """
-    units = (unit_in(layer) for layer in model.layers)
+    units = (unit_of(layer) for layer in model.layers)
     return any(key.startswith("gate") for u in units if u is not None for key in u.facts().favours)
 
 
-def _seen(layer: keras.layers.Layer, z: Any, y: Any) -> Any:
+def _unit_inputs(layer: keras.layers.Layer, z: Any, y: Any) -> Any:
     """The inputs `[examples, in]` of a layer's unit, for the layer's inputs z and outputs y."""
     if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, UnitCell):
         first = ops.full_like(y[:, :1], layer.cell.initial_state)

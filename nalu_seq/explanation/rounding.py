@@ -35,7 +35,7 @@ class RoundedUnit:
     distances: dict[str, float]
 
 
-def unit_in(layer: keras.layers.Layer) -> Unit | None:
+def unit_of(layer: keras.layers.Layer) -> Unit | None:
     """The unit that a layer is or holds, accumulated or as a recurrent cell; None if there is none.
 
     Args:
@@ -60,7 +60,7 @@ def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
     passing = keras.layers.InputLayer | keras.layers.Identity
     layers = [layer for layer in model.layers if not isinstance(layer, passing)]
     for layer in layers:
-        unit = unit_in(layer)
+        unit = unit_of(layer)
         if unit is None:
             raise Unreadable(f"its layer {layer.name} is made of no units that could be rounded")
         if not unit.facts().favours:
@@ -83,7 +83,7 @@ def round_model(model: keras.Model, x: np.ndarray) -> list[RoundedUnit]:
     rounded, z = [], keras.ops.convert_to_tensor(x)
     for layer in readable_layers(model):
         y = layer(z)
-        unit = unit_in(layer)
+        unit = unit_of(layer)
         assert unit is not None
         rounded.append(round_unit(layer, unit, _unit_inputs(layer, z, y)))
         z = y

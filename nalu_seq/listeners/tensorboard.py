@@ -117,11 +117,11 @@ class TensorBoard(Listener):
                 self._quartiles("loss", _logarithm(loss), "log10 of the newest batch's loss")
             self._loss_due = step + max(1, min(step // 4, self._steps // LOSSES))
         on_grid = step % self._eval_every == 0 or step == self._steps
-        if step >= self._due and not on_grid and self._allows("measuring", MEASURING):
+        if step >= self._due and not on_grid and self._in_budget("measuring", MEASURING):
             with self._budget.spending("measuring"):
                 for split in dict.fromkeys([self._splits[0], self._splits[-1]]):
                     metrics, _ = self._evaluator.measure(split)
-                    self._judged(step, split, metrics)
+                    self._write_split(step, split, metrics)
             self._due = max(step + 1, int(step * GROWTH))
 
     def __call__(self, step: int, measurements: Sequence[Measurement]) -> None:
@@ -138,7 +138,7 @@ class TensorBoard(Listener):
                         if metric != "loss":
                             self._quartiles(f"values/{metric}", _finite(values), metric, band=False)
             else:
-                self._judged(step, split, metrics)
+                self._write_split(step, split, metrics)
         with self._writer.as_default(step=step):
             if first:
                 write(custom_scalar.pb(self._layout()))
@@ -175,17 +175,17 @@ class TensorBoard(Listener):
 
     def _write_distributions(self) -> None:
         """Write histograms of events and gates, as far as the budget reaches."""
-        if self._gallery.adds and self._allows("events", EVENTS):
+        if self._gallery.adds and self._in_budget("events", EVENTS):
             with self._budget.spending("events"):
                 self._gallery.events(draw=False)
-        if self._gallery.gated and self._allows("gates", GATES):
+        if self._gallery.gated and self._in_budget("gates", GATES):
             with self._budget.spending("gates"):
                 self._gallery.gates(draw=False)
 
-    def _allows(self, name: str, guess: float) -> bool:
+    def _in_budget(self, name: str, guess: float) -> bool:
         return self._alone and self._budget.allows(self._step, name, guess)
 
-    def _judged(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
+    def _write_split(self, step: int, split: str, metrics: Mapping[str, np.ndarray]) -> None:
         """Write the error on a split, the share of members that solve it, and the other metrics."""
         criterion = self._task.criterion
         self._errors[split] = metrics[criterion.metric]

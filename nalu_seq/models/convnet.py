@@ -77,7 +77,7 @@ class Convnet(keras.layers.Layer):
                 f"Convnet: pictures are needed, {input_shape[-1]} numbers a step are none: use "
                 "another encoder"
             )
-        height, width = (_left(n, len(self.filters), self) for n in input_shape[-3:-1])
+        height, width = (_size_after(n, len(self.filters), self) for n in input_shape[-3:-1])
         if min(height, width) < 1:
             raise ValueError(
                 f"Convnet: pictures of {input_shape[-3]} x {input_shape[-2]} are too small for "
@@ -104,7 +104,7 @@ class Convnet(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
-def _left(size: int | None, pools: int, net: Convnet) -> int:
+def _size_after(size: int | None, pools: int, net: Convnet) -> int:
     """A picture's height or width after all convolutions and pools."""
     if size is None:
         raise ValueError("Convnet: pictures must have a known size")

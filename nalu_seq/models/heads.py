@@ -35,7 +35,7 @@ class UnitCell(keras.layers.Layer):
         unit: the unit, a layer `[batch, in + units] -> [batch, units]` with a `units` attribute.
         initial_state: every entry of y_0: 0 for sums, 1 for products.
         snap: round what each step adds to multiples of it, such as 1 where the total is a count, so
-            that small errors do not add up; see `snapped`. None for no rounding.
+            that small errors do not add up; see `snap_to_grid`. None for no rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments: x `[batch, in]`, states `[y]` with y `[batch, units]`.
@@ -79,7 +79,7 @@ class UnitCell(keras.layers.Layer):
         before = states[0]
         y = self.unit(ops.concatenate([x, before], axis=-1))
         if self.snap is not None:
-            y = before + snapped(y - before, self.snap)
+            y = before + snap_to_grid(y - before, self.snap)
         return y, [y]
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
@@ -179,7 +179,7 @@ class Accumulate(keras.layers.Layer):
         operation: "sum" or "product".
         return_state: also return the last y, so that a long sequence can be fed in pieces.
         snap: round what the unit gives to multiples of it, such as 1 where events are counted, so
-            that small errors do not add up; see `snapped`. None for no rounding.
+            that small errors do not add up; see `snap_to_grid`. None for no rounding.
         go_backwards: begin with the last step, and give the steps in that order, as Keras'
             recurrent layers do: `keras.layers.Bidirectional` needs it.
         **kwargs: `name`, `dtype`, `trainable`.
@@ -226,7 +226,7 @@ class Accumulate(keras.layers.Layer):
         """`[batch, time, in] -> [batch, time, units]`, and `[batch, units]` with `return_state`."""
         steps = ops.cast(self.unit(x), self.compute_dtype)
         if self.snap is not None:
-            steps = snapped(steps, self.snap)
+            steps = snap_to_grid(steps, self.snap)
         if mask is not None:
             neutral = 0.0 if self.operation == "sum" else 1.0
             steps = ops.where(ops.expand_dims(mask, -1), steps, neutral)
@@ -272,7 +272,7 @@ class Accumulate(keras.layers.Layer):
         return cls(**{**config, "unit": unit})
 
 
-def snapped(x: Any, grid: float) -> Any:
+def snap_to_grid(x: Any, grid: float) -> Any:
     """The multiples of `grid` nearest to x; the gradient passes as if nothing were rounded.
 
     A total of such numbers is exact while its multiples are below 2^24, the end of whole numbers in

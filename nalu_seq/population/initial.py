@@ -47,13 +47,16 @@ def initial_values(
     template: keras.Model | None = None
     values: dict[tuple[BuildModel, int], Values] = {}
     for build in dict.fromkeys(builders):
-        own = list(dict.fromkeys(s for b, s in zip(builders, seeds, strict=True) if b is build))
-        model, drawn = _values_of(build, own)
-        values |= {(build, seed): value for seed, value in zip(own, drawn, strict=True)}
+        own = [seed for b, seed in zip(builders, seeds, strict=True) if b is build]
+        distinct = list(dict.fromkeys(own))
+        model, values_of_seeds = _values_of(build, distinct)
+        values |= {
+            (build, seed): value for seed, value in zip(distinct, values_of_seeds, strict=True)
+        }
         template = template or model
     assert template is not None
     by_member = [values[member] for member in zip(builders, seeds, strict=True)]
-    return template, [own[:-1] for own in by_member], [own[-1] for own in by_member]
+    return template, [v[:-1] for v in by_member], [v[-1] for v in by_member]
 
 
 @contextlib.contextmanager
@@ -91,26 +94,26 @@ def drawing_by(generator: keras.random.SeedGenerator | None) -> Iterator[None]:
 
 def _values_of(build: BuildModel, seeds: Sequence[int]) -> tuple[keras.Model, list[Values]]:
     """A model of the first seed, and the values of each seed, the shared generator's last."""
-    with _noted_initializers() as noted:
-        model, variables = _built(build, seeds[0])
-    first = _read(variables)
+    with _record_initializers() as initializers:
+        model, variables = _build(build, seeds[0])
+    first = _as_arrays(variables)
     if len(seeds) > FEW:
-        last = _read(_built(build, seeds[-1])[1])
+        last = _as_arrays(_build(build, seeds[-1])[1])
         with contextlib.suppress(*NOT_TRACED):
-            drawn = _drawn(variables, noted, seeds)
-            if _equal(drawn[0], first) and _equal(drawn[-1], last):
-                return model, drawn
-    return model, [first, *(_read(_built(build, seed)[1]) for seed in seeds[1:])]
+            values_of_seeds = _values_by_initializers(variables, initializers, seeds)
+            if _equal(values_of_seeds[0], first) and _equal(values_of_seeds[-1], last):
+                return model, values_of_seeds
+    return model, [first, *(_as_arrays(_build(build, seed)[1]) for seed in seeds[1:])]
 
 
-def _drawn(
-    variables: Sequence[keras.Variable], noted: dict[int, Any], seeds: Sequence[int]
+def _values_by_initializers(
+    variables: Sequence[keras.Variable], initializers: dict[int, Any], seeds: Sequence[int]
 ) -> list[Values]:
     """The initial values for all seeds, made by the initializers of one model's variables."""
     places = {number: place for place, number in enumerate(_keras_draws(seeds[0], MOST_DRAWS))}
-    makers = [_maker(variable, noted, places) for variable in variables]
-    used = 1 + max((place for _, place in makers if place is not None), default=0)
-    numbers = np.asarray([_keras_draws(seed, used) for seed in seeds], np.int32)  # [S, draws]
+    makers = [_maker(variable, initializers, places) for variable in variables]
+    count = 1 + max((place for _, place in makers if place is not None), default=0)
+    numbers = np.asarray([_keras_draws(seed, count) for seed in seeds], np.int32)  # [S, draws]
     dtypes = [variable.value.dtype for variable in variables]
 
     def one_seed(numbers: Any) -> list[Any]:
@@ -125,29 +128,31 @@ def _drawn(
 
 
 def _maker(
-    variable: keras.Variable, noted: dict[int, Any], places: dict[int, int]
+    variable: keras.Variable, initializers: dict[int, Any], places: dict[int, int]
 ) -> tuple[Callable[[Any], Any], int | None]:
     """The function from a drawn number to a variable's value, and the number's place."""
     value = variable.value
-    if id(variable) not in noted:  # the state of a generator, which is its seed, or anything else
+    if id(variable) not in initializers:  # a generator's state, which is its seed, or anything else
         state = value.numpy()
         pair = np.issubdtype(state.dtype, np.integer) and state.shape == (2,)
         place = places.get(int(state[0])) if pair else None
         if place is None:
             return (lambda _: tf.identity(value)), None
         return (lambda number: tf.cast(tf.stack([number, 0 * number]), value.dtype)), place
-    initializer = noted[id(variable)]
+    initializer = initializers[id(variable)]
     if initializer is None:
         raise ValueError(f"{variable.path}: the layer names no initializer")
     seed = getattr(initializer, "seed", None)
     place = places.get(seed) if isinstance(seed, int) else None
 
     def make(number: Any) -> Any:
-        of_seed = initializer
+        seeded_initializer = initializer
         if place is not None:
-            of_seed = copy.copy(initializer)
-            of_seed.seed = _Seed(number)
-        initial = keras.ops.convert_to_tensor(of_seed(variable.shape, dtype=variable.dtype))
+            seeded_initializer = copy.copy(initializer)
+            seeded_initializer.seed = _Seed(number)
+        initial = keras.ops.convert_to_tensor(
+            seeded_initializer(variable.shape, dtype=variable.dtype)
+        )
         return tf.ensure_shape(tf.cast(initial, value.dtype), value.shape)
 
     return make, place
@@ -166,22 +171,22 @@ class _Seed(keras.random.SeedGenerator):
 
 
 @contextlib.contextmanager
-def _noted_initializers() -> Iterator[dict[int, Any]]:
+def _record_initializers() -> Iterator[dict[int, Any]]:
     """Note the initializer of each variable that layers add within this block, by variable id."""
-    noted: dict[int, Any] = {}
+    initializers: dict[int, Any] = {}
     add_weight = keras.layers.Layer.add_weight
 
-    def noting(self: Any, *args: Any, initializer: Any = None, **how: Any) -> Any:
+    def record_initializer(self: Any, *args: Any, initializer: Any = None, **how: Any) -> Any:
         # The initializer draws its seed when it is resolved, which happens once, where Keras does
         # it.
         initializer = keras.initializers.get(initializer)
         variable = add_weight(self, *args, initializer=initializer, **how)
-        noted[id(variable)] = initializer
+        initializers[id(variable)] = initializer
         return variable
 
-    keras.layers.Layer.add_weight = noting
+    keras.layers.Layer.add_weight = record_initializer
     try:
-        yield noted
+        yield initializers
     finally:
         keras.layers.Layer.add_weight = add_weight
 
@@ -192,7 +197,7 @@ def _keras_draws(seed: int, count: int) -> list[int]:
     return [generator.randint(1, int(1e9)) for _ in range(count)]
 
 
-def _built(build: BuildModel, seed: int) -> tuple[keras.Model, list[keras.Variable]]:
+def _build(build: BuildModel, seed: int) -> tuple[keras.Model, list[keras.Variable]]:
     """A model of a seed, its variables and the state of the generator that layers share."""
     with seeded(seed):
         model = build()
@@ -202,7 +207,7 @@ def _built(build: BuildModel, seed: int) -> tuple[keras.Model, list[keras.Variab
     return model, [*model.variables, draws]
 
 
-def _read(variables: Sequence[keras.Variable]) -> Values:
+def _as_arrays(variables: Sequence[keras.Variable]) -> Values:
     return [keras.ops.convert_to_numpy(variable.value) for variable in variables]
 
 

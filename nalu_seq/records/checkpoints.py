@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.errors import first_line
-from nalu_seq.records.files import Unreadable, leads_outside, opened, read_json
+from nalu_seq.records.files import Unreadable, leads_outside, open_file, read_json
 
 KEPT = 2  # checkpoints that a run keeps, the newest ones
 MEASURED = "measured_"  # the prefix of the names of measurers' variables
@@ -91,8 +91,8 @@ class Checkpoints:
         """
         target, partial = self.directory / str(step), self.directory / f".{step}.partial"
         self.directory.mkdir(parents=True, exist_ok=True)
-        for left in self.directory.glob(".*.partial"):
-            shutil.rmtree(left, ignore_errors=True)
+        for partial_folder in self.directory.glob(".*.partial"):
+            shutil.rmtree(partial_folder, ignore_errors=True)
         try:
             self._write(partial, notes)
         except tf.errors.OpError as error:
@@ -101,13 +101,13 @@ class Checkpoints:
         except OSError:
             shutil.rmtree(partial, ignore_errors=True)  # frees its room on a full disk
             raise
-        replaced = self._replaced(step)
+        aside = self._path_aside(step)
         if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-            target.rename(replaced)
+            shutil.rmtree(aside, ignore_errors=True)
+            target.rename(aside)
         partial.rename(target)
         _sync(self.directory)
-        shutil.rmtree(replaced, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
         self.discard(self._steps()[:-KEPT])
 
     def notes(self, step: int) -> Mapping[str, Any]:
@@ -149,13 +149,13 @@ class Checkpoints:
         Raises:
             NoCheckpoint: there is none, none can be used, or it belongs to another model.
         """
-        passed: dict[int, str] = {}
+        skipped: dict[int, str] = {}
         most = largest(specs(by_key(self._trackables)))
         for step in reversed(self._steps()):
             folder = self._folder(step)
             reason = damage(folder, most) or objection(read_notes(folder))
             if reason:
-                passed[step] = reason
+                skipped[step] = reason
                 continue
             try:
                 self._read(folder)
@@ -163,10 +163,10 @@ class Checkpoints:
                 raise NoCheckpoint(
                     f"checkpoint {step} in {self.directory} does not fit the run's config"
                 ) from error
-            return step, passed
+            return step, skipped
         raise NoCheckpoint(
-            f"no checkpoint in {self.directory} can be used: {reasons(passed)}"
-            if passed
+            f"no checkpoint in {self.directory} can be used: {reasons(skipped)}"
+            if skipped
             else f"{self.directory} holds no checkpoint"
         )
 
@@ -194,20 +194,20 @@ class Checkpoints:
 
     def _folder(self, step: int) -> Path:
         """A checkpoint's folder; after a crash between two renames, the one put aside."""
-        target, replaced = self.directory / str(step), self._replaced(step)
-        return replaced if replaced.exists() and not target.exists() else target
+        target, aside = self.directory / str(step), self._path_aside(step)
+        return aside if aside.exists() and not target.exists() else target
 
-    def _replaced(self, step: int) -> Path:
+    def _path_aside(self, step: int) -> Path:
         return self.directory / f".{step}.replaced"
 
 
-def reasons(passed: Mapping[int, str]) -> str:
+def reasons(skipped: Mapping[int, str]) -> str:
     """Say in one line why checkpoints were not used.
 
     Args:
-        passed: by the step of a checkpoint, why it was not used.
+        skipped: by the step of a checkpoint, why it was not used.
     """
-    return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(passed.items()))
+    return ", ".join(f"checkpoint {step} {reason}" for step, reason in sorted(skipped.items()))
 
 
 def by_key(trackables: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,14 +266,14 @@ def read_values(
         for path in folder.glob("state.*"):
             (Path(place) / path.name).symlink_to(path.absolute())
         try:
-            values = _restored(f"{place}/state", specs)
+            values = _restore_values(f"{place}/state", specs)
         except tf.errors.NotFoundError as error:
             raise Missing(first_line(error)) from error
         except (tf.errors.OpError, ValueError) as error:
             raise Unreadable(first_line(error)) from error
         for key in absent:
             try:
-                _restored(f"{place}/state", {key: Spec((), tf.float32)})
+                _restore_values(f"{place}/state", {key: Spec((), tf.float32)})
             except tf.errors.NotFoundError:
                 continue
             except tf.errors.OpError:  # the key is there, with a value of another type
@@ -297,7 +297,7 @@ def specs(variables: Mapping[str, Any]) -> dict[str, Spec]:
     return {key: Spec(tuple(v.shape), tf.as_dtype(v.dtype)) for key, v in variables.items()}
 
 
-def _restored(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
+def _restore_values(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
     values = tf.raw_ops.RestoreV2(
         prefix=prefix,
         tensor_names=list(specs),
@@ -342,7 +342,7 @@ def damage(folder: Path, most: int) -> str | None:
         sums = {}
         for path in paths if len(paths) <= MOST_FILES else ():
             if path.name != "manifest.json":
-                with opened(folder, path.name, most) as file:
+                with open_file(folder, path.name, most) as file:
                     sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
         whole = bool(sums) and read_json(folder, "manifest.json") == sums
     except (OSError, ValueError):

@@ -41,13 +41,15 @@ def recorded_overrides(directory: Path) -> list[str] | None:
         The overrides; None if their record is missing or is not as this package writes it.
     """
     try:
-        read = OmegaConf.to_container(read_yaml(directory, ".hydra/overrides.yaml"), resolve=False)
+        overrides = OmegaConf.to_container(
+            read_yaml(directory, ".hydra/overrides.yaml"), resolve=False
+        )
     except (OSError, Unreadable):
         return None
-    if not isinstance(read, list) or not all(isinstance(o, str) for o in read):
+    if not isinstance(overrides, list) or not all(isinstance(o, str) for o in overrides):
         return None
     # A user may copy the command, which must not contain another person's flags or classes.
-    return read if all(o.isprintable() and is_setting(o) for o in read) else None
+    return overrides if all(o.isprintable() and is_setting(o) for o in overrides) else None
 
 
 def train_command(overrides: Sequence[str]) -> str:
@@ -56,11 +58,13 @@ def train_command(overrides: Sequence[str]) -> str:
     Args:
         overrides: overrides such as `task=count`; those that name folders are left out.
     """
-    kept = [override for override in overrides if not override.lstrip("+").startswith(ELSEWHERE)]
-    return shlex.join(["python", "-m", "nalu_seq.train", *kept])
+    portable = [
+        override for override in overrides if not override.lstrip("+").startswith(ELSEWHERE)
+    ]
+    return shlex.join(["python", "-m", "nalu_seq.train", *portable])
 
 
-def varied(sweep: Path) -> dict[str, list[str]]:
+def varying_settings(sweep: Path) -> dict[str, list[str]]:
     """The settings in which the jobs of a sweep differ, each with all its values.
 
     Args:
@@ -73,16 +77,18 @@ def varied(sweep: Path) -> dict[str, list[str]]:
     """
     try:
         whole: Any = OmegaConf.to_container(read_yaml(sweep, "multirun.yaml"), resolve=False)
-        read = whole["hydra"]
-        params = [f"{key}={value}" for key, value in (read["sweeper"].get("params") or {}).items()]
+        hydra = whole["hydra"]
+        params = [f"{key}={value}" for key, value in (hydra["sweeper"].get("params") or {}).items()]
         parse = OverridesParser.create().parse_overrides
-        overrides = parse([*params, *map(str, read["overrides"]["task"])])
+        overrides = parse([*params, *map(str, hydra["overrides"]["task"])])
     except (OSError, HydraException, LookupError, *WRONG):
         return {}
-    swept = [override for override in overrides if override.is_sweep_override()]
-    if any(isinstance(override.value(), Glob) for override in swept):
+    swept_overrides = [override for override in overrides if override.is_sweep_override()]
+    if any(isinstance(override.value(), Glob) for override in swept_overrides):
         return {}
-    return {o.key_or_group: [str(value) for value in o.sweep_string_iterator()] for o in swept}
+    return {
+        o.key_or_group: [str(value) for value in o.sweep_string_iterator()] for o in swept_overrides
+    }
 
 
 def job_name(overrides: Sequence[str], differing: Sequence[str]) -> str:
@@ -96,6 +102,6 @@ def job_name(overrides: Sequence[str], differing: Sequence[str]) -> str:
     parts = []
     for key in differing:
         value = values.get(key, "")
-        named = re.fullmatch(r"[A-Za-z_]\w*", value) and value not in ("null", "true", "false")
-        parts.append(value if named else f"{key.rpartition('.')[2]} {value}")
+        is_word = re.fullmatch(r"[A-Za-z_]\w*", value) and value not in ("null", "true", "false")
+        parts.append(value if is_word else f"{key.rpartition('.')[2]} {value}")
     return re.sub(r"[^\w .,+=\[\]-]", "_", ", ".join(parts))[:LONGEST]

@@ -60,7 +60,7 @@ def leads_outside(path: Path, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BufferedReader]:
+def open_file(folder: Path, name: str, most: int = TEXT_BYTES) -> Iterator[BufferedReader]:
     """A file of a run, open for reading: a regular one, inside its folder, of bounded size.
 
     Args:
@@ -99,9 +99,9 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
         most: the largest size that is read, in bytes.
 
     Raises:
-        Unreadable, OSError: as `opened`, or it is no UTF-8.
+        Unreadable, OSError: as `open_file`, or it is no UTF-8.
     """
-    with opened(folder, name, most) as file:
+    with open_file(folder, name, most) as file:
         data = file.read(most + 1)  # it may have grown since its size was checked
     try:
         return data.decode()

@@ -15,7 +15,7 @@ from nalu_seq.records.runs import state
 # Files and folders that a merge leaves if it is killed.
 MERGED = {".hydra", "metrics.csv", ".metrics.csv.partial", "checkpoints", ".summary.json.partial"}
 MERGED |= {"summary.json"}
-# Locks that this process holds already before `alone_in`, by the directory's resolved path.
+# Locks that this process holds before `locked_directory`, by the directory's resolved path.
 _reserved: dict[Path, int] = {}
 
 
@@ -53,7 +53,7 @@ def check_output(directory: Path) -> None:
 
 
 def reserve(directory: Path) -> None:
-    """Make a directory and lock it, until `alone_in` takes the lock over or `release` frees it.
+    """Make a directory and lock it until `locked_directory` takes it over or `release` frees it.
 
     Hydra writes into a run's directory before the training begins, which has to be alone in it.
 
@@ -81,7 +81,7 @@ def release(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(directory: Path) -> Iterator[None]:
+def locked_directory(directory: Path) -> Iterator[None]:
     """Lock a run's directory within a block: two trainings in one would record each row twice.
 
     Args:
@@ -100,7 +100,7 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def beside(directory: Path) -> Iterator[Path]:
+def staged_directory(directory: Path) -> Iterator[Path]:
     """Provide a folder beside a directory, which is renamed to the directory when the block ends.
 
     So the directory is complete or absent. A folder that a killed process has left is emptied
@@ -118,11 +118,11 @@ def beside(directory: Path) -> Iterator[Path]:
     """
     place = directory.with_name(f".{directory.name}.partial")
     missing = [parent for parent in directory.absolute().parents if not parent.exists()]
-    if place.is_symlink() or not {p.name for p in _listed(place)} <= MERGED:
+    if place.is_symlink() or not {p.name for p in _list(place)} <= MERGED:
         raise BadInput(f"{place} is in the way: it is nothing that was left of a merge")
     place.mkdir(parents=True, exist_ok=True)
     try:
-        with alone_in(place):
+        with locked_directory(place):
             _empty(place)
             yield place
             if directory.exists():
@@ -137,7 +137,7 @@ def beside(directory: Path) -> Iterator[Path]:
         raise
 
 
-def start_anew(directory: Path) -> None:
+def discard_rows(directory: Path) -> None:
     """Remove the rows of a training that was cut off before its first checkpoint.
 
     The caller holds the lock of the directory, so that no other process adds rows.
@@ -153,12 +153,12 @@ def start_anew(directory: Path) -> None:
     (directory / "metrics.csv").unlink(missing_ok=True)
 
 
-def _listed(directory: Path) -> list[Path]:
+def _list(directory: Path) -> list[Path]:
     return list(directory.iterdir()) if directory.is_dir() else []
 
 
 def _empty(directory: Path) -> None:
-    for path in _listed(directory):
+    for path in _list(directory):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nalu_seq.errors import BadInput, warn
-from nalu_seq.records.files import RECORD_BYTES, Unreadable, opened, replace
+from nalu_seq.records.files import RECORD_BYTES, Unreadable, open_file, replace
 from nalu_seq.records.members import Members
 from nalu_seq.records.observers import Listener, Measurement
 
@@ -45,7 +45,7 @@ class Record(Listener):
         if not path.exists():
             replace(path, ",".join(COLUMNS) + "\n")
         try:
-            with opened(path.parent, path.name, RECORD_BYTES) as file:
+            with open_file(path.parent, path.name, RECORD_BYTES) as file:
                 self._text = bytearray(file.read())
         except Unreadable as error:
             raise BadInput(f"{path} {error}") from error
@@ -61,7 +61,7 @@ class Record(Listener):
                 # Nine digits represent a float32 exactly.
                 writer.writerow((step, case, seed, split, metric, f"{value:.9g}"))
         rows = text.getvalue().encode()
-        self.mend()
+        self.repair()
         with self.path.open("ab") as file:
             file.write(rows)
             file.flush()
@@ -79,7 +79,7 @@ class Record(Listener):
 
     def mark(self) -> dict[str, Any]:
         """The current length of the record, in bytes, and its checksum."""
-        self.mend()
+        self.repair()
         return {"bytes": len(self._text), "sha256": self._digest.hexdigest()}
 
     def holds(self, mark: Any) -> bool:
@@ -90,7 +90,7 @@ class Record(Listener):
         """
         return begins(self._text, mark)
 
-    def cut(self, mark: Mapping[str, Any]) -> None:
+    def truncate(self, mark: Mapping[str, Any]) -> None:
         """Drop the rows after a mark, which a resumed training will write again.
 
         Args:
@@ -102,7 +102,7 @@ class Record(Listener):
             file.truncate(len(self._text))
             os.fsync(file.fileno())
 
-    def mend(self, every_byte: bool = False) -> None:
+    def repair(self, every_byte: bool = False) -> None:
         """Write the file again if another process has cut or removed it during the training.
 
         Args:
@@ -152,7 +152,7 @@ def read_record(path: Path) -> list[Row]:
         BadInput: the file can't be read, or has a row that this package does not write.
     """
     try:
-        with opened(path.parent, path.name, RECORD_BYTES) as file:
+        with open_file(path.parent, path.name, RECORD_BYTES) as file:
             reader = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""))
             try:
                 return [

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nalu_seq.config.options import options, shipped
+from nalu_seq.config.options import options, shipped_config
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput, first_line, warn
 from nalu_seq.records.files import WRONG, Unreadable, leads_outside, read_json, read_yaml
@@ -134,7 +134,7 @@ def check_plain_files(directory: Path) -> None:
 def _check_group(directory: Path, group: str, option: str, node: Any) -> None:
     if option not in options(group):
         raise BadInput(f"{directory}: {group}={option} is no shipped option; {ADVICE}")
-    ours = OmegaConf.to_container(shipped(group, option))
+    ours = OmegaConf.to_container(shipped_config(group, option))
     assert isinstance(ours, dict)
     if not isinstance(node, dict):
         raise BadInput(f"{directory}: {group} is recorded as {node!r}, not as an option")

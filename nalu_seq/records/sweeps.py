@@ -49,11 +49,11 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
         BadInput: the directory is no sweep, or one of its overrides is not allowed.
     """
     path = directory / "multirun.yaml"
-    hydra, task = _recorded(directory)
+    hydra, task = _recorded_overrides(directory)
     replaced = {override.partition("=")[0] for override in instead}
     hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
     kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in replaced]
-    return kept if trust else [o for o in kept if _is_taken(path, o, o in hydra)]
+    return kept if trust else [o for o in kept if _is_used(path, o, o in hydra)]
 
 
 def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:
     """
     if not (directory / "multirun.yaml").is_file() and not (directory / "sweep.json").is_file():
         return
-    _, recorded = _recorded(directory)
+    _, recorded = _recorded_overrides(directory)
     ours, theirs = ([o for o in each if o.partition("=")[0] not in PATHS]
                     for each in (overrides, recorded))  # fmt: skip
     if ours != theirs:
@@ -78,7 +78,7 @@ def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:
         )
 
 
-def _recorded(directory: Path) -> tuple[list[str], list[str]]:
+def _recorded_overrides(directory: Path) -> tuple[list[str], list[str]]:
     """Hydra's overrides and the others of the command that made a sweep.
 
     Raises:
@@ -142,7 +142,7 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A text quoted for Hydra, so that none of its characters has a meaning.
 
     Args:
@@ -153,7 +153,7 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
+def _is_used(path: Path, override: str, of_hydra: bool) -> bool:
     """Whether a recorded override is used; for a path the answer is no, with a warning.
 
     Raises:
@@ -170,18 +170,18 @@ def _is_taken(path: Path, override: str, of_hydra: bool) -> bool:
     if override.startswith("-") or "${" in override or len(override) > LONGEST:
         raise refusal
     try:
-        parsed = OverridesParser.create().parse_override(override)
+        parsed_override = OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError, ValueError) as error:
         raise refusal from error
-    key = parsed.key_or_group  # without the + that adds it
-    if key in PATHS and not parsed.is_sweep_override():  # else there would be other jobs
+    key = parsed_override.key_or_group  # without the + that adds it
+    if key in PATHS and not parsed_override.is_sweep_override():  # else there would be other jobs
         if key != "output":
             warn(f"{path}: {key} is not taken from it: give {key}= yourself, or say --trust")
         return False
     if (
         key in PATHS
-        or parsed.package is not None
-        or not (_is_hydras if of_hydra else _is_ours)(parsed)
+        or parsed_override.package is not None
+        or not (_is_hydra_override if of_hydra else _is_config_override)(parsed_override)
     ):
         raise refusal
     return True
@@ -196,13 +196,13 @@ def is_setting(override: str) -> bool:
     if override.startswith("-") or "${" in override or len(override) > LONGEST:
         return False
     try:
-        parsed = OverridesParser.create().parse_override(override)
+        parsed_override = OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError, ValueError):
         return False
-    return parsed.package is None and _is_ours(parsed)
+    return parsed_override.package is None and _is_config_override(parsed_override)
 
 
-def _is_hydras(override: Override) -> bool:
+def _is_hydra_override(override: Override) -> bool:
     """Whether an override of Hydra's names a known launcher or sweeper, or sets mode or numbers."""
     key, value = override.key_or_group, override.value()
     if key in PLUGINS:
@@ -213,7 +213,7 @@ def _is_hydras(override: Override) -> bool:
     return key.startswith(NUMBERS) and not hidden and isinstance(value, bool | int | float | None)
 
 
-def _is_ours(override: Override) -> bool:
+def _is_config_override(override: Override) -> bool:
     """Whether an override sets a key of the config to plain values, or a group to its options."""
     key, value = override.key_or_group, override.value()
     texts = list(_texts(value))

@@ -23,10 +23,10 @@ from nalu_seq.reports.tables import (
     Row,
     Table,
     describe,
+    drop_equal_labels,
     estimate_facts,
     number,
     steps,
-    without_same,
 )
 
 MARK_NOTE = (
@@ -58,7 +58,7 @@ QUANTITIES = {
 OF_FEWER_STEPS = {"success": -1, "solved at: mean": -1, "sparsity error": 1}
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """One figure of our run beside the published one.
 
     Attributes:
@@ -86,14 +86,14 @@ class Compared(NamedTuple):
         return QUANTITIES[_metric(self.fact)]
 
     @property
-    def judged(self) -> bool:
+    def has_interval(self) -> bool:
         """Whether the difference has an interval."""
         return self.contrast is not None and isfinite(self.contrast.low)
 
     @property
     def side(self) -> int:
         """1 if the whole interval lies above no difference, -1 if below, 0 if it contains it."""
-        if not self.judged:
+        if not self.has_interval:
             return 0
         assert self.contrast is not None
         same = 0.0 if self.quantity == "success" else 1.0
@@ -105,7 +105,7 @@ class Compared(NamedTuple):
         return self.match.steps is not None and self.run.summary["steps"] < self.match.steps
 
     @property
-    def held_back(self) -> bool:
+    def explained_by_steps(self) -> bool:
         """Whether fewer training steps alone would explain the difference."""
         return self.shorter and self.side != 0 and self.side == OF_FEWER_STEPS[self.quantity]
 
@@ -123,9 +123,9 @@ def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) ->
         only has a note if nothing that was published corresponds to the runs.
     """
     title = f"{describe(runs, groups)} beside {source}"
-    by_table: dict[str, list[Compared]] = {}
-    for compared in _compare(runs, source) if all(run.judged for run in runs) else ():
-        by_table.setdefault(compared.fact.table, []).append(compared)
+    by_table: dict[str, list[Comparison]] = {}
+    for comparison in _compare(runs, source) if all(run.judged for run in runs) else ():
+        by_table.setdefault(comparison.fact.table, []).append(comparison)
     if not by_table:
         return [Table(title, [], [], [], ["published: none at hand"])]
     return [_table(f"{title}, {table}", runs, by_table[table]) for table in by_table]
@@ -147,17 +147,17 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(*map(log, of_exp))
 
 
-def _compare(runs: Sequence[Run], source: str) -> Iterator[Compared]:
+def _compare(runs: Sequence[Run], source: str) -> Iterator[Comparison]:
     for run in runs:
         for case in [*run.cases, ALL]:
             for split in run.members[0][run.metric]:
                 for match in matches(source, run, case, split):
                     for fact in facts_of(source, match):
                         if _metric(fact) in QUANTITIES:
-                            yield _compared(run, case, split, match, fact)
+                            yield _comparison(run, case, split, match, fact)
 
 
-def _compared(run: Run, case: str, split: str, match: Match, fact: Fact) -> Compared:
+def _comparison(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comparison:
     members = run.of_case(None if case == ALL else case)
     ours: Estimate | None = None
     if split in run.judged:
@@ -171,7 +171,7 @@ def _compared(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comp
             ours = sparsity_error(members, split)
         elif fact.metric == "mae_mean":
             ours = mean_error(members, split, run.metric)
-    return Compared(run, case, split, match, fact, ours, _contrast(fact, ours))
+    return Comparison(run, case, split, match, fact, ours, _contrast(fact, ours))
 
 
 def _contrast(fact: Fact, ours: Estimate | None) -> Estimate | None:
@@ -191,10 +191,10 @@ def _metric(fact: Fact) -> str:
     return fact.metric.partition("(")[0]
 
 
-def _table(title: str, runs: Sequence[Run], compared: Sequence[Compared]) -> Table:
+def _table(title: str, runs: Sequence[Run], comparisons: Sequence[Comparison]) -> Table:
     # The published name of a model says which unit its hidden layer is made of.
     keys = [key for key in label_keys(runs) if key != "encoder.unit"]
-    settings = setting_keys(c.case for c in compared)
+    settings = setting_keys(c.case for c in comparisons)
     rows = [
         Row(
             [
@@ -204,31 +204,31 @@ def _table(title: str, runs: Sequence[Run], compared: Sequence[Compared]) -> Tab
                 c.fact.model,
                 c.quantity,
             ],
-            [_ours(c), _theirs(c), _difference_cell(c)],
+            [_our_cell(c), _their_cell(c), _difference_cell(c)],
         )
-        for c in compared
+        for c in comparisons
     ]
-    named = [*keys, "case", *settings, "split", "published as", "figure"]
-    table = Table(title, named, ["ours", "theirs", "difference"], rows, _notes(compared))
-    return without_same(table)
+    label_names = [*keys, "case", *settings, "split", "published as", "figure"]
+    table = Table(title, label_names, ["ours", "theirs", "difference"], rows, _notes(comparisons))
+    return drop_equal_labels(table)
 
 
-def _ours(c: Compared) -> Cell:
-    return Cell("-") if c.ours is None else _shown(c.quantity, c.ours)
+def _our_cell(c: Comparison) -> Cell:
+    return Cell("-") if c.ours is None else _estimate_cell(c.quantity, c.ours)
 
 
-def _theirs(c: Compared) -> Cell:
+def _their_cell(c: Comparison) -> Cell:
     estimate = c.fact.estimate
-    recalled = {"recalled": c.fact.recalled}
+    memory_fact = {"recalled": c.fact.from_memory}
     if estimate is None:
-        shown = steps if c.quantity.startswith("solved at") else "{:g}".format
-        text = f"{shown(c.fact.value)}{' (recalled)' if c.fact.recalled else ''}"
-        return Cell(text, {"value": c.fact.value, **recalled})
-    cell = _shown(c.quantity, estimate)
-    return Cell(cell.text, {**cell.facts, **recalled})
+        format_value = steps if c.quantity.startswith("solved at") else "{:g}".format
+        text = f"{format_value(c.fact.value)}{' (recalled)' if c.fact.from_memory else ''}"
+        return Cell(text, {"value": c.fact.value, **memory_fact})
+    cell = _estimate_cell(c.quantity, estimate)
+    return Cell(cell.text, {**cell.facts, **memory_fact})
 
 
-def _shown(quantity: str, estimate: Estimate) -> Cell:
+def _estimate_cell(quantity: str, estimate: Estimate) -> Cell:
     if quantity == "success":
         figures = [f"{100 * x:.0f}" for x in estimate]
         figures[0] += " %"
@@ -240,50 +240,50 @@ def _shown(quantity: str, estimate: Estimate) -> Cell:
     return Cell(f"{figures[0]} {limits}", estimate_facts(estimate))
 
 
-def _difference_cell(c: Compared) -> Cell:
+def _difference_cell(c: Comparison) -> Cell:
     if c.contrast is None:
         return Cell("-")
-    marked = c.side != 0 and not c.held_back
+    marked = c.side != 0 and not c.explained_by_steps
     if c.quantity == "success":
         value, low, high = (f"{100 * x:+.0f}".replace("-", "−") for x in c.contrast)
     else:
         value, low, high = (number(x) if x < 100 else f"{x:.0f}" for x in c.contrast)
         value = f"×{value}"
-    if not c.judged:
+    if not c.has_interval:
         return Cell(value, {**estimate_facts(c.contrast), "kind": "ratio", "marked": 0})
     text = f"{value}{'*' if marked else ''} [{low}, {high}]"
     kind = "difference" if c.quantity == "success" else "ratio"
     return Cell(text, {**estimate_facts(c.contrast), "kind": kind, "marked": int(marked)})
 
 
-def _notes(compared: Sequence[Compared]) -> list[str]:
-    judged = [c for c in compared if c.judged]
-    held = [c for c in judged if c.held_back]
-    marked = sum(c.side != 0 for c in judged) - len(held)
-    n = len(judged) - len(held)
-    notes = [MARK_NOTE] if judged else []
-    if any(c.quantity == "solved at: mean" for c in judged):
+def _notes(comparisons: Sequence[Comparison]) -> list[str]:
+    with_interval = [c for c in comparisons if c.has_interval]
+    by_steps = [c for c in with_interval if c.explained_by_steps]
+    marked = sum(c.side != 0 for c in with_interval) - len(by_steps)
+    n = len(with_interval) - len(by_steps)
+    notes = [MARK_NOTE] if with_interval else []
+    if any(c.quantity == "solved at: mean" for c in with_interval):
         notes.append(SOLVED_AT_NOTE)
-    notes += _iterations(compared)
-    if held:
+    notes += _iterations(comparisons)
+    if by_steps:
         notes.append(
-            f"{len(held)} more not marked: ours made fewer iterations, which alone lowers success "
-            "and solved at and raises the sparsity error."
+            f"{len(by_steps)} more not marked: ours made fewer iterations, which alone lowers "
+            "success and solved at and raises the sparsity error."
         )
-    notes += [RECALLED_NOTE] if any(c.fact.recalled for c in compared) else []
-    notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in compared) else []
-    notes += [FIGURE_NOTE] if any(c.quantity == "mae: mean" for c in compared) else []
-    if judged:
+    notes += [RECALLED_NOTE] if any(c.fact.from_memory for c in comparisons) else []
+    notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in comparisons) else []
+    notes += [FIGURE_NOTE] if any(c.quantity == "mae: mean" for c in comparisons) else []
+    if with_interval:
         notes.append(
             f"{n} compared, {marked} marked; chance alone would mark about {0.05 * n:.1f} (5 %)."
         )
     return notes
 
 
-def _iterations(compared: Sequence[Compared]) -> list[str]:
-    differing = dict.fromkeys(
+def _iterations(comparisons: Sequence[Comparison]) -> list[str]:
+    differences = dict.fromkeys(
         (c.run.summary["steps"], c.match.steps)
-        for c in compared
+        for c in comparisons
         if c.match.steps not in (None, c.run.summary["steps"])
     )
-    return [f"Iterations: ours {steps(a)}, theirs {steps(b or 0)}." for a, b in differing]
+    return [f"Iterations: ours {steps(a)}, theirs {steps(b or 0)}." for a, b in differences]

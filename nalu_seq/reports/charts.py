@@ -140,14 +140,16 @@ def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     Returns:
         An HTML figure with the SVG and its legend.
     """
-    drawn = []
+    elements = []
     for i, line in enumerate(lines):
         if len(line.low):
-            drawn.append(_band(x, y, line, i))
+            elements.append(_band(x, y, line, i))
         for name, values in line.members:
-            drawn.append(_polyline(x, y, line.x, values, f"{line.name} {name}", i, "member", False))
-        drawn.append(_polyline(x, y, line.x, line.y, line.name, i, "line", line.stairs))
-    return _figure(title, _axes(x, y) + "".join(drawn), [line.name for line in lines], x, y)
+            elements.append(
+                _polyline(x, y, line.x, values, f"{line.name} {name}", i, "member", False)
+            )
+        elements.append(_polyline(x, y, line.x, line.y, line.name, i, "line", line.stairs))
+    return _figure(title, _axes(x, y) + "".join(elements), [line.name for line in lines], x, y)
 
 
 def dot_chart(
@@ -165,26 +167,26 @@ def dot_chart(
     Returns:
         An HTML figure with the SVG and its legend.
     """
-    drawn = [_y_axis(y)]
+    elements = [_y_axis(y)]
     width = (WIDTH - LEFT - RIGHT) / len(places)
     for j, place in enumerate(places):
         center = LEFT + width * (j + 0.5)
-        drawn.append(_text(center, HEIGHT - BOTTOM + 13, place, "middle"))
+        elements.append(_text(center, HEIGHT - BOTTOM + 13, place, "middle"))
         for i, (name, dots) in enumerate(rows.items()):
             if place not in dots:
                 continue
             dot = dots[place]
             at = center + width * 0.7 * ((i + 0.5) / len(rows) - 0.5)
-            top, middle, bottom = (_down(y, v) for v in (dot.high, dot.value, dot.low))
+            top, middle, bottom = (_y_pixel(y, v) for v in (dot.high, dot.value, dot.low))
             tip = f"{name}, {place}: median {number(dot.value)}"
             tip += f", from {number(dot.low)} to {number(dot.high)}"
-            drawn.append(
+            elements.append(
                 f'<g class="dot c{i % COLORS}" data-tip="{html.escape(tip)}">'
                 f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
                 f"{_mark(i, at, middle)}</g>"
             )
-    drawn.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label, "middle", "label"))
-    return _figure(title, "".join(drawn), list(rows), None, y, marks=True)
+    elements.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label, "middle", "label"))
+    return _figure(title, "".join(elements), list(rows), None, y, marks=True)
 
 
 def heat_map(
@@ -213,10 +215,10 @@ def heat_map(
     cell_height = min(22.0, max(4.0, 400 / max(len(rows), 1)))
     height = TOP_OF_CELLS + 8 + cell_height * len(rows)
     few = len(rows) * len(columns) <= CELLS_WITH_FIGURES and cell_width > 24 and cell_height > 10
-    drawn = []
+    elements = []
     for i, row in enumerate(values):
         if cell_height > 9:
-            drawn.append(
+            elements.append(
                 _text(wide - 4, TOP_OF_CELLS + 4 + cell_height * (i + 0.5), rows[i], "end")
             )
         for j, value in enumerate(row):
@@ -224,7 +226,7 @@ def heat_map(
             size = min(abs(value), 1.0) if isfinite(value) else 0.0
             side = "positive" if value > 0 else "negative"
             tip = f"{row_label} {rows[i]}, {column_label} {columns[j]}: {value:.4g}"
-            drawn.append(
+            elements.append(
                 f'<rect class="cell {side}" x="{x:.1f}" y="{y:.1f}" width="{cell_width:.1f}" '
                 f'height="{cell_height:.1f}" fill-opacity="{size:.2f}" '
                 f'data-tip="{html.escape(tip)}"/>'
@@ -233,20 +235,20 @@ def heat_map(
                 strong = "strong" if size > 0.6 else ""
                 text = f"{value:.2f}".rstrip("0").rstrip(".")
                 text = "0" if text == "-0" else text
-                drawn.append(
+                elements.append(
                     _text(x + cell_width / 2, y + cell_height / 2 + 3.5, text, "middle", strong)
                 )
     if cell_width > 9:
         for j, name in enumerate(columns):
-            drawn.append(_text(wide + cell_width * (j + 0.5), TOP_OF_CELLS - 4, name, "middle"))
-    drawn.append(_text(2, 8, f"↓ {row_label}  → {column_label}", "start", "label"))
+            elements.append(_text(wide + cell_width * (j + 0.5), TOP_OF_CELLS - 4, name, "middle"))
+    elements.append(_text(2, 8, f"↓ {row_label}  → {column_label}", "start", "label"))
     width = max(wide + cell_width * len(columns) + 4, 92.0)
-    return _figure(title, "".join(drawn), [], None, None, (width, height))
+    return _figure(title, "".join(elements), [], None, None, (width, height))
 
 
 def _figure(
     title: str,
-    drawn: str,
+    elements: str,
     names: Sequence[str],
     x: Axis | None,
     y: Axis | None,
@@ -268,35 +270,35 @@ def _figure(
     return (
         f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {size[0]:.0f} {size[1]:.0f}"{most} role="img" '
-        f'aria-label="{html.escape(description)}" data-x="{of_x}" data-y="{of_y}">{drawn}</svg>'
+        f'aria-label="{html.escape(description)}" data-x="{of_x}" data-y="{of_y}">{elements}</svg>'
         f"{legend}</figure>"
     )
 
 
 def _axes(x: Axis, y: Axis) -> str:
-    drawn = [_y_axis(y)]
+    elements = [_y_axis(y)]
     for value in x.ticks():
-        at = _across(x, value)
-        drawn.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" '
+        at = _x_pixel(x, value)
+        elements.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" '
                      f'y2="{HEIGHT - BOTTOM}"/>')  # fmt: skip
-        drawn.append(_text(at, HEIGHT - BOTTOM + 13, x.tick_text(value), "middle"))
-    drawn.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x.label, "middle", "label"))
-    return "".join(drawn)
+        elements.append(_text(at, HEIGHT - BOTTOM + 13, x.tick_text(value), "middle"))
+    elements.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x.label, "middle", "label"))
+    return "".join(elements)
 
 
 def _y_axis(y: Axis) -> str:
-    drawn = []
+    elements = []
     for value in y.ticks():
-        at = _down(y, value)
-        drawn.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" '
+        at = _y_pixel(y, value)
+        elements.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" '
                      f'y2="{at:.1f}"/>')  # fmt: skip
-        drawn.append(_text(LEFT - 4, at + 3.5, y.tick_text(value), "end"))
+        elements.append(_text(LEFT - 4, at + 3.5, y.tick_text(value), "end"))
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    drawn.append(
+    elements.append(
         f'<text class="label" text-anchor="middle" transform="translate(10 {middle}) rotate(-90)">'
         f"{html.escape(y.label)}</text>"
     )
-    return "".join(drawn)
+    return "".join(elements)
 
 
 def _polyline(
@@ -310,8 +312,8 @@ def _polyline(
     stairs: bool,
 ) -> str:
     known = [(a, v) for a, v in zip(at, values, strict=True) if isfinite(v)]
-    known = _thinned(known)
-    places = [(_across(x, a), _down(y, v)) for a, v in known]
+    known = _thin(known)
+    places = [(_x_pixel(x, a), _y_pixel(y, v)) for a, v in known]
     points = list(places)
     if stairs:
         points = [p for i, (a, v) in enumerate(places)
@@ -327,22 +329,22 @@ def _polyline(
 
 def _band(x: Axis, y: Axis, line: Line, index: int) -> str:
     low, high = (
-        _thinned([(a, v) for a, v in zip(line.x, edge, strict=True) if isfinite(v)])
+        _thin([(a, v) for a, v in zip(line.x, edge, strict=True) if isfinite(v)])
         for edge in (line.low, line.high)
     )
     points = [*high, *reversed(low)]
     if line.stairs:
-        points = [*_stairs(high), *reversed(_stairs(low))]
-    places = [(_across(x, a), _down(y, v)) for a, v in points]
+        points = [*_step_points(high), *reversed(_step_points(low))]
+    places = [(_x_pixel(x, a), _y_pixel(y, v)) for a, v in points]
     return f'<polygon class="band c{index % COLORS}" points="{_points(places)}"/>'
 
 
-def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _step_points(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [p for i, (a, v) in enumerate(points)
             for p in ([(a, points[i - 1][1])] if i else []) + [(a, v)]]  # fmt: skip
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Every k-th point, so that at most MOST_POINTS are left, and the last one."""
     every = ceil(len(points) / MOST_POINTS) or 1
     return points[::every] + (points[-1:] if (len(points) - 1) % every else [])
@@ -352,11 +354,11 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{a:.1f},{v:.1f}" for a, v in places)
 
 
-def _across(x: Axis, value: float) -> float:
+def _x_pixel(x: Axis, value: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT) * x.place(value)
 
 
-def _down(y: Axis, value: float) -> float:
+def _y_pixel(y: Axis, value: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y.place(value)
 
 
@@ -369,13 +371,13 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
 
 def _key(index: int, marks: bool) -> str:
     """The sample in the legend: the mark of a dot chart, or the dashes of a line."""
-    drawn = (
+    elements = (
         _mark(index, 10, 5)
         if marks
         else f'<line x1="0" x2="20" y1="5" y2="5" '
         f'stroke-dasharray="{DASHES[index // COLORS % len(DASHES)]}"/>'
     )
-    return f'<svg class="key" viewBox="0 0 20 10" width="20" height="10">{drawn}</svg>'
+    return f'<svg class="key" viewBox="0 0 20 10" width="20" height="10">{elements}</svg>'
 
 
 def _mark(index: int, x: float, y: float) -> str:

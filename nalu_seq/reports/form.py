@@ -42,7 +42,7 @@ def unusable(summary: Any) -> str | None:
         return "it has no measurements"
     if not all(map(_can_be, summary["results"])) or not summary["steps"] >= 0:
         return "its summary.json has figures that can't be"
-    if not all(_is_whole(m, summary) for m in summary.get("members") or []):
+    if not all(_is_complete(m, summary) for m in summary.get("members") or []):
         return "its summary.json is none of ours"
     return None
 
@@ -66,7 +66,7 @@ def fits(value: Any, kind: Any) -> bool:
     return all(key in value and fits(value[key], k) for key, k in kind.items())
 
 
-def _is_whole(member: dict[str, Any], summary: dict[str, Any]) -> bool:
+def _is_complete(member: dict[str, Any], summary: dict[str, Any]) -> bool:
     """Whether a member has the same splits and keys as the first, with possible figures."""
     first = summary["members"][0]
     figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}

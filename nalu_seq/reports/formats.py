@@ -119,16 +119,16 @@ def _rich(table: Table, width: int) -> RichTable:
         if _width(columns, gap) > width:
             columns[i] = [
                 columns[i][0].replace(",", ",\n").replace(" ", "\n"),
-                *map(_broken, columns[i][1:]),
+                *map(_break_cell, columns[i][1:]),
             ]
-    drawn = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
+    table = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
     for i, (name, *cells) in enumerate(columns):
         wide = max(1, *map(_longest, cells))
         header = "\n".join(fill(x, wide, break_long_words=False) for x in name.split("\n"))
-        drawn.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
+        table.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
     for row in zip(*(column[1:] for column in columns), strict=True):
-        drawn.add_row(*map(Text, row))
-    return drawn
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _width(columns: Sequence[Sequence[str]], gap: int) -> int:
@@ -141,7 +141,7 @@ def _longest(cell: str) -> int:
     return max(map(len, cell.split("\n")))
 
 
-def _broken(cell: str) -> str:
+def _break_cell(cell: str) -> str:
     """A cell in two lines: broken behind its interval if more follows, else before it."""
     if "], " in cell:
         return cell.replace("], ", "]\n")
@@ -178,7 +178,7 @@ def _latex(table: Table) -> str:
     notes = [f"% {note}" for note in (table.title, *table.notes) if note]
     if not table.rows:
         return "\n".join(notes)
-    header, *body = ([_escaped(cell) for cell in line] for line in table.texts())
+    header, *body = ([_escape_tex(cell) for cell in line] for line in table.texts())
     columns = "l" * len(table.labels) + "r" * len(table.columns)
     rows = [" & ".join(line) + r" \\" for line in body]
     return "\n".join(
@@ -195,7 +195,7 @@ def _latex(table: Table) -> str:
     )
 
 
-def _escaped(cell: str) -> str:
+def _escape_tex(cell: str) -> str:
     # A bracket at the start of a row would be taken for an argument of the line break before it.
     escaped = re.sub("|".join(map(re.escape, _TEX)), lambda m: _TEX[m[0]], cell)
     return f"{{{escaped}}}" if escaped.startswith("[") else escaped

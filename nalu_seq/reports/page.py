@@ -28,7 +28,7 @@ _INTERVAL = re.compile(r"\[[^\]]*\],?|\d+/\d+ solved")
 FIRST_ERRORS = ("relative_error", "mae", "mse")
 
 
-class Learned(NamedTuple):
+class LearnedWeights(NamedTuple):
     """What a run's members have learned, as far as it can be read from their weights.
 
     Attributes:
@@ -42,13 +42,13 @@ class Learned(NamedTuple):
     formulas: Sequence[str] = ()
 
 
-NOTHING: Mapping[Path, Learned] = {}
+NOTHING: Mapping[Path, LearnedWeights] = {}
 
 
 def page(
     groups: Sequence[Sequence[Run]],
     tables: Sequence[Table],
-    learned: Mapping[Path, Learned] = NOTHING,
+    learned: Mapping[Path, LearnedWeights] = NOTHING,
 ) -> str:
     """The whole page: results, charts, weights, members and settings.
 
@@ -63,8 +63,8 @@ def page(
     runs = [run for group in groups for run in group]
     tasks = ", ".join(dict.fromkeys(run.summary["task"] for run in runs))
     sections = [
-        f"<header><h1>{_safe(tasks)}</h1>{_facts(runs)}</header>",
-        _asked(runs),
+        f"<header><h1>{_escape(tasks)}</h1>{_facts(runs)}</header>",
+        _config_section(runs),
         _section("Results", "".join(map(html_table, tables))),
         _section("Charts", "".join(_charts(group, groups) for group in groups)),
         _section("Weights and formulas", _weights(runs, learned)),
@@ -77,7 +77,7 @@ def page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>nalu_seq: {_safe(tasks)}</title><style>\n{style}</style></head>\n<body>\n"
+        f"<title>nalu_seq: {_escape(tasks)}</title><style>\n{style}</style></head>\n<body>\n"
         + "\n".join(filter(None, sections))
         + f'\n<div id="tip" role="status"></div><script>\n{script}</script></body></html>'
     )
@@ -89,17 +89,17 @@ def html_table(table: Table) -> str:
     Args:
         table: the table with its title and its notes.
     """
-    notes = "".join(f'<p class="quiet">{_safe(note)}</p>' for note in table.notes)
+    notes = "".join(f'<p class="quiet">{_escape(note)}</p>' for note in table.notes)
     if not table.rows:
-        return f"<h3>{_safe(table.title)}</h3>{notes}"
+        return f"<h3>{_escape(table.title)}</h3>{notes}"
     labels = len(table.labels)
     kind = ["" if i < labels else ' class="figure"' for i in range(labels + len(table.columns))]
     header = "".join(
-        f'<th scope="col"{kind[i]}><button>{_safe(name)}</button></th>'
+        f'<th scope="col"{kind[i]}><button>{_escape(name)}</button></th>'
         for i, name in enumerate([*table.labels, *table.columns])
     )
     body = "".join(_row(row) for row in table.rows)
-    caption = f"<caption>{_safe(table.title)}</caption>" if table.title else ""
+    caption = f"<caption>{_escape(table.title)}</caption>" if table.title else ""
     shown = (
         f'<div class="wide"><table>{caption}'
         f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>{notes}"
@@ -107,24 +107,23 @@ def html_table(table: Table) -> str:
     if len(table.rows) <= LONG:
         return shown
     heading = f"{table.title or 'Table'}: {len(table.rows)} rows"
-    return f"<details><summary>{_safe(heading)}</summary>{shown}</details>"
+    return f"<details><summary>{_escape(heading)}</summary>{shown}</details>"
 
 
 def _row(row: Row) -> str:
-    cells = [f"<td{_sorted_by(_as_number(label))}>{_safe(label)}</td>" for label in row.labels]
+    cells = [f"<td{_sorted_by(_as_number(label))}>{_escape(label)}</td>" for label in row.labels]
     for cell in row.cells:
         value = cell.facts.get("value")
         shade = (
             f' style="--share:{value:.3f}"' if "solved" in cell.facts and _is_share(value) else ""
         )
         kind = "figure share" if shade else "figure"
-        cells.append(
-            f'<td class="{kind}"{_sorted_by(value)}{shade}>{_safe(_together(cell.text))}</td>'
-        )
+        text = _escape(_keep_intervals_together(cell.text))
+        cells.append(f'<td class="{kind}"{_sorted_by(value)}{shade}>{text}</td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _together(text: str) -> str:
+def _keep_intervals_together(text: str) -> str:
     """The text with unbreakable blanks inside each interval."""
     return _INTERVAL.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
 
@@ -162,7 +161,7 @@ def _facts(runs: Sequence[Run]) -> str:
     seconds = [run.summary["wall_seconds"] for run in runs]
     if all(value is not None for value in seconds):
         facts.append((_duration(sum(seconds)), "on " + _devices(runs)))
-    boxes = "".join(f"<div><b>{_safe(b)}</b><span>{_safe(s)}</span></div>" for b, s in facts)
+    boxes = "".join(f"<div><b>{_escape(b)}</b><span>{_escape(s)}</span></div>" for b, s in facts)
     return f'<div class="facts">{boxes}</div>'
 
 
@@ -177,7 +176,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _asked(runs: Sequence[Run]) -> str:
+def _config_section(runs: Sequence[Run]) -> str:
     """The parts of each run, and the command that repeats it."""
     blocks = []
     for run in runs:
@@ -186,7 +185,7 @@ def _asked(runs: Sequence[Run]) -> str:
             f"{s['task']}: encoder {s['encoder']}, head {s['head']}, unit {s['unit']}; "
             f"seeds {describe_seeds(s['seeds'])}; {s['steps']:,} steps"
         )
-        blocks.append(f"<p>{_safe(description)}</p>{_command(run)}")
+        blocks.append(f"<p>{_escape(description)}</p>{_command(run)}")
     shown = "".join(blocks[:3])
     if len(blocks) > 3:
         more = "".join(blocks[3:])
@@ -201,16 +200,16 @@ def _command(run: Run) -> str:
     if command is None:
         return '<p class="quiet">Its command was not recorded.</p>'
     commit = run.summary.get("git_commit")
-    at = f' <span class="quiet">at commit {_safe(str(commit)[:12])}</span>' if commit else ""
-    return f"<pre><code>{_safe(command)}</code></pre>{at}"
+    at = f' <span class="quiet">at commit {_escape(str(commit)[:12])}</span>' if commit else ""
+    return f"<pre><code>{_escape(command)}</code></pre>{at}"
 
 
 def _charts(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str:
-    drawn = [*_solved_charts(runs), *_split_charts(runs), *_course_charts(runs)]
-    if not drawn:
+    charts = [*_solved_charts(runs), *_split_charts(runs), *_course_charts(runs)]
+    if not charts:
         return ""
-    heading = f"<h3>{_safe(describe(runs, groups))}</h3>" if len(groups) > 1 else ""
-    return f'{heading}<div class="charts">{"".join(drawn)}</div>'
+    heading = f"<h3>{_escape(describe(runs, groups))}</h3>" if len(groups) > 1 else ""
+    return f'{heading}<div class="charts">{"".join(charts)}</div>'
 
 
 def _solved_charts(runs: Sequence[Run]) -> Iterable[str]:
@@ -299,11 +298,11 @@ def _course_chart(
         # A member that diverged has no value: it counts as infinite, above all that have one.
         known = np.where(np.isfinite(values), values, inf)
         low, median, high = np.quantile(known, [0.25, 0.5, 0.75], axis=0, method="nearest")
-        members = [(f"seed {m[1]}", v) for m, v in zip(_who(rows, split, metric), values,
+        members = [(f"seed {m[1]}", v) for m, v in zip(_members_with(rows, split, metric), values,
                                                       strict=True)]  # fmt: skip
         every += [float(v) for v in values.ravel()]
-        drawn = members if len(members) <= room else []
-        lines.append(Line(name, at.tolist(), median.tolist(), low, high, drawn))
+        lines_of_members = members if len(members) <= room else []
+        lines.append(Line(name, at.tolist(), median.tolist(), low, high, lines_of_members))
         del run
     end = max(line.x[-1] for line in lines)
     x = Axis("training step", 0, end, steps=True)
@@ -317,19 +316,19 @@ def _course_chart(
     return line_chart(f"{words[0].upper()}{words[1:]}{where}", x, y, lines)
 
 
-def _who(rows: Iterable[Recorded], split: str, metric: str) -> list[tuple[str, int]]:
+def _members_with(rows: Iterable[Recorded], split: str, metric: str) -> list[tuple[str, int]]:
     members = ((r.case, r.seed) for r in rows if (r.split, r.metric) == (split, metric))
     return list(dict.fromkeys(members))
 
 
-def _weights(runs: Sequence[Run], learned: Mapping[Path, Learned]) -> str:
+def _weights(runs: Sequence[Run], learned: Mapping[Path, LearnedWeights]) -> str:
     parts = []
     for name, run in zip(names(runs), runs, strict=True):
         own = learned.get(run.place)
         if own is None:
             continue
-        heading = f"<h3>{_safe(name)}</h3>" if len(runs) > 1 else ""
-        code = "".join(f"<pre><code>{_safe(line)}</code></pre>" for line in own.formulas)
+        heading = f"<h3>{_escape(name)}</h3>" if len(runs) > 1 else ""
+        code = "".join(f"<pre><code>{_escape(line)}</code></pre>" for line in own.formulas)
         maps = [
             _matrix(f"{matrix}, {member}", values[i])
             for matrix, values in own.matrices.items()
@@ -339,8 +338,8 @@ def _weights(runs: Sequence[Run], learned: Mapping[Path, Learned]) -> str:
         note = f'<p class="quiet">And {rest} more seeds, not shown.</p>' if rest > 0 else ""
         large = any(np.atleast_2d(v[0]).shape[-1] > 4 for v in own.matrices.values())
         kind = "charts matrices large" if large else "charts matrices"
-        drawn = f'<div class="{kind}">{"".join(maps)}</div>{note}' if maps else ""
-        parts.append(f"{heading}{code}{drawn}")
+        pictures = f'<div class="{kind}">{"".join(maps)}</div>{note}' if maps else ""
+        parts.append(f"{heading}{code}{pictures}")
     if not any(parts):
         return ""
     key = "Effective weights, as the unit applies them: blue positive, orange negative, full at 1."
@@ -363,7 +362,7 @@ def _members(runs: Sequence[Run]) -> str:
             sentence = (
                 f"{of_run}seed {divergence['seed']}{case} diverged at step {divergence['step']:,}."
             )
-            parts.append(f"<p>{_safe(sentence)}</p>")
+            parts.append(f"<p>{_escape(sentence)}</p>")
     if not parts and all("diverged" in run.summary for run in runs):
         parts.append("<p>None diverged.</p>")
     for name, run in zip(names(runs), runs, strict=True):
@@ -372,7 +371,7 @@ def _members(runs: Sequence[Run]) -> str:
                 f"Each of {len(run.members)} members"
             )  # fmt: skip
             table = html_table(_member_table(run))
-            parts.append(f"<details><summary>{_safe(heading)}</summary>{table}</details>")
+            parts.append(f"<details><summary>{_escape(heading)}</summary>{table}</details>")
     return "".join(parts)
 
 
@@ -400,8 +399,8 @@ def _settings(runs: Sequence[Run]) -> str:
         lines = [f"{key} = {value}" for key, value in run.config.items()]
         lines += [f"{key} {value}" for key, value in (s.get("versions") or {}).items()]
         if lines:
-            text = _safe("\n".join(lines))
-            parts.append(f"<details><summary>{_safe(name)}</summary><pre>{text}</pre></details>")
+            text = _escape("\n".join(lines))
+            parts.append(f"<details><summary>{_escape(name)}</summary><pre>{text}</pre></details>")
     return "".join(parts)
 
 
@@ -409,5 +408,5 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>" if body else ""
 
 
-def _safe(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(text)

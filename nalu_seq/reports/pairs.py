@@ -12,11 +12,11 @@ from nalu_seq.reports.tables import (
     Row,
     Table,
     describe,
+    drop_equal_labels,
     estimate_facts,
     is_benchmark,
     rate_cell,
     steps,
-    without_same,
 )
 
 POWER = 0.8
@@ -47,9 +47,9 @@ def pairs(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> list[Table]:
     if not is_benchmark(runs):
         return [Table(f"{title}: pairs", [], [], [], ["these runs tell of no members or cases"])]
     keys = label_keys(runs)
-    named = [" ".join(filter(None, line)) for line in _own(runs, keys)]
+    names = [" ".join(filter(None, line)) for line in _distinct_labels(runs, keys)]
     rows = [
-        Row([named[i], named[j]], _pair(runs[i], runs[j]))
+        Row([names[i], names[j]], _pair(runs[i], runs[j]))
         for i, j in itertools.combinations(range(len(runs)), 2)
     ]
     columns = ["A first", "A − B", "seeds needed"]
@@ -58,9 +58,11 @@ def pairs(runs: Sequence[Run], groups: Sequence[Sequence[Run]]) -> list[Table]:
     return [*paired, _restarts(runs, keys, title)]
 
 
-def _own(runs: Sequence[Run], keys: Sequence[str]) -> list[list[str]]:
+def _distinct_labels(runs: Sequence[Run], keys: Sequence[str]) -> list[list[str]]:
     """The labels of each run, those left out that are the same for all runs."""
-    table = without_same(Table("", list(keys), [], [Row(labels(r, keys), []) for r in runs], []))
+    table = drop_equal_labels(
+        Table("", list(keys), [], [Row(labels(r, keys), []) for r in runs], [])
+    )
     return [row.labels for row in table.rows]
 
 
@@ -114,7 +116,7 @@ def _restarts(runs: Sequence[Run], keys: Sequence[str], title: str) -> Table:
             ]
             rows.append(Row([*labels(run, keys), case], cells))
     columns = ["solved", "cutoff", "steps to a solution"]
-    return without_same(
+    return drop_equal_labels(
         Table(f"{title}: with restarts", [*keys, "case"], columns, rows, [RESTARTS_NOTE])
     )
 

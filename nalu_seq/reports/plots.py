@@ -376,7 +376,7 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     height = 2.2 if joined else 0.9 + 0.17 * len(lines)
     figure, axes = grid("--figure", len(measures), sharey=not joined, height=height)
     estimates = {
-        name: [_measured(line, values, measure, split) for line in lines]
+        name: [_estimates(line, values, measure, split) for line in lines]
         for name, measure in measures.items()
     }
     for panel, (name, by_line) in zip(axes, estimates.items(), strict=True):
@@ -456,7 +456,7 @@ def _draw_curve(panel: Any, run: Run, case: str, own: dict[str, Any]) -> float:
     return float(share[-1])
 
 
-def _measured(
+def _estimates(
     line: _Line,
     values: Sequence[str],
     measure: Callable[[Sequence[Member], str], Estimate | None],
@@ -487,7 +487,7 @@ def _draw_points(
 def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
     """One line for each model: its members, by their value of the key."""
     keys = [k for k in label_keys(runs) if k != key]
-    cases = {_apart(case, key) for run in runs for case in run.cases}
+    cases = {_case_without(case, key) for run in runs for case in run.cases}
     named = dict(zip(map(id, runs), names(runs, keys), strict=True))
     lines: dict[str, dict[str, list[Member]]] = {}
     for run in runs:
@@ -497,12 +497,12 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
                 raise BadInput(f"--against {key}: no run tells of such a key")
             name = named[id(run)]
             if key != "case" and len(cases) > 1:
-                name = f"{name} {_apart(case, key)}"
+                name = f"{name} {_case_without(case, key)}"
             lines.setdefault(name, {}).setdefault(_value_text(value), []).extend(run.of_case(case))
     return [_Line(name, points) for name, points in lines.items()]
 
 
-def _apart(case: str, key: str) -> str:
+def _case_without(case: str, key: str) -> str:
     """A case's name without its setting of the key."""
     return " ".join(word for word in case.split(" ") if not word.startswith(f"{key}="))
 

@@ -131,7 +131,7 @@ class Fact(NamedTuple):
     where: str
 
     @property
-    def recalled(self) -> bool:
+    def from_memory(self) -> bool:
         """Whether the figure was written down from memory and not checked against the paper."""
         return "UNCONFIRMED" in self.where
 
@@ -270,7 +270,7 @@ def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
     # The tables do not have nested inputs or the corrected threshold, so such runs have no match.
     if not of_theirs or model is None or nested is True or exact == "exact" or case == ALL:
         return
-    if _tested(run, case) != MADSEN_RANGES.get(task_case(case)):
+    if _test_ranges(run, case) != MADSEN_RANGES.get(task_case(case)):
         return
     op = {"square": "squared"}.get(
         str(run.value("task.operation")), str(run.value("task.operation"))
@@ -280,7 +280,7 @@ def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
     usual["penalty.sparsity.weight"] = MADSEN_WEIGHTS.get(model, 0.0)
     keys = [key for key in MADSEN_FIGURES if values[key] != usual[key]]
     # A run that varies a key is matched with that ablation even at the key's usual value.
-    keys = keys or [key for key in MADSEN_FIGURES if _varied(run, case, key)]
+    keys = keys or [key for key in MADSEN_FIGURES if _varies(run, case, key)]
     if not keys:
         named = "Gated NAU/NMU (2 layers)" if model.startswith("Gated") else model
         place = "arithmetic datasets, 100 seeds"
@@ -304,16 +304,16 @@ def _madsen_steps(inputs: float) -> int:
     return 5_000_000 if inputs <= 100 else 10_000_000 if inputs <= 200 else 15_000_000
 
 
-def _varied(run: Run, case: str, key: str) -> bool:
+def _varies(run: Run, case: str, key: str) -> bool:
     ranges = key == "task.ranges" and len({task_case(name) for name in run.cases}) > 1
     return ranges or key in run.overrides or key in case_settings(case)
 
 
-def _tested(run: Run, case: str) -> list[Any] | None:
+def _test_ranges(run: Run, case: str) -> list[Any] | None:
     """The test ranges of a case, whose name is its training range; None if they are unknown."""
     try:
         ranges = json.loads(str(run.value("task.ranges")))
-        named = {f"U[{low:g},{high:g}]": tested for (low, high), *tested in ranges}
+        named = {f"U[{low:g},{high:g}]": ranges for (low, high), *ranges in ranges}
     except (TypeError, ValueError, RecursionError):
         return None
     return named.get(task_case(case))

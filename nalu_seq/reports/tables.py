@@ -145,10 +145,10 @@ def compare(runs: Sequence[Run]) -> Table:
             Row([place, *row.labels], row.cells) for place, row in zip(places, rows, strict=True)
         ]
     columns = [*splits, "steps", "seconds"]
-    results = [_shown(_of_split(run.summary, split)) for run in runs for split in splits]
+    results = [_shown_result(_of_split(run.summary, split)) for run in runs for split in splits]
     shown = {result["metric"] for result in results if result}
     named = f"Shown: {', '.join(sorted(shown))}. " if shown - {*ERRORS} else ""
-    return without_same(Table("", names, columns, rows, [named + PLAIN_NOTE]))
+    return drop_equal_labels(Table("", names, columns, rows, [named + PLAIN_NOTE]))
 
 
 def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
@@ -168,7 +168,7 @@ def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
     return [*out, _long(runs, splits, title, bool(out))]
 
 
-def without_same(table: Table) -> Table:
+def drop_equal_labels(table: Table) -> Table:
     """A table without the labels that are the same in every row.
 
     Args:
@@ -261,7 +261,7 @@ def _matrix(runs: Sequence[Run], cases: Sequence[str], split: str, title: str) -
         columns = [*(case_settings(case)[settings[0]] for case in cases), "all"]
         by = f" by {settings[0]}"
     matrix = Table(f"{title}: {split} solved{by}", keys, columns, rows, [MATRIX_NOTE])
-    return _named(without_same(matrix), keys, rows)
+    return _label_by_unit(drop_equal_labels(matrix), keys, rows)
 
 
 def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -> Table:
@@ -287,10 +287,10 @@ def _long(runs: Sequence[Run], splits: Sequence[str], title: str, short: bool) -
     ]
     notes = [*([] if short else [MATRIX_NOTE]), LONG_NOTE.format(metric=metrics)]
     table = Table(title, [*keys, "steps", "case", *settings], columns, rows, notes)
-    return _named(without_same(table), keys, rows)
+    return _label_by_unit(drop_equal_labels(table), keys, rows)
 
 
-def _named(table: Table, keys: Sequence[str], rows: Sequence[Row]) -> Table:
+def _label_by_unit(table: Table, keys: Sequence[str], rows: Sequence[Row]) -> Table:
     """The table; if no label sets its rows apart, their unit is the only label."""
     if table.labels and len(rows) > 1:
         return table
@@ -351,21 +351,21 @@ def _of_split(summary: dict[str, Any], split: str) -> dict[str, Any]:
     return {r["metric"]: r for r in summary["results"] if r["split"] == split}
 
 
-def _judged(of_split: Mapping[str, Any]) -> Any:
+def _judged_result(of_split: Mapping[str, Any]) -> Any:
     """The result of a split that its members are judged by; None if they are not judged."""
     return next((r for r in of_split.values() if r["success_rate"] is not None), None)
 
 
-def _shown(of_split: Mapping[str, Any]) -> Any:
+def _shown_result(of_split: Mapping[str, Any]) -> Any:
     """The result of a split that a table shows: an error where there is one."""
     first = next((r for r in of_split.values() if r["metric"] != "solved_at"), None)
     errors = (of_split[name] for name in ERRORS if name in of_split)
-    return next(errors, None) or _judged(of_split) or first
+    return next(errors, None) or _judged_result(of_split) or first
 
 
 def _split_cell(summary: dict[str, Any], split: str) -> Cell:
     of_split = _of_split(summary, split)
-    shown, judged = _shown(of_split), _judged(of_split)
+    shown, judged = _shown_result(of_split), _judged_result(of_split)
     if shown is None:
         return Cell()
     facts: dict[str, Fact] = {"value": shown["median"], "low": shown["min"], "high": shown["max"]}

@@ -92,14 +92,14 @@ class Arithmetic(ExampleTask):
 
     def train_batch(self, draws: Draws) -> Batch:
         """Fresh inputs from each member's range of training."""
-        return self._trained(draws.uniform(0.0, 1.0, self.input_size), draws)
+        return self._train_sample(draws.uniform(0.0, 1.0, self.input_size), draws)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed inputs of a split, the same for every member of a case."""
         shared = Stream([0], ["shared"], split).at(0, EXAMPLES).at(0, draws.examples)
         unit = shared.uniform(0.0, 1.0, self.input_size)  # [1, B, inputs]
         if split == "validation":
-            return self._trained(unit, draws)
+            return self._train_sample(unit, draws)
         intervals = [self.ranges[case].test for case in draws.cases]
         coin = shared.uniform(0.0, 1.0, self.input_size, channel=1)
         return self._batch(scale(unit, intervals, coin), draws)
@@ -113,7 +113,7 @@ class Arithmetic(ExampleTask):
         error = prediction - y
         return {"mse": mean_per_member(tf.square(error)), "mae": mean_per_member(tf.abs(error))}
 
-    def _trained(self, unit: Any, draws: Draws) -> Batch:
+    def _train_sample(self, unit: Any, draws: Draws) -> Batch:
         intervals = [(self.ranges[case].train,) for case in draws.cases]
         x = scale(unit, intervals)
         if self.operation == "div":

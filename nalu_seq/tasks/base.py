@@ -230,7 +230,7 @@ class SequenceTask(Task):
         del y, prediction
         return before
 
-    def tallied(self, tally: Any) -> dict[str, Any]:
+    def tally_metrics(self, tally: Any) -> dict[str, Any]:
         """The metrics of each member that are computed from the tally.
 
         Args:

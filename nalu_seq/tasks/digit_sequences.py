@@ -108,11 +108,13 @@ class DigitSequences(SequenceTask):
         self.input_size = tuple(self.parts["train"].pixels.shape[1:])
         self.train_split = Split(self._sequences("train", length), length, part="train")
         self.splits = {
-            "validation": Split(self._measured("validation", length), length, part="validation")
+            "validation": Split(
+                self._sequence_count("validation", length), length, part="validation"
+            )
         }
         lengths = lengths or []
         for n in [*([] if length in lengths else [length]), *lengths]:
-            examples = self._measured("test", check_positive("lengths", n))
+            examples = self._sequence_count("test", check_positive("lengths", n))
             self.splits[f"length_{n}"] = Split(examples, n, part="test")
         self.criterion = Criterion("digit_accuracy", self.accuracy, above=True)
         if reference is not None:
@@ -193,7 +195,7 @@ class DigitSequences(SequenceTask):
         read, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
         together = tf.reduce_prod if self.product else tf.reduce_sum
         change = together(tf.round(read), axis=2)
-        right = self.named(read) == self.named(true)
+        right = self.digit_of(read) == self.digit_of(true)
         return Tally(
             y[:, :, -1],
             prediction[:, :, -1],
@@ -202,7 +204,7 @@ class DigitSequences(SequenceTask):
             before.frames + tf.cast(tf.size(right[0]), tf.float32),
         )
 
-    def tallied(self, tally: Tally) -> dict[str, Any]:
+    def tally_metrics(self, tally: Tally) -> dict[str, Any]:
         """The metrics `digit_accuracy` and `rounded_mae`, `[M]`.
 
         Args:
@@ -223,7 +225,7 @@ class DigitSequences(SequenceTask):
         previous = tf.concat([before[:, :, None], totals[:, :, :-1]], axis=2)
         return tf.math.divide_no_nan(totals, previous) if self.product else totals - previous
 
-    def named(self, changes: Any) -> Any:
+    def digit_of(self, changes: Any) -> Any:
         """The digit that each change names: the nearest integer, or the largest of several outputs.
 
         Args:
@@ -263,7 +265,7 @@ class DigitSequences(SequenceTask):
             )
         return pictures // length
 
-    def _measured(self, part: str, length: int) -> int:
+    def _sequence_count(self, part: str, length: int) -> int:
         return min(self._sequences(part, length), max(FRAMES // length, 1), MOST_SEQUENCES)
 
 

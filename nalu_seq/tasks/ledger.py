@@ -97,7 +97,7 @@ class Ledger(SequenceTask):
         symbols = tf.where(silent, none, symbols)
         numbers = draws.uniform(split.low, split.high, count, start, channel=2)
         own = tf.gather(tf.constant([FACTORS[name] for name in self.operations] + [0.0]), symbols)
-        factors = _hold(own, ~silent, factor)
+        factors = _hold_last(own, ~silent, factor)
         entries = tf.cast(factors * numbers, tf.float64)
         balances = balance[:, :, None] + tf.cumsum(entries, axis=2)
         x = tf.concat([tf.one_hot(symbols, none + 1), numbers[..., None]], axis=3)
@@ -114,7 +114,7 @@ class Ledger(SequenceTask):
         return {"mae": mae, "relative_error": mae / mean_per_member(tf.abs(y))}
 
 
-def _hold(values: Any, is_new: Any, before: Any) -> Any:
+def _hold_last(values: Any, is_new: Any, before: Any) -> Any:
     """Each step's value if it is new, or else the last new one: `[M, B, T]`.
 
     Args:

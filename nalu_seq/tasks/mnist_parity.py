@@ -75,11 +75,11 @@ class MnistParity(ExampleTask):
 
     def train_batch(self, draws: Draws) -> Batch:
         """Fresh pictures of 1 to `most` digits."""
-        return self._composed(Split(EXAMPLES, low=1, high=self.most, part="train"), draws)
+        return self._compose(Split(EXAMPLES, low=1, high=self.most, part="train"), draws)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed pictures of a split."""
-        return self._composed(self.splits[split], draws)
+        return self._compose(self.splits[split], draws)
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """The mean squared error."""
@@ -93,7 +93,7 @@ class MnistParity(ExampleTask):
             "accuracy": mean_per_member(tf.cast(right, tf.float32)),
         }
 
-    def _composed(self, split: Split, draws: Draws) -> Batch:
+    def _compose(self, split: Split, draws: Draws) -> Batch:
         pixels, labels = self.parts[split.part]
         count = draws.integers(int(split.low), int(split.high) + 1, 1)  # [M, B, 1]
         chosen = draws.integers(0, len(labels), self.cells, channel=1)  # [M, B, cells]
@@ -103,13 +103,13 @@ class MnistParity(ExampleTask):
         filled = order < count  # [M, B, cells]
         digits = tf.cast(tf.gather(pixels, chosen)[..., 0], tf.float32)
         digits = tf.where(filled[..., None, None], digits, 0.0)
-        x = (self._laid_out(digits) / 255 - self.mean) / self.deviation
+        x = (self._lay_out(digits) / 255 - self.mean) / self.deviation
         wanted = filled
         if self.target == "even":
             wanted &= tf.gather(labels, chosen) % 2 == 0
         return Batch(x, tf.reduce_sum(tf.cast(wanted, tf.float32), axis=2, keepdims=True))
 
-    def _laid_out(self, digits: Any) -> Any:
+    def _lay_out(self, digits: Any) -> Any:
         """Cells `[M, B, cells, height, width]` side by side: `[M, B, height, width, 1]`."""
         shape = tf.shape(digits)
         members, examples, height, width = shape[0], shape[1], digits.shape[3], digits.shape[4]

@@ -13,7 +13,7 @@ from nalu_seq.training.penalties import Penalties, Weight
 from nalu_seq.units.base import mean_inputs
 
 
-class Drawn(NamedTuple):
+class StepData(NamedTuple):
     """The data of one training step.
 
     Attributes:
@@ -33,7 +33,7 @@ class Gradients:
         model: the model that is trained, on the members' variables.
         task: the task, which computes each member's loss.
         penalties: the penalties of the units.
-        apart: whether penalties are left out here, because another update adds them.
+        separate_penalties: whether penalties are left out here, because another update adds them.
         compiled: whether XLA compiles the gradients.
         replicas: how many replicas share a batch.
     """
@@ -45,59 +45,59 @@ class Gradients:
         task: Task,
         penalties: Penalties,
         *,
-        apart: bool,
+        separate_penalties: bool,
         compiled: bool,
         replicas: int,
     ) -> None:
         self._population, self._model, self._task = population, model, task
-        self._penalties, self._apart = penalties, apart
+        self._penalties, self._separate_penalties = penalties, separate_penalties
         self._replicas = replicas
         # With replicas, gradients leave the compiled program: it can't hold a collective.
-        within = self._within
+        compute = self._tape_within_map
         if replicas > 1:
-            within = tf.function(within, jit_compile=True, autograph=False)
-        self._taken = within if compiled else self._around
+            compute = tf.function(compute, jit_compile=True, autograph=False)
+        self._compute = compute if compiled else self._tape_around_map
 
-    def __call__(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
+    def __call__(self, data: StepData, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
         """Each member's mean loss on the data of a step, `[M]`, and its gradients `[M, ...]`."""
-        loss, gradients = self._taken(drawn, weights)
-        return self._averaged(loss, gradients) if self._replicas > 1 else (loss, gradients)
+        loss, gradients = self._compute(data, weights)
+        return self._replica_mean(loss, gradients) if self._replicas > 1 else (loss, gradients)
 
-    def of_penalties(self, applied: dict[str, Any]) -> list[Any]:
+    def of_penalties(self, penalty_weights: dict[str, Any]) -> list[Any]:
         """The gradients of the weighted penalties alone.
 
         Args:
-            applied: the weight of each penalty for each member, `[M]`, by the penalty's name.
+            penalty_weights: the weight of each penalty for each member, `[M]`, by its name.
 
         Returns:
             A gradient `[M, ...]` for each trainable variable.
         """
 
-        def objective(model: keras.Model, applied: dict[str, Any]) -> tuple[Any, Any]:
-            total = sum(applied[n] * p for n, p in self._penalties.values(model).items())
+        def objective(model: keras.Model, penalty_weights: dict[str, Any]) -> tuple[Any, Any]:
+            total = sum(penalty_weights[n] * p for n, p in self._penalties.values(model).items())
             return total, total
 
-        return self._population.gradients(objective, applied, self._model)[1]
+        return self._population.gradients(objective, penalty_weights, self._model)[1]
 
-    def _around(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
+    def _tape_around_map(self, data: StepData, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
         """The gradients by a tape around the map over members, which is faster in a graph."""
         values = [v.value for v in self._population.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             values = [tf.convert_to_tensor(v) for v in values]
             tape.watch(values)
             prediction, penalties = self._population(
-                (drawn.batch.x, drawn.noise),
+                (data.batch.x, data.noise),
                 model=self._model,
                 trainable=values,
                 training=True,
                 forward=self._forward,
             )
-            loss = self._loss(drawn.batch.y, prediction)  # [M]
+            loss = self._loss(data.batch.y, prediction)  # [M]
             # The sum, not the mean: a mean would scale each member's gradient by 1 / M.
             objective = tf.reduce_sum(self._total(loss, penalties, weights))
         return loss, [tf.convert_to_tensor(g) for g in tape.gradient(objective, values)]
 
-    def _within(self, drawn: Drawn, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
+    def _tape_within_map(self, data: StepData, weights: dict[str, Weight]) -> tuple[Any, list[Any]]:
         """The gradients by a tape within the map over members: see `Population.gradients`."""
 
         def objective(model: keras.Model, inputs: Any) -> tuple[Any, Any]:
@@ -106,10 +106,10 @@ class Gradients:
             loss = self._loss(y[None], prediction[None])[0]
             return self._total(loss, penalties, weights), loss
 
-        inputs = (drawn.batch.x, drawn.noise), drawn.batch.y, weights
+        inputs = (data.batch.x, data.noise), data.batch.y, weights
         return self._population.gradients(objective, inputs, self._model)
 
-    def _averaged(self, loss: Any, gradients: list[Any]) -> tuple[Any, list[Any]]:
+    def _replica_mean(self, loss: Any, gradients: list[Any]) -> tuple[Any, list[Any]]:
         """The mean of losses and gradients over replicas, in one collective."""
         parts = [loss, *gradients]
         flat = tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
@@ -127,14 +127,14 @@ class Gradients:
         return loss * self._replicas if self._task.sums and self._replicas > 1 else loss
 
     def _total(self, loss: Any, values: Mapping[str, Any], weights: Mapping[str, Weight]) -> Any:
-        return loss if self._apart else self._penalties.added(loss, values, weights)
+        return loss if self._separate_penalties else self._penalties.add_to(loss, values, weights)
 
     def _forward(self, model: keras.Model, inputs: Any) -> tuple[Any, dict[str, Any]]:
         """One member's outputs, and the values of its penalties."""
         x, noise = inputs
         with noise_from(noise):
-            if not self._penalties.look_at_inputs:
+            if not self._penalties.need_mean_inputs:
                 return model(x, training=True), self._penalties.values(model)
-            with mean_inputs() as seen:
+            with mean_inputs() as inputs_by_unit:
                 prediction = model(x, training=True)
-        return prediction, self._penalties.values(model, seen)
+        return prediction, self._penalties.values(model, inputs_by_unit)

@@ -33,24 +33,24 @@ def noise_columns(model: keras.Model) -> int:
     return sum(sizes)
 
 
-def noise_from(drawn: Sequence[Any]) -> AbstractContextManager[None]:
+def noise_from(noise: Sequence[Any]) -> AbstractContextManager[None]:
     """Provide the units in a block with noise: each call takes the next columns of an array.
 
     An element's noise depends on its place in the example alone, so that a batch may be drawn in
     parts.
 
     Args:
-        drawn: a list with the array `[B, n]`; empty for no noise.
+        noise: a list with the array `[B, n]`; empty for no noise.
     """
-    if not drawn:
+    if not noise:
         return nullcontext()
-    (numbers,), used = drawn, 0
+    (numbers,), start = noise, 0
 
     def take(shape: tuple[Any, ...]) -> Any:
-        nonlocal used
+        nonlocal start
         count = math.prod(shape[1:])
-        columns = numbers[:, used : used + count]
-        used += count
+        columns = numbers[:, start : start + count]
+        start += count
         return tf.reshape(columns, [-1, *shape[1:]])
 
     return noise_source(take)

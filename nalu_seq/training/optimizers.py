@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 
-class AppliesReduced(keras.optimizers.Optimizer):
+class ReducedGradients(keras.optimizers.Optimizer):
     """An optimizer that expects gradients of the whole batch, over all replicas.
 
     Keras' own optimizers add up the gradients of the replicas, in one collective for each variable.
@@ -22,7 +22,7 @@ class AppliesReduced(keras.optimizers.Optimizer):
         return list(grads_and_vars)
 
 
-class MaskedOptimizer(AppliesReduced):
+class MaskedOptimizer(ReducedGradients):
     """An optimizer whose update can leave out entries of a variable and their moments.
 
     Attributes:
@@ -78,21 +78,23 @@ class Adam(MaskedOptimizer, keras.optimizers.Adam):
         m, v = self._momentums[index], self._velocities[index]
         dtype = variable.dtype
 
-        def own(name: str, shared: Any) -> Any:
+        def member_values(name: str, shared: Any) -> Any:
             """The members' own values, shaped to broadcast to the variable, or the shared one."""
             if name not in self.members:
                 return ops.cast(shared, dtype)
             values = ops.convert_to_tensor(self.members[name], dtype)
             return ops.reshape(values, [-1] + [1] * (len(variable.shape) - 1))
 
-        beta_1, beta_2 = own("beta_1", self.beta_1), own("beta_2", self.beta_2)
+        beta_1, beta_2 = member_values("beta_1", self.beta_1), member_values("beta_2", self.beta_2)
         t = ops.cast(self.iterations + 1, dtype)
         gradient = ops.cast(gradient, dtype)
         new_m = m + (1 - beta_1) * (gradient - m)
         new_v = v + (1 - beta_2) * (ops.square(gradient) - v)
         scale = 1 / ops.sqrt(1 - ops.power(beta_2, t))
-        rate = ops.cast(learning_rate, dtype) * own("rate", 1.0) / (1 - ops.power(beta_1, t))
-        change = rate * new_m / (scale * ops.sqrt(new_v) + own("epsilon", self.epsilon))
+        rate = (
+            ops.cast(learning_rate, dtype) * member_values("rate", 1.0) / (1 - ops.power(beta_1, t))
+        )
+        change = rate * new_m / (scale * ops.sqrt(new_v) + member_values("epsilon", self.epsilon))
         self.assign_masked(index, m, new_m)
         self.assign_masked(index, v, new_v)
         self.assign_masked(index, variable, variable - change)
@@ -146,9 +148,9 @@ class RMSProp(MaskedOptimizer):
         squares = self._squares[index]
         rate, gradient = (ops.cast(x, variable.dtype) for x in (learning_rate, gradient))
         new = self.decay * squares + (1 - self.decay) * ops.square(gradient)
-        moved = variable - rate * gradient / ops.sqrt(new + self.epsilon)
+        new_value = variable - rate * gradient / ops.sqrt(new + self.epsilon)
         self.assign_masked(index, squares, new)
-        self.assign_masked(index, variable, moved)
+        self.assign_masked(index, variable, new_value)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -192,25 +194,25 @@ def keras_optimizer(
             unknown or has a value of another type.
     """
     if name not in KERAS:
-        known = isinstance(name, str) and isinstance(getattr(keras.optimizers, name, None), type)
-        apart = "is not elementwise, so that members would not stay apart"
-        reason = apart if known else "is no optimizer of Keras"
+        exists = isinstance(name, str) and isinstance(getattr(keras.optimizers, name, None), type)
+        problem = "is not elementwise, so that members would not stay apart"
+        reason = problem if exists else "is no optimizer of Keras"
         raise ValueError(f"optimizer.name: {name} {reason}; valid: {', '.join(KERAS)}")
     base = getattr(keras.optimizers, name)
     parameters = inspect.signature(base).parameters
-    accepted = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
+    valid = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
     for key, value in arguments.items():
         if key in NOT_TAKEN:
             raise ValueError(f"optimizer.{key}: {NOT_TAKEN[key]}, and Keras' own is not taken")
-        if key not in accepted:
+        if key not in valid:
             raise ValueError(
-                f"optimizer.{key}: {name} has no such argument; valid: {', '.join(accepted)}"
+                f"optimizer.{key}: {name} has no such argument; valid: {', '.join(valid)}"
             )
         _check_kind(key, value, parameters[key].default)
     _check_number("learning_rate", learning_rate, 0, math.inf, above=True)
-    rate = _scheduled(learning_rate, schedule, steps)
+    rate = _schedule(learning_rate, schedule, steps)
     try:
-        return type(name, (AppliesReduced, base), {})(rate, **arguments)
+        return type(name, (ReducedGradients, base), {})(rate, **arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"optimizer: {name}: {error}") from error
 
@@ -276,17 +278,17 @@ def adam(
         ValueError: an unknown schedule, or a number out of its range.
     """
     settings = {
-        "rate": _checked("learning_rate", learning_rate, 0, math.inf, above=True),
-        "beta_1": _checked("beta_1", beta_1, 0, 1),
-        "beta_2": _checked("beta_2", beta_2, 0, 1),
-        "epsilon": _checked("epsilon", epsilon, 0, math.inf),
+        "rate": _check_values("learning_rate", learning_rate, 0, math.inf, above=True),
+        "beta_1": _check_values("beta_1", beta_1, 0, 1),
+        "beta_2": _check_values("beta_2", beta_2, 0, 1),
+        "epsilon": _check_values("epsilon", epsilon, 0, math.inf),
     }
     members = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
     shared = {name: value for name, value in settings.items() if name not in members}
-    return Adam(_scheduled(shared.pop("rate", 1.0), schedule, steps), members, **shared)
+    return Adam(_schedule(shared.pop("rate", 1.0), schedule, steps), members, **shared)
 
 
-def _scheduled(rate: float, schedule: str, steps: int) -> Any:
+def _schedule(rate: float, schedule: str, steps: int) -> Any:
     """The learning rate itself, or its schedule over the training."""
     if schedule not in ("constant", "cosine"):
         raise ValueError(f"optimizer.schedule must be constant or cosine, not {schedule!r}")
@@ -305,7 +307,7 @@ def _check_kind(key: str, value: Any, default: Any) -> None:
         raise ValueError(f"optimizer.{key} must be {kind}, not {value!r}")
 
 
-def _checked(name: str, value: Any, low: float, high: float, above: bool = False) -> Any:
+def _check_values(name: str, value: Any, low: float, high: float, above: bool = False) -> Any:
     """A number as it is, a list of numbers as an array; ValueError if one is out of range."""
     for number in value if isinstance(value, list) else [value]:
         _check_number(name, number, low, high, above)

@@ -45,21 +45,23 @@ class Penalties:
         return bool(self.ramps)
 
     @property
-    def look_at_inputs(self) -> bool:
+    def need_mean_inputs(self) -> bool:
         """Whether one of the penalties needs the units' mean inputs."""
         return "r_z" in self.ramps
 
-    def values(self, model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
+    def values(
+        self, model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING
+    ) -> dict[str, Any]:
         """The value of each penalty for one member's model.
 
         Args:
             model: the model.
-            seen: the mean inputs of units, as for `unit_penalties`.
+            inputs_by_unit: the mean inputs of units, as for `unit_penalties`.
 
         Returns:
             A scalar for each penalty that has a ramp, by name.
         """
-        return {n: p for n, p in unit_penalties(model, seen).items() if n in self.ramps}
+        return {n: p for n, p in unit_penalties(model, inputs_by_unit).items() if n in self.ramps}
 
     def weights(self, step: Any, judged: Any) -> dict[str, Weight]:
         """The weight of each penalty at a step.
@@ -90,16 +92,16 @@ class Penalties:
         """
         return loss if self.judge == "loss" else weight.judged
 
-    def applied(self, loss: Any, weights: Mapping[str, Weight]) -> dict[str, Any]:
+    def active_weights(self, loss: Any, weights: Mapping[str, Weight]) -> dict[str, Any]:
         """The weight of each penalty, 0 for members whose error is too large for it.
 
         Args:
             loss: the loss, `[M]` or of one member.
             weights: the weights at the current step, by the penalty's name.
         """
-        return {name: self._applied(loss, weight) for name, weight in weights.items()}
+        return {name: self._active_weight(loss, weight) for name, weight in weights.items()}
 
-    def added(self, loss: Any, values: Mapping[str, Any], weights: Mapping[str, Weight]) -> Any:
+    def add_to(self, loss: Any, values: Mapping[str, Any], weights: Mapping[str, Weight]) -> Any:
         """The loss plus the weighted penalties, of one member or of all.
 
         Args:
@@ -108,13 +110,13 @@ class Penalties:
             weights: the weights at the current step, by the penalty's name.
         """
         for name, weight in weights.items():
-            loss += self._applied(loss, weight) * values[name]
+            loss += self._active_weight(loss, weight) * values[name]
         return loss
 
-    def _applied(self, loss: Any, weight: Weight) -> Any:
+    def _active_weight(self, loss: Any, weight: Weight) -> Any:
         # `below` is inf for a penalty without a condition, which applies whatever the error is.
-        kept = tf.where(self.error(loss, weight) >= weight.below, 0.0, weight.weight)
-        return tf.where(weight.below == np.inf, weight.weight, kept)
+        conditional = tf.where(self.error(loss, weight) >= weight.below, 0.0, weight.weight)
+        return tf.where(weight.below == np.inf, weight.weight, conditional)
 
 
 def ramp_weight(ramp: Ramp, step: Any) -> Any:
@@ -136,19 +138,21 @@ def ramp_weight(ramp: Ramp, step: Any) -> Any:
     return weight * tf.clip_by_value(progress, 0.0, 1.0)
 
 
-def unit_penalties(model: keras.Model, seen: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
+def unit_penalties(
+    model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING
+) -> dict[str, Any]:
     """The penalties of a model's units by name, each summed over the units that have it.
 
     Args:
         model: the model.
-        seen: the mean inputs of units, as `mean_inputs` records them; without them, penalties that
-            depend on the input are left out.
+        inputs_by_unit: the mean inputs of units, as `mean_inputs` records them; without them,
+            penalties that depend on the input are left out.
     """
     total: dict[str, Any] = {}
     of_units = [unit.penalties() for unit in units_of(model)]
-    # `seen` has inner units too, because an outer unit's penalties do not include theirs.
-    of_inputs = [unit.input_penalties(mean) for unit, mean in seen.items()]
-    for own in (*of_units, *of_inputs):
-        for name, value in own.items():
+    # `inputs_by_unit` has inner units too, because an outer unit's penalties do not include theirs.
+    of_inputs = [unit.input_penalties(mean) for unit, mean in inputs_by_unit.items()]
+    for penalties in (*of_units, *of_inputs):
+        for name, value in penalties.items():
             total[name] = total.get(name, 0.0) + value
     return total

@@ -35,28 +35,32 @@ class Restarts:
         self.rule, self.population = rule, population
         members = len(population)
         self.count = np.zeros(members, np.int64)
-        self._begun = np.zeros(members, np.int64)  # the block at which each member last began
+        self._starts = np.zeros(members, np.int64)  # the block at which each member last began
         # Running totals before each block, since a member began: the number of errors, their sum,
         # the sum of their squares, and the number of blocks that were not finite, whose errors are
         # not in the sums.
         self._totals: list[np.ndarray] = [np.zeros([4, members])]
-        anything = tf.TensorShape([None, 4, members])
-        self._saved = tf.Variable(np.stack(self._totals), shape=anything, name="restart_totals")
-        self._saved_counts = tf.Variable(np.stack([self.count, self._begun]), name="restart_counts")
+        any_blocks = tf.TensorShape([None, 4, members])
+        self._saved_totals = tf.Variable(
+            np.stack(self._totals), shape=any_blocks, name="restart_totals"
+        )
+        self._saved_counts = tf.Variable(
+            np.stack([self.count, self._starts]), name="restart_counts"
+        )
 
     def trackables(self) -> dict[str, Any]:
         """The variables of a checkpoint, by name; `save` writes them, and `load` reads them."""
-        return {"restart_totals": self._saved, "restart_counts": self._saved_counts}
+        return {"restart_totals": self._saved_totals, "restart_counts": self._saved_counts}
 
     def save(self) -> None:
         """Copy the current state into the variables of the checkpoint."""
-        self._saved.assign(np.stack(self._totals))
-        self._saved_counts.assign(np.stack([self.count, self._begun]))
+        self._saved_totals.assign(np.stack(self._totals))
+        self._saved_counts.assign(np.stack([self.count, self._starts]))
 
     def load(self) -> None:
         """Set the state from the variables of a checkpoint."""
-        self._totals = list(self._saved.numpy())
-        self.count, self._begun = self._saved_counts.numpy()
+        self._totals = list(self._saved_totals.numpy())
+        self.count, self._starts = self._saved_counts.numpy()
 
     def after(self, step: int, errors: np.ndarray) -> None:
         """Note the errors of a call, and restart members by the rule.
@@ -66,26 +70,26 @@ class Restarts:
             errors: `[3, M]`: the number of errors in the call, their sum, the sum of their squares.
         """
         finite = np.isfinite(errors).all(axis=0)
-        added = np.vstack([errors, ~finite])
-        added[1:3, ~finite] = 0
-        self._totals.append(self._totals[-1] + added)
+        block = np.vstack([errors, ~finite])
+        block[1:3, ~finite] = 0
+        self._totals.append(self._totals[-1] + block)
         if step < self.rule.every or (step - 1) % self.rule.every >= self.rule.window:
             return
-        for member in np.flatnonzero(self._stuck()):
+        for member in np.flatnonzero(self._makes_no_progress()):
             self._draw(int(member))
             self.count[member] += 1
-            self._begun[member] = len(self._totals) - 1
+            self._starts[member] = len(self._totals) - 1
             # Sums of old, large errors would hide new, small ones.
             self._totals[-1][:, member] = 0
 
-    def _stuck(self) -> np.ndarray:
+    def _makes_no_progress(self) -> np.ndarray:
         """Whether each member makes no progress, `[M]`."""
         last = len(self._totals) - 1
-        stuck = np.zeros(len(self.count), bool)
-        for begun in np.unique(self._begun):
-            members = self._begun == begun
+        result = np.zeros(len(self.count), bool)
+        for start in np.unique(self._starts):
+            members = self._starts == start
             first, middle, newest = (
-                self._totals[block][:, members] for block in (begun, (begun + last) // 2, last)
+                self._totals[block][:, members] for block in (start, (start + last) // 2, last)
             )
             (n, older, _, before), (k, newer, squares, since) = middle - first, newest - middle
             with np.errstate(all="ignore"):
@@ -93,9 +97,9 @@ class Restarts:
                 deviation = np.sqrt(np.maximum(squares - newer**2, 0))
                 worse = (before == 0) & (older <= newer + self.rule.deviations * deviation)
                 # An error that is not finite counts as no progress.
-                hopeless = (since > 0) | (worse & (newer > self.rule.threshold))
-            stuck[members] = hopeless & (n + k > self.rule.history)
-        return stuck
+                no_progress = (since > 0) | (worse & (newer > self.rule.threshold))
+            result[members] = no_progress & (n + k > self.rule.history)
+        return result
 
     def _draw(self, member: int) -> None:
         """Draw new weights for a member, by its seed and by how often it was restarted."""
@@ -106,5 +110,5 @@ class Restarts:
         generator = np.random.default_rng(seed)
         for variable in self.population.trainable_variables:
             shape = variable.shape[1:]
-            drawn = generator.uniform(-self.rule.reach, self.rule.reach, shape)
-            self.population.assign(variable, member, drawn)
+            values = generator.uniform(-self.rule.reach, self.rule.reach, shape)
+            self.population.assign(variable, member, values)

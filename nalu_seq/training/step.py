@@ -13,7 +13,7 @@ from nalu_seq.population.clipping import clip_each_member, clip_entries
 from nalu_seq.population.population import Population
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Task
-from nalu_seq.training.gradients import Drawn, Gradients
+from nalu_seq.training.gradients import Gradients, StepData
 from nalu_seq.training.initial_states import RandomStates
 from nalu_seq.training.noise import NOISE_CHANNEL, noise_columns
 from nalu_seq.training.penalties import Penalties, Weight
@@ -89,13 +89,13 @@ class Step:
         self._noise_columns = noise_columns(model)
         self._penalties = Penalties(penalty, train.judge, len(members))
         # A penalty's weight may depend on the loss, which replicas have to average first.
-        self._apart = alternate is not None or self._replicas > 1
+        self._separate_penalties = alternate is not None or self._replicas > 1
         self._gradients = Gradients(
             population,
             model,
             task,
             self._penalties,
-            apart=self._apart,
+            separate_penalties=self._separate_penalties,
             compiled=train.compile == "xla",
             replicas=self._replicas,
         )
@@ -108,7 +108,7 @@ class Step:
         stacks = [stack for _, stack in self.population.pairs()]
         return [*(v.value for v in (*stacks, *self.optimizer.variables)), *self.counters.all()]
 
-    def draw(self, step: Any) -> Drawn:
+    def draw(self, step: Any) -> StepData:
         """Draw the data of a step for all members; with replicas, this replica's share of it.
 
         Args:
@@ -121,42 +121,44 @@ class Step:
         if self._noise_columns:
             noise.append(draws.uniform(0.0, 1.0, self._noise_columns, channel=NOISE_CHANNEL))
         batch = self._task.train_batch(draws)
-        return Drawn(
+        return StepData(
             self._initial_states.begin(batch, draws) if self._initial_states else batch, noise
         )
 
-    def gradients(self, drawn: Drawn) -> tuple[Any, list[Any]]:
+    def gradients(self, data: StepData) -> tuple[Any, list[Any]]:
         """Each member's loss and gradients on the data of a step, before any clip.
 
         Penalties that have an update of their own are left out.
 
         Args:
-            drawn: the data of the step.
+            data: the data of the step.
 
         Returns:
             The losses `[M]`, and a gradient `[M, ...]` for each trainable variable.
         """
-        return self._gradients(drawn, self._weights())
+        return self._gradients(data, self._weights())
 
-    def make(self, drawn: Drawn) -> None:
+    def make(self, data: StepData) -> None:
         """Make a training step: update the variables and the counters.
 
         Args:
-            drawn: the data of the step.
+            data: the data of the step.
         """
         counters, weights = self.counters, self._weights()
-        loss, gradients = self._gradients(drawn, weights)
+        loss, gradients = self._gradients(data, weights)
         if self._alternate:
             self._update(gradients, self._turns(self._alternate))
             self._update_by_penalties(loss)
         else:
-            if self._apart and self._penalties:
-                pulls = self._gradients.of_penalties(self._penalties.applied(loss, weights))
-                gradients = [g + p for g, p in zip(gradients, pulls, strict=True)]
+            if self._separate_penalties and self._penalties:
+                penalty_gradients = self._gradients.of_penalties(
+                    self._penalties.active_weights(loss, weights)
+                )
+                gradients = [g + p for g, p in zip(gradients, penalty_gradients, strict=True)]
             self._update(gradients)
         counters.step.assign_add(1)
-        newly = (counters.diverged_at == 0) & ~tf.math.is_finite(loss)
-        counters.diverged_at.assign(tf.where(newly, counters.step, counters.diverged_at))
+        diverges_now = (counters.diverged_at == 0) & ~tf.math.is_finite(loss)
+        counters.diverged_at.assign(tf.where(diverges_now, counters.step, counters.diverged_at))
         counters.loss_sum.assign_add(loss)
         counters.loss_count.assign_add(1.0)
         counters.last_loss.assign(loss)
@@ -188,14 +190,14 @@ class Step:
         """Update the members that a penalty applies to, by the gradients of penalties alone."""
         if not self._penalties:
             return
-        applied = {
+        penalty_weights = {
             name: tf.where(self._penalties.error(loss, w) < w.below, w.weight, 0.0)
             for name, w in self._weights().items()
         }
-        members = tf.reduce_any(tf.stack(list(applied.values())) > 0, axis=0)  # [M]
+        members = tf.reduce_any(tf.stack(list(penalty_weights.values())) > 0, axis=0)  # [M]
         ranks = [len(v.shape) for v in self.population.trainable_variables]
         masks = [tf.reshape(members, [-1] + [1] * (rank - 1)) for rank in ranks]
-        self._update(self._gradients.of_penalties(applied), masks)
+        self._update(self._gradients.of_penalties(penalty_weights), masks)
 
 
 def ramp_of_members(ramp: Ramp, start: int, stop: int) -> Ramp:

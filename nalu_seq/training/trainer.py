@@ -18,7 +18,7 @@ from nalu_seq.training.restarts import Restarts
 from nalu_seq.training.step import Step, ramp_of_members
 
 # `Restarts` reads the errors after at most so many compiled steps, because reading ends a call.
-STEPS_BETWEEN_LOOKS = 10
+STEPS_BETWEEN_CHECKS = 10
 
 
 class Trainer:
@@ -75,8 +75,8 @@ class Trainer:
         self.seconds = tf.Variable(0.0, dtype=tf.float64, name="seconds")
         self.restarts = None if restart is None else Restarts(restart, population)
         self._compiled = train.compile == "xla"
-        look = _largest_divisor(train.eval_every, STEPS_BETWEEN_LOOKS) if self._compiled else 1
-        self._steps_between_looks = look
+        interval = _largest_divisor(train.eval_every, STEPS_BETWEEN_CHECKS) if self._compiled else 1
+        self._steps_between_checks = interval
 
         def step(population: Population, optimizer: Any, start: int, stop: int) -> Step:
             return Step(
@@ -120,8 +120,8 @@ class Trainer:
             self._call(tf.constant(steps))
             return
         errors = self._whole.counters.errors
-        blocks, rest = divmod(steps, self._steps_between_looks)
-        for count in [self._steps_between_looks] * blocks + [1] * rest:
+        blocks, rest = divmod(steps, self._steps_between_checks)
+        for count in [self._steps_between_checks] * blocks + [1] * rest:
             self._call(tf.constant(count))
             self.restarts.after(int(self.step.numpy()), errors.numpy())
             errors.assign(tf.zeros_like(errors))
@@ -184,41 +184,43 @@ class Trainer:
     def _steps(self, step: Step) -> Any:
         """A function that makes `count` steps of one program."""
 
-        def apart(count: Any) -> None:
-            def body(left: Any, number: Any, drawn: Any) -> tuple[Any, Any, Any]:
+        def run_loop(count: Any) -> None:
+            def body(remaining: Any, number: Any, data: Any) -> tuple[Any, Any, Any]:
                 # The next step's examples do not depend on the weights, so that they are drawn
                 # while this step trains. As loop variables they are also computed once: XLA would
                 # draw a number again for each use of it.
-                following = step.draw(number + 1)
-                step.make(drawn)
-                return left - 1, number + 1, following
+                next_data = step.draw(number + 1)
+                step.make(data)
+                return remaining - 1, number + 1, next_data
 
             number = tf.identity(step.counters.step)
-            tf.while_loop(lambda left, *_: left > 0, body, (count, number, step.draw(number)))
+            tf.while_loop(
+                lambda remaining, *_: remaining > 0, body, (count, number, step.draw(number))
+            )
 
-        def together(count: Any) -> None:
+        def run_replicas(count: Any) -> None:
             def one() -> None:
                 step.make(draw(step.counters.step))
 
-            def body(left: Any) -> tuple[Any]:
+            def body(remaining: Any) -> tuple[Any]:
                 # Each replica draws its own data, which can't be a variable of the loop over steps.
                 self.strategy.run(one)
-                return (left - 1,)
+                return (remaining - 1,)
 
-            tf.while_loop(lambda left: left > 0, body, (count,))
+            tf.while_loop(lambda remaining: remaining > 0, body, (count,))
 
         if self.strategy.num_replicas_in_sync > 1:
             draw = step.draw
             if self._compiled:
                 draw = tf.function(draw, jit_compile=True, autograph=False)
-            return together
-        return tf.function(apart, jit_compile=self._compiled or None, autograph=False)
+            return run_replicas
+        return tf.function(run_loop, jit_compile=self._compiled or None, autograph=False)
 
 
 def _axis(whole: Any, part: Any) -> int | None:
     """The member axis of a part's variable; None if it has none and is the same in all parts."""
     sizes = enumerate(zip(whole.shape, part.shape, strict=True))
-    return next((axis for axis, (of_whole, of_part) in sizes if of_whole != of_part), None)
+    return next((axis for axis, (size, part_size) in sizes if size != part_size), None)
 
 
 def _largest_divisor(number: int, limit: int) -> int:

@@ -76,7 +76,7 @@ class Facts:
     favours: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-def saturated(w: Any) -> Any:
+def saturating_weights(w: Any) -> Any:
     """Raw weights whose sigmoid is w, for w of 0, 1/2 or 1.
 
     Args:
@@ -85,7 +85,7 @@ def saturated(w: Any) -> Any:
     return SATURATED * np.sign(np.asarray(w) - 0.5)
 
 
-def opened(gate: Any, x: Any) -> np.ndarray:
+def gate_weights(gate: Any, x: Any) -> np.ndarray:
     """Raw weights G, `[in, units]`, that open (1) or shut (0) a gate sigmoid(x G) on some inputs.
 
     Only an input that never changes its sign can hold a gate open or shut; the others get weight 0.

@@ -16,12 +16,12 @@ from nalu_seq.units.facts import (
     UNSIGNED,
     Effective,
     Facts,
-    opened,
+    gate_weights,
     products,
     sums,
 )
 from nalu_seq.units.nmu import gated_product
-from nalu_seq.units.weights import Clip, nau_uniform, own_initializer, sparsity, weighted_sums
+from nalu_seq.units.weights import Clip, copy_initializer, nau_uniform, sparsity, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -67,9 +67,9 @@ class GatedNAUNMU(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.w_a_initializer = own_initializer(w_a_initializer)
-        self.w_m_initializer = own_initializer(w_m_initializer)
-        self.g_initializer = own_initializer(g_initializer)
+        self.w_a_initializer = copy_initializer(w_a_initializer)
+        self.w_m_initializer = copy_initializer(w_m_initializer)
+        self.g_initializer = copy_initializer(g_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_a`, `w_m` and `g`, all `[in, units]`."""
@@ -113,7 +113,7 @@ class GatedNAUNMU(Unit):
 
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
         """Both matrices themselves, and the gate open or shut on the sample of inputs."""
-        return [effective["W_a"], effective["W_m"], opened(effective["gate"], x)]
+        return [effective["W_a"], effective["W_m"], gate_weights(effective["gate"], x)]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
         """The path that each output's gate leaves: `x W_a`, or `prod_i x_i^W_m,i`."""

@@ -18,7 +18,7 @@ from nalu_seq.units.facts import (
     Facts,
     Paper,
     products,
-    saturated,
+    saturating_weights,
     sums,
 )
 from nalu_seq.units.nac import nac_weights, raw_nac
@@ -156,7 +156,7 @@ class INALU(Unit):
         names = ("W",) if self.tied else ("W_a", "W_m")
         return [
             *(raw for n in names for raw in raw_nac(effective[n])),
-            saturated(effective["gate"]),
+            saturating_weights(effective["gate"]),
         ]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:

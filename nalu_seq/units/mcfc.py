@@ -8,8 +8,17 @@ import numpy as np
 from keras import ops
 
 from nalu_seq.units.base import Unit
-from nalu_seq.units.facts import ONES, SATURATED, UNSIGNED, Effective, Facts, Paper, saturated, sums
-from nalu_seq.units.weights import own_initializer, weighted_sums
+from nalu_seq.units.facts import (
+    ONES,
+    SATURATED,
+    UNSIGNED,
+    Effective,
+    Facts,
+    Paper,
+    saturating_weights,
+    sums,
+)
+from nalu_seq.units.weights import copy_initializer, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -57,15 +66,15 @@ class MCFC(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.r_initializer = own_initializer(r_initializer)
-        self.w_o_initializer = own_initializer(w_o_initializer)
-        self.b_o_initializer = own_initializer(b_o_initializer)
+        self.r_initializer = copy_initializer(r_initializer)
+        self.w_o_initializer = copy_initializer(w_o_initializer)
+        self.b_o_initializer = copy_initializer(b_o_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `r`, `[in, units]`, `w_o`, `[1, units]`, and `b_o`, `[units]`."""
         super().build(input_shape)
-        drawn = "identity" if self.features == self.units else "orthogonal"
-        self.r = self.add_matrix("r", self.r_initializer or drawn)
+        initializer = "identity" if self.features == self.units else "orthogonal"
+        self.r = self.add_matrix("r", self.r_initializer or initializer)
         self.w_o = self.add_weight(
             name="w_o", shape=(1, self.units), initializer=self.w_o_initializer
         )
@@ -76,9 +85,9 @@ class MCFC(Unit):
     def call(self, x: Any) -> Any:
         """Apply the unit: `[..., in] -> [..., units]`."""
         x = ops.cast(x, self.compute_dtype)
-        return ops.cast(self.shared_out(x), self.compute_dtype)
+        return ops.cast(self.gated_sums(x), self.compute_dtype)
 
-    def shared_out(self, x: Any) -> Any:
+    def gated_sums(self, x: Any) -> Any:
         """The gated sums of the inputs, in the dtype of x.
 
         Args:
@@ -112,7 +121,7 @@ class MCFC(Unit):
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
         """A saturated softmax and gate."""
         del x
-        w_o = saturated(effective["gate"])
+        w_o = saturating_weights(effective["gate"])
         return [SATURATED * np.asarray(effective["R"]), w_o[None], np.zeros_like(w_o)]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:

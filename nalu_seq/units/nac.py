@@ -15,10 +15,10 @@ from nalu_seq.units.facts import (
     TRASK,
     Effective,
     Facts,
-    saturated,
+    saturating_weights,
     sums,
 )
-from nalu_seq.units.weights import nac_uniform, own_initializer, r_z, weighted_sums
+from nalu_seq.units.weights import copy_initializer, nac_uniform, r_z, weighted_sums
 
 
 def nac_weights(w_hat: Any, m_hat: Any) -> Any:
@@ -40,7 +40,7 @@ def raw_nac(w: Any) -> list[Any]:
     Returns:
         `[w_hat, m_hat]`, saturated.
     """
-    return [SATURATED * np.sign(w), saturated(np.abs(w))]
+    return [SATURATED * np.sign(w), saturating_weights(np.abs(w))]
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -82,8 +82,8 @@ class NAC(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.w_hat_initializer = own_initializer(w_hat_initializer)
-        self.m_hat_initializer = own_initializer(m_hat_initializer)
+        self.w_hat_initializer = copy_initializer(w_hat_initializer)
+        self.m_hat_initializer = copy_initializer(m_hat_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_hat` and `m_hat`, both `[in, units]`."""

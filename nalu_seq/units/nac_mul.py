@@ -16,14 +16,14 @@ from nalu_seq.units.facts import (
     Effective,
     Facts,
     products,
-    saturated,
+    saturating_weights,
 )
 from nalu_seq.units.nac import NAC
 from nalu_seq.units.weights import (
     Clip,
+    copy_initializer,
     log_abs,
     one_of,
-    own_initializer,
     positive,
     r_z,
     sparsity,
@@ -97,7 +97,7 @@ class NACMul(NAC):
         self.eps = positive("NACMul: eps", eps)
         # Not `weights`, which is Keras' name for the list of a layer's variables.
         self.variant = one_of("NACMul: weights", weights, ("nac", "sigmoid", "nmu"))
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_hat` and `m_hat`, `w_hat`, or `w`, all `[in, units]`."""
@@ -140,7 +140,7 @@ class NACMul(NAC):
         """Saturated `w_hat` and `m_hat`, `w_hat` alone, or `w`."""
         if self.variant == "nac":
             return super().raw_weights(effective, x)
-        return [saturated(effective["W"]) if self.variant == "sigmoid" else effective["W"]]
+        return [saturating_weights(effective["W"]) if self.variant == "sigmoid" else effective["W"]]
 
     def formula(self, x: Sequence[Any], effective: Effective) -> list[Any] | None:
         """The outputs in symbols: `prod_i |x_i|^W_i`."""

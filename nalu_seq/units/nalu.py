@@ -19,18 +19,18 @@ from nalu_seq.units.facts import (
     Effective,
     Facts,
     Paper,
-    opened,
+    gate_weights,
     products,
-    saturated,
+    saturating_weights,
     sums,
 )
 from nalu_seq.units.nac import NAC, nac_weights, raw_nac
 from nalu_seq.units.nac_mul import log_product
 from nalu_seq.units.weights import (
+    copy_initializer,
     nac_uniform,
     near_zero,
     one_of,
-    own_initializer,
     positive,
     weighted_sums,
 )
@@ -97,7 +97,7 @@ class NALU(NAC):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.g_initializer = own_initializer(g_initializer)
+        self.g_initializer = copy_initializer(g_initializer)
         self.eps = positive("NALU: eps", eps)
         self.tied = one_of("NALU: tied", tied, (True, False))
         self.gate = one_of("NALU: gate", gate, ("input", "independent"))
@@ -129,7 +129,7 @@ class NALU(NAC):
                 self.multiplier.build(input_shape)
         elif not self.tied:
             fans = self.features, self.units
-            w_hat, m_hat = map(own_initializer, (self.w_hat_initializer, self.m_hat_initializer))
+            w_hat, m_hat = map(copy_initializer, (self.w_hat_initializer, self.m_hat_initializer))
             self.w_hat_m = self.add_matrix("w_hat_m", w_hat or nac_uniform(*fans))
             self.m_hat_m = self.add_matrix("m_hat_m", m_hat or nac_uniform(*fans))
 
@@ -195,7 +195,7 @@ class NALU(NAC):
     def raw_weights(self, effective: Effective, x: Any) -> list[Any]:
         """Saturated weights of both paths, and the gate open or shut on the sample of inputs."""
         gate = effective["gate"]
-        g = opened(gate, x) if self.gate == "input" else saturated(gate)
+        g = gate_weights(gate, x) if self.gate == "input" else saturating_weights(gate)
         if self.tied:
             return [*raw_nac(effective["W"]), g]
         if isinstance(self.multiplier, Unit):

@@ -11,11 +11,11 @@ from nalu_seq.units.facts import MADSEN, SIGNED, SUM_WEIGHTS, Effective, Facts, 
 from nalu_seq.units.weights import (
     Clip,
     Sparsity,
+    copy_initializer,
     nau_uniform,
     not_negative,
     one_of,
     out_of_bounds,
-    own_initializer,
     r_z,
     sparsity,
     weighted_sums,
@@ -69,7 +69,7 @@ class NAU(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
         self.clip = one_of("NAU: clip", clip, (True, False))
         self.sparsity = not_negative("NAU: sparsity", sparsity)
 

@@ -23,8 +23,8 @@ from nalu_seq.units.nmu import gated_product
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
+    copy_initializer,
     cosine,
-    own_initializer,
     positive,
     sparsity,
     weighted_sums,
@@ -77,7 +77,7 @@ class NMRU(Unit):
     ) -> None:
         super().__init__(units, **kwargs)
         self.eps = positive("NMRU: eps", eps)
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[2 in, units]`: the weights of the inputs, then those of their reciprocals."""

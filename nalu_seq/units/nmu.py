@@ -11,10 +11,10 @@ from nalu_seq.units.facts import MADSEN, PRODUCT_WEIGHTS, UNSIGNED, Effective, F
 from nalu_seq.units.weights import (
     Clip,
     Sparsity,
+    copy_initializer,
     not_negative,
     one_of,
     out_of_bounds,
-    own_initializer,
     r_z,
     sparsity,
 )
@@ -100,7 +100,7 @@ class NMU(Unit):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
         self.clip = one_of("NMU: clip", clip, (True, False))
         self.sparsity = not_negative("NMU: sparsity", sparsity)
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from nalu_seq.units.facts import NONE, Facts
 from nalu_seq.units.real_npu import RealNPU, log_and_phase
-from nalu_seq.units.weights import cosine, own_initializer, weighted_sums
+from nalu_seq.units.weights import copy_initializer, cosine, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -47,7 +47,7 @@ class NPU(RealNPU):
 
     def __init__(self, units: int, w_i_initializer: Any = "zeros", **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        self.w_i_initializer = own_initializer(w_i_initializer)
+        self.w_i_initializer = copy_initializer(w_i_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_r`, `[in, units]`, `g`, `[in]`, and `w_i`, `[in, units]`."""

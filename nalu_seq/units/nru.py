@@ -12,9 +12,9 @@ from nalu_seq.units.nmu import product
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
+    copy_initializer,
     log_max,
     nau_uniform,
-    own_initializer,
     positive,
     sparsity,
 )
@@ -76,7 +76,7 @@ class NRU(Unit):
     ) -> None:
         super().__init__(units, **kwargs)
         self.eps = positive("NRU: eps", eps)
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`."""

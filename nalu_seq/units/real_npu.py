@@ -22,9 +22,9 @@ from nalu_seq.units.facts import (
 from nalu_seq.units.weights import (
     Clip,
     at_least_float32,
+    copy_initializer,
     cosine,
     one_of,
-    own_initializer,
     positive,
     weighted_sums,
 )
@@ -94,13 +94,13 @@ class RealNPU(Unit):
         super().__init__(units, **kwargs)
         self.eps = positive(f"{type(self).__name__}: eps", eps)
         self.clip = one_of(f"{type(self).__name__}: clip", clip, (True, False))
-        self.w_r_initializer = own_initializer(w_r_initializer)
-        self.g_initializer = own_initializer(g_initializer)
+        self.w_r_initializer = copy_initializer(w_r_initializer)
+        self.g_initializer = copy_initializer(g_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_r`, `[in, units]`, and `g`, `[in]`."""
         super().build(input_shape)
-        self.w_r = self.add_matrix("w_r", self.w_r_initializer, self.bound)
+        self.w_r = self.add_matrix("w_r", self.w_r_initializer, self.clip_constraint)
         self.g = self.add_weight(
             name="g",
             shape=(self.features,),
@@ -109,7 +109,7 @@ class RealNPU(Unit):
         )
 
     @property
-    def bound(self) -> Clip | None:
+    def clip_constraint(self) -> Clip | None:
         """The constraint that clamps a weight matrix after each update; None without `clip`."""
         return Clip(-1.0, 1.0) if self.clip else None
 

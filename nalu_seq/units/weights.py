@@ -12,7 +12,7 @@ PI_ABOVE = 3.140625  # the first ten bits of pi
 FEW = 8  # up to so many inputs, terms are faster than a product of matrices
 
 
-def own_initializer(identifier: Any) -> Any:
+def copy_initializer(identifier: Any) -> Any:
     """Keras' initializer for an identifier; an instance is copied, because others may use it too.
 
     An instance makes the same numbers each time: if two weights shared it, or the members of a

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nalu_seq.config.descriptions import penalty_names
-from nalu_seq.config.options import conf_dir, options, shipped
+from nalu_seq.config.options import conf_dir, options, shipped_config
 from nalu_seq.config.schema import Config, Ramp
 from nalu_seq.units import NAU, NMU, Unit
 
@@ -20,7 +20,7 @@ def penalties(unit: Unit) -> set[str]:
 
 @pytest.mark.parametrize("option", options("unit"))
 def test_a_unit_declares_the_penalties_that_it_has(option: str) -> None:
-    unit = hydra.utils.instantiate(shipped("unit", option), _convert_="all")(units=2)
+    unit = hydra.utils.instantiate(shipped_config("unit", option), _convert_="all")(units=2)
     inside = getattr(unit, "multiplier", None)  # a unit in a unit has its own
     assert penalties(unit) <= {*unit.penalty_names, *getattr(inside, "penalty_names", ())}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from nalu_seq.config.options import conf_dir, options, shipped
+from nalu_seq.config.options import conf_dir, options, shipped_config
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment import feasibility
 from nalu_seq.experiment.experiment import Experiment
@@ -123,7 +123,7 @@ def test_what_is_set_for_one_option_the_option_has(chooses: str, group: str) -> 
         assert path.parent.name in options(chooses) and path.stem in options(group), path
         content = OmegaConf.load(path)
         assert path.read_text().startswith("# @package _global_\n") and list(content) == [group]
-        assert {*content[group]} <= {*shipped(group, path.stem)}, path
+        assert {*content[group]} <= {*shipped_config(group, path.stem)}, path
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tensorboard.util import tensor_util
 from nalu_seq.listeners import tensorboard as tensorboard_module
 from nalu_seq.listeners.budget import Budget
 from nalu_seq.listeners.hparams import BASIC, Subject, columns, shown_settings
-from nalu_seq.records.command import job_name, recorded_command, varied
+from nalu_seq.records.command import job_name, recorded_command, varying_settings
 from tests.commands import TINY, wait_for
 
 SWEEP = ["task=product", "unit=nmu", "train.compile=graph", "seeds=2", "train.steps=6"]
@@ -91,7 +91,7 @@ def test_a_job_is_called_by_what_differs(tmp_path: Path) -> None:
     assert job_name(overrides, ["encoder", "unit"]) == "lstm, nau"
     assert job_name(overrides, ["unit", "optimizer.learning_rate"]) == "nau, learning_rate 0.01"
     assert "/" not in job_name(["task.x=../../etc"], ["task.x"])
-    assert job_name(overrides, []) == "" and varied(tmp_path) == {}
+    assert job_name(overrides, []) == "" and varying_settings(tmp_path) == {}
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text(
         "- task=count\n- seeds=[1,2]\n- output=/x\n"
@@ -101,7 +101,7 @@ def test_a_job_is_called_by_what_differs(tmp_path: Path) -> None:
         (tmp_path / ".hydra" / "overrides.yaml").write_text(odd)
         assert recorded_command(tmp_path) is None
         (tmp_path / "multirun.yaml").write_text(odd)
-        assert varied(tmp_path) == {}
+        assert varying_settings(tmp_path) == {}
 
 
 class Served:

@@ -12,7 +12,7 @@ import pytest
 
 import nalu_seq
 from nalu_seq import units
-from nalu_seq.config.options import options, shipped
+from nalu_seq.config.options import options, shipped_config
 from nalu_seq.models import StatefulModel, build, build_stateful
 from nalu_seq.models.encoders import in_bfloat16
 from nalu_seq.models.heads import Accumulate, UnitCell
@@ -27,7 +27,7 @@ UNIT_OPTIONS = ("nalu", "nau", "nmu")
 
 
 def option(group: str, name: str) -> Callable[..., keras.layers.Layer]:
-    node = shipped(group, name)
+    node = shipped_config(group, name)
     if group == "encoder" and "units" in node:
         node.units = 4  # small is fast
     if "hidden" in node:
@@ -35,9 +35,9 @@ def option(group: str, name: str) -> Callable[..., keras.layers.Layer]:
     if name == "convnet":
         node.filters, node.outputs, node.padding = [2], FEATURES, "same"
     if "under" in node:
-        node.under = shipped("unit", "nmu")
+        node.under = shipped_config("unit", "nmu")
     if "unit" in node:
-        node.unit = shipped("unit", "nau")  # as the experiment fills it in
+        node.unit = shipped_config("unit", "nau")  # as the experiment fills it in
     return hydra.utils.instantiate(node, _convert_="all")
 
 
@@ -202,7 +202,7 @@ def test_unit_cell_feeds_the_unit_its_own_output(unit, initial_state):
 
 # A product from 0 would stay 0.
 def test_initial_state_of_unit_cell_is_an_option():
-    node = shipped("head", "unit_cell")
+    node = shipped_config("head", "unit_cell")
     node.initial_state = 1.0
     unit = functools.partial(units.NMU, w_initializer="ones")
     head = hydra.utils.instantiate(node, _convert_="all")

@@ -8,7 +8,7 @@ import pytest
 
 from nalu_seq import units
 from nalu_seq.models import build, build_stateful, encoders, units_of
-from nalu_seq.models.heads import Accumulate, UnitCell, snapped
+from nalu_seq.models.heads import Accumulate, UnitCell, snap_to_grid
 from nalu_seq.models.routed import Routed
 from nalu_seq.models.stack import Stack, accumulate_stack
 from tests.units.layers import array, with_gradients
@@ -91,9 +91,9 @@ def test_nothing_to_read_is_refused() -> None:
 
 def test_what_is_snapped_is_exact_and_passes_its_gradient() -> None:
     x = keras.ops.convert_to_tensor([0.4, 0.6, -1.3, 1000.2, 2.0**23 + 0.25], "float32")
-    np.testing.assert_array_equal(array(snapped(x, 1.0)), [0, 1, -1, 1000, 2**23])
-    np.testing.assert_array_equal(array(snapped(x[:3], 0.25)), [0.5, 0.5, -1.25])
-    _, (gradient,) = with_gradients(lambda x: snapped(x, 1.0), x, [])
+    np.testing.assert_array_equal(array(snap_to_grid(x, 1.0)), [0, 1, -1, 1000, 2**23])
+    np.testing.assert_array_equal(array(snap_to_grid(x[:3], 0.25)), [0.5, 0.5, -1.25])
+    _, (gradient,) = with_gradients(lambda x: snap_to_grid(x, 1.0), x, [])
     np.testing.assert_array_equal(gradient, [1, 2, 3, 4, 5])  # of sum(i * y[i])
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from nalu_seq.config.options import options, shipped
+from nalu_seq.config.options import options, shipped_config
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population import initial
 from nalu_seq.population.initial import initial_values, seeded
@@ -27,7 +27,7 @@ def recurrent(encoder: Callable[..., keras.layers.Layer]) -> Callable[[], keras.
 
 
 def of_unit(name: str) -> Callable[[], keras.Model]:
-    unit = hydra.utils.instantiate(shipped("unit", name), _convert_="all")
+    unit = hydra.utils.instantiate(shipped_config("unit", name), _convert_="all")
 
     def model() -> keras.Model:
         return build(

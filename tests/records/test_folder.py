@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nalu_seq.errors import BadInput
-from nalu_seq.records.folder import alone_in, check_output, release, reserve, start_anew
+from nalu_seq.records.folder import check_output, discard_rows, locked_directory, release, reserve
 
 
 def test_checks_that_run_at_once_do_not_meet(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ def test_a_reserved_directory_is_held_until_the_training_ends(tmp_path: Path) ->
     reserve(directory)
     reserve(directory)
     assert locked_elsewhere(directory)
-    with alone_in(directory):
+    with locked_directory(directory):
         assert locked_elsewhere(directory)
         with (
             pytest.raises(BadInput, match="another process is training in it"),
-            alone_in(directory),
+            locked_directory(directory),
         ):
             pass
     assert not locked_elsewhere(directory)
@@ -69,10 +69,10 @@ def test_a_reserved_directory_is_held_until_the_training_ends(tmp_path: Path) ->
 def test_a_training_starts_anew_only_where_nothing_is_saved(tmp_path: Path) -> None:
     record = tmp_path / "metrics.csv"
     record.write_text("rows")
-    start_anew(tmp_path)
+    discard_rows(tmp_path)
     assert not record.exists()
     record.write_text("rows")
     (tmp_path / "checkpoints" / "10").mkdir(parents=True)
     with pytest.raises(BadInput, match="holds a run: go on with it by resume="):
-        start_anew(tmp_path)
+        discard_rows(tmp_path)
     assert os.listdir(tmp_path / "checkpoints") == ["10"] and record.read_text() == "rows"

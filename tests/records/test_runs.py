@@ -7,7 +7,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from nalu_seq.config.options import conf_dir, options, shipped
+from nalu_seq.config.options import conf_dir, options, shipped_config
 from nalu_seq.config.schema import Config
 from nalu_seq.errors import BadInput
 from nalu_seq.records.runs import PATHS, check_plain_files, read_run
@@ -54,7 +54,7 @@ def test_no_other_key_of_the_config_is_a_path() -> None:
 def keys(group: str, option: str) -> list[str]:
     if group == "strategy":
         return []  # numbers alone
-    node = shipped(group, option)
+    node = shipped_config(group, option)
     assert isinstance(node, DictConfig)
     return [str(key) for key in node]
 

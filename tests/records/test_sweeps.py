@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from nalu_seq.errors import BadInput
 from nalu_seq.records.command import recorded_command
 from nalu_seq.records.files import Unreadable
-from nalu_seq.records.sweeps import check_same_sweep, quoted, read_jobs, read_sweep
+from nalu_seq.records.sweeps import check_same_sweep, quote, read_jobs, read_sweep
 
 
 def sweep(directory: Path, hydra: tuple[str, ...] = (), task: tuple[str, ...] = ()) -> Path:
@@ -114,7 +114,7 @@ def test_another_file_is_none_of_a_sweep(content: str, tmp_path: Path) -> None:
     "text", ["/a b", "a'b", "a\\", "a\\'b", "a${b}", "a\\${b}", "x,y[z]", "é=~"]
 )
 def test_a_quoted_text_stands_for_itself(text: str) -> None:
-    value = OverridesParser.create().parse_override(f"k={quoted(text)}").value()
+    value = OverridesParser.create().parse_override(f"k={quote(text)}").value()
     assert OmegaConf.create({"k": value}).k == text
 
 

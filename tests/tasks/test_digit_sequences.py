@@ -126,7 +126,7 @@ def tallied(task: DigitSequences, y: Any, prediction: Any, pieces: list[int]) ->
         part = slice(start, start + count)
         tally = task.tally(y[:, :, part], prediction[:, :, part], tally)
         start += count
-    return {name: float(value[0]) for name, value in task.tallied(tally).items()}
+    return {name: float(value[0]) for name, value in task.tally_metrics(tally).items()}
 
 
 @pytest.mark.parametrize("pieces", [[4], [1, 3], [1, 1, 1, 1]], ids=str)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from nalu_seq.config.options import shipped
+from nalu_seq.config.options import shipped_config
 from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.tasks.thresholds import OPERATIONS, single_module
@@ -44,7 +44,7 @@ def test_of_more_inputs_two_neighbours_count_the_same_for_all_a_seed_sees(inputs
 
 
 def test_the_shipped_ranges_are_nine_cases_with_the_primers_thresholds() -> None:
-    node = OmegaConf.to_container(shipped("task", "single_module"))
+    node = OmegaConf.to_container(shipped_config("task", "single_module"))
     assert isinstance(node, dict)
     task = SingleModule("mul", 2, node["ranges"])
     assert len(task.cases) == 9 and task.cases[4] == "U[-2,2]"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nalu_seq.config.options import options, shipped
+from nalu_seq.config.options import options, shipped_config
 from nalu_seq.config.schema import Ramp, Train
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
@@ -195,7 +195,7 @@ IN_BRIEF = ("nau", "nmu", "inalu", "mcfc")
     ],
 )
 def test_the_compiled_step_is_compiled_once(name: str) -> None:
-    unit = hydra.utils.instantiate(shipped("unit", name), _convert_="all")
+    unit = hydra.utils.instantiate(shipped_config("unit", name), _convert_="all")
     plain = build(encoders.none, heads.readout, unit, input_size=2, output_size=1, sequence=False)
     penalty = {p: Ramp(0.01) for p in unit_penalties(plain)}
     trainer = single_trainer(unit, "mul", penalty, compiled=True)

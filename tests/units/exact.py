@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from nalu_seq import units
-from nalu_seq.config.options import shipped
+from nalu_seq.config.options import shipped_config
 
 OPERATIONS: dict[str, Callable] = {
     "a + b": lambda a, b: a + b,
@@ -26,7 +26,7 @@ BOTH_POSITIVE = [(1, 1)]
 
 def unsolved(option: str) -> units.Unit:
     """The option's unit of two inputs and one output, with its initial weights."""
-    layer = hydra.utils.instantiate(shipped("unit", option), _convert_="all")(units=1)
+    layer = hydra.utils.instantiate(shipped_config("unit", option), _convert_="all")(units=1)
     layer.build((None, 2))
     return layer
 

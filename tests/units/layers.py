@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from nalu_seq import units
-from nalu_seq.config.options import options, shipped
+from nalu_seq.config.options import options, shipped_config
 
 OPTIONS = options("unit")
 IN, OUT = 3, 2
@@ -25,7 +25,7 @@ each_option = pytest.mark.parametrize("option", OPTIONS)
 
 
 def partial(option: str) -> Callable[..., units.Unit]:
-    return hydra.utils.instantiate(shipped("unit", option), _convert_="all")
+    return hydra.utils.instantiate(shipped_config("unit", option), _convert_="all")
 
 
 def built(option: str, **kwargs: Any) -> units.Unit:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nalu_seq import units
-from nalu_seq.config.options import PACKAGE, shipped
+from nalu_seq.config.options import PACKAGE, shipped_config
 from nalu_seq.experiment.instantiate import SET_BY_CODE
 from nalu_seq.models.heads import Accumulate, UnitCell
 from tests.units.exact import solved
@@ -302,7 +302,7 @@ def test_unit_file_is_exported_and_has_an_option(module):
     assert name.lower() == module.replace("_", "")
     line = f"from nalu_seq.units.{module} import {name} as {name}"
     assert getattr(units, name, None) is cls, f"add to nalu_seq/units/__init__.py: {line}"
-    targets = [shipped("unit", option)._target_ for option in OPTIONS]
+    targets = [shipped_config("unit", option)._target_ for option in OPTIONS]
     assert f"nalu_seq.units.{name}" in targets, f"add conf/unit/{module}.yaml"
 
 
@@ -314,7 +314,7 @@ def option_defaults(node: Any) -> dict[str, Any]:
 
 @each_option
 def test_option_shows_every_argument_and_no_other(option):
-    node = shipped("unit", option)
+    node = shipped_config("unit", option)
     defaults = option_defaults(node)
     assert node._partial_ is True
     assert set(node) - {"_target_", "_partial_"} == set(defaults)
@@ -322,7 +322,7 @@ def test_option_shows_every_argument_and_no_other(option):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_option_of_the_unit_s_own_name_has_its_defaults(module):
-    node = shipped("unit", module)
+    node = shipped_config("unit", module)
     defaults = option_defaults(node)
     assert {key: node[key] for key in defaults} == defaults
 
