@@ -130,9 +130,9 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
     except ValueError as error:
         if "Exceeds the limit" not in str(error):
             raise
-        refuse("a number that was given has more digits than any that can be meant")
+        refuse(f"a number in the input has more than {sys.get_int_max_str_digits()} digits")
     except RecursionError:
-        refuse("what was given is nested too deep")
+        refuse("the input is nested too deeply to be read")
     except (OSError, MemoryError) as error:
         fail(str(error) or "there is not enough memory")
     except KeyboardInterrupt:

@@ -131,7 +131,10 @@ def _certify(
 
     snap = experiment.cfg.head.get("snap")
     if snap not in (None, 1):
-        raise BadInput(f"--certify: head.snap={snap} rounds to no whole numbers: 1 does")
+        raise BadInput(
+            "--certify needs increments near whole numbers: head.snap must be null "
+            f"or 1, not {snap}"
+        )
     stream = experiment.stateful_model()
     try:
         certifier = Certifier(population, experiment.task, experiment.members, _free(experiment))

@@ -30,7 +30,7 @@ def main() -> None:
 
 def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
     if directory.exists():
-        raise BadInput(f"{directory} exists: give a directory to be made")
+        raise BadInput(f"{directory} exists already: give a new directory for the merged run")
     check_output(directory)
     configs = {part: read_run(part, trust)[0] for part in parts}
     ordered = _in_order(configs)
@@ -68,7 +68,7 @@ def _in_order(configs: dict[Path, DictConfig]) -> list[Path]:
         if cfg.shard is None:
             raise BadInput(f"{part} is no part of a run: it was not trained with shard=i/n")
         if cfg.shard in by_shard:
-            raise BadInput(f"{part} and {by_shard[cfg.shard]} are both shard={cfg.shard}")
+            raise BadInput(f"{part} and {by_shard[cfg.shard]} are both shard={cfg.shard}: give one")
         for key in map(str, cfg):
             if key not in OWN and cfg[key] != configs[first][key]:
                 raise BadInput(f"{part} and {first} are parts of different runs: {key} differs")

@@ -207,13 +207,13 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
         group = argument.removeprefix("~").partition("=")[0]
         if argument.startswith("~") and group in required_groups:
             valid = ", ".join(options(group))
-            raise BadInput(f"{argument}: {group} can't be taken away, only chosen; valid: {valid}")
+            raise BadInput(f"{argument}: {group} can't be removed, only chosen; valid: {valid}")
     chosen = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
     for override in OverridesParser.create().parse_overrides(chosen):
         option, group = override.value(), override.key_or_group
         if group in FOLLOW:
             raise BadInput(
-                f"{override.input_line}: {group} follows from other choices; ~{group} for none"
+                f"{override.input_line}: {group} is set by other options; ~{group} leaves it out"
             )
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))

@@ -34,7 +34,7 @@ def test_of_a_long_line_both_ends_are_left() -> None:
         (BadInput("units\nwrong"), 2, "nalu_seq: units wrong"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
         (MemoryError(), 1, "there is not enough memory"),
-        (RecursionError(), 2, "nested too deep"),
+        (RecursionError(), 2, "nested too deeply"),
         (KeyboardInterrupt(), 128 + signal.SIGINT, "nalu_seq: interrupted"),
     ],
 )

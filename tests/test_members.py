@@ -81,7 +81,7 @@ def test_shards_are_merged_into_the_run_that_one_process_makes(
     check_same(tmp_path / "merged", whole)
 
     wrong = {
-        (tmp_path / "merged", parts[0], parts[1]): "exists: give a directory to be made",
+        (tmp_path / "merged", parts[0], parts[1]): "exists already: give a new directory",
         (
             tmp_path / "new",
             parts[0],
@@ -146,10 +146,10 @@ def damages(tmp_path: Path, parts: list[Path]) -> Iterator[tuple[Path, str]]:
     anew()
     for odd in ("[]", '{"status": "done", "steps": "30"}', "{" * 10**5, '{"status": 1e999}', ""):
         (copy / "summary.json").write_text(odd)
-        yield copy, "is not done of 30 steps"
+        yield copy, "has made 0 of 30 steps"
     (copy / "summary.json").unlink()
     os.mkfifo(copy / "summary.json")
-    yield copy, "is not done of 30 steps"
+    yield copy, "has made 0 of 30 steps"
     anew()
     for shard in ("0/1000000000", "0/-2", "a", "0/2/2", "1/2"):
         config = parts[0] / ".hydra" / "config.yaml"

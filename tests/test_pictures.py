@@ -61,7 +61,7 @@ def test_what_is_read_can_be_drawn(run: Path, monkeypatch, capfd, tmp_path: Path
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["task.lengths=[398]"], "needs more pictures than the 397 of the test part"),
+        (["task.lengths=[398]"], "is longer than the test part, which has 397"),
         (["task.reference=nowhere"], "task.reference=nowhere: it has no metrics.csv"),
         (["data.dir=here"], "Key 'dir' is not in struct"),
     ],
@@ -96,7 +96,7 @@ def test_a_run_of_an_experiment_is_read_with_its_data(run: Path, tmp_path: Path)
     ("overrides", "message"),
     [
         (["task=mnist_sum", "data=null"], "data=null: no such option; valid: digits, mnist"),
-        (["task=count", "data=digits"], "data: task=count takes none"),
+        (["task=count", "data=digits"], "data is set, and task=count uses no pictures"),
         (["task=mnist_sum", "data=digits", "task.digits=[9,10]"], "digits from 0 to 9"),
         (["task=mnist_sum", "data=digits", "data.size=8"], "8 x 8 are too small"),
         (["task=mnist_count", "data=digits", "encoder.activation=tanh"], "linear, sigmoid"),

@@ -89,7 +89,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     for hostile in ("hydra.callbacks.x._target_=os.system", "+unit._target_=os.system"):
         recorded.write_text(text.replace("    task:\n", f"    task:\n    - {hostile}\n"))
         code, _, err = main(f"sweep.resume={sweep}")
-        assert code == 2 and "which says more than what a sweep goes through" in err, hostile
+        assert code == 2 and "which is more than a plain setting" in err, hostile
 
 
 def test_a_search_minimises_the_judged_error_on_the_last_split(tmp_path: Path) -> None:

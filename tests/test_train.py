@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import nalu_seq.models  # noqa: F401 - its layers are what load_model looks for
-from nalu_seq.config.descriptions import described
+from nalu_seq.config.descriptions import describe_options
 from nalu_seq.config.options import options
 from tests.commands import command, copy, resume
 
@@ -83,7 +83,7 @@ def test_help_says_what_it_is_and_describes_every_option(main) -> None:
     assert out.startswith("Trains many seeds of a small network")
     assert out.count("  python -m nalu_seq.train ") == 3
     for group in ("task", "encoder", "head", "unit", "experiment"):
-        assert f"{group}=" in out and described(group) in out
+        assert f"{group}=" in out and describe_options(group) in out
 
 
 OF_PICTURES = ("mnist_parity", "mnist_product", "mnist_sum")

@@ -111,5 +111,5 @@ def test_a_worker_that_never_comes_leaves_no_directory(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "worker 1 (127.0.0.1:" in done.stderr and "did not come within 1 s" in done.stderr
+    assert "worker 1 (127.0.0.1:" in done.stderr and "did not connect within 1 s" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -46,7 +46,8 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
     for key, values in grid.items():
         if not _may_vary(key):
             raise BadInput(
-                f"cases: {key} can't differ within one program; what can: {', '.join(VARYING)}, "
+                f"cases: {key} must be the same for all members; these can differ: "
+                f"{', '.join(VARYING)}, "
                 "penalty.<name>.<field>, and the initial values of the unit"
             )
         if not isinstance(values, list) or not values:

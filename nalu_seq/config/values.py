@@ -43,7 +43,9 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     if profile is not None and profile[1] > train.steps:
         raise BadInput(f"profile={profile} goes beyond the last step, train.steps={train.steps}")
     if cfg.resume is not None:
-        raise BadInput("resume goes on with a run and stands alone: resume=RUN")
+        raise BadInput(
+            "resume=RUN takes a run's own settings: it can't be combined with those of a new run"
+        )
     if train.compile not in COMPILE:
         raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
     if train.judge not in JUDGES:
@@ -52,8 +54,8 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         raise BadInput(f"train.precision must be float32 or bfloat16, not {train.precision!r}")
     if train.precision != "float32" and (encoder := choices.get("encoder")) in FLOAT32_ENCODERS:
         raise BadInput(
-            f"train.precision={train.precision} is for the products of an encoder, and "
-            f"encoder={encoder} has no products of its own: leave it at float32"
+            f"train.precision={train.precision} applies to an encoder's matrix products, and "
+            f"encoder={encoder} has none: leave it at float32"
         )
     if train.initial_state not in INITIAL_STATES:
         raise BadInput(f"train.initial_state must be zero or random, not {train.initial_state!r}")

@@ -184,4 +184,4 @@ def _split(address: str) -> tuple[str, int]:
 def _refuse_missing(cluster: Cluster, missing: list[int], seconds: float) -> None:
     if missing:
         missing_workers = ", ".join(f"worker {i} ({cluster.addresses[i]})" for i in missing)
-        raise BadInput(f"{missing_workers} did not come within {seconds:g} s: {ADVICE}")
+        raise BadInput(f"{missing_workers} did not connect within {seconds:g} s: {ADVICE}")

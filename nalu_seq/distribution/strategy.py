@@ -62,7 +62,9 @@ def _mirrored_strategy(config: Strategy) -> tf.distribute.Strategy:
         _split_the_cpu(config.devices or 2)
     there = [device.name for device in tf.config.list_logical_devices(kind)]
     if len(there) < (config.devices or 1):
-        raise BadInput(f"strategy.devices={config.devices}: there are {len(there)} of kind {kind}")
+        raise BadInput(
+            f"strategy.devices={config.devices}: this machine has {len(there)} of kind {kind}"
+        )
     return tf.distribute.MirroredStrategy(there[: config.devices])
 
 

@@ -39,7 +39,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     Source: Wilson 1927, Journal of the American Statistical Association 22.
     """
     if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"wilson: {successes} of {n} is no success rate")
+        raise ValueError(f"wilson: needs 0 <= successes <= n and n > 0, not {successes} of {n}")
     low, high = wilson_limits(np.asarray(successes), np.asarray(n), confidence)
     return float(low), float(high)
 

@@ -217,7 +217,9 @@ def seeds_needed(rate_a: float, rate_b: float, power: float = 0.8, alpha: float 
     Source: Newcombe 1998, Statistics in Medicine 17:873, method 10.
     """
     if rate_a == rate_b:
-        raise ValueError(f"seeds_needed: no number of seeds tells {rate_a} from itself")
+        raise ValueError(
+            f"seeds_needed: the rates are equal, {rate_a}: no number of seeds shows a difference"
+        )
     if not 0 < power < 1:
         raise ValueError(f"seeds_needed: power must be between 0 and 1, not {power}")
     reached = 0

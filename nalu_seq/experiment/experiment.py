@@ -63,7 +63,7 @@ class Experiment:
         task, option = instantiate("task", self.cfg.task), self.choices.get("task")
         if not isinstance(task, partial):
             if self.cfg.data is not None:
-                raise BadInput(f"data: task={option} takes none")
+                raise BadInput(f"data is set, and task={option} uses no pictures: leave data out")
             return task
         if self.cfg.data is None:
             raise BadInput(f"task={option} needs data; valid: {', '.join(options('data'))}")
@@ -206,8 +206,8 @@ class Experiment:
             return self.build(task.length), None
         if not isinstance(task, SequenceTask) or task.combine is None:
             raise BadInput(
-                f"train.initial_state={train.initial_state}: the targets of "
-                f"task={self.choices.get('task')} can't go on from another total"
+                f"train.initial_state={train.initial_state} needs targets that can begin at any "
+                f"total, and task={self.choices.get('task')} has none: use zero"
             )
         stateful = self.stateful_model(task.length)
         assert stateful is not None

@@ -103,8 +103,7 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     steps = experiment.cfg.train.steps
     for part in parts:
         if (done := completed_steps(part)) != steps:
-            state = f"has made {done}" if done else "is not done"
-            raise BadInput(f"{part} {state} of {steps} steps: {_resume(part)}")
+            raise BadInput(f"{part} has made {done} of {steps} steps: {_resume(part)}")
 
 
 def completed_steps(part: Path) -> int:

@@ -85,7 +85,9 @@ def _parts(experiment: Experiment, directory: Path, resume: bool) -> list[Path]:
         if len(counts) > 1 or not (only := counts.pop()).isdecimal():
             raise BadInput(f"{directory}/parts holds parts of different runs: {', '.join(names)}")
         if not 0 < (count := int(only)) <= len(experiment.members):
-            raise BadInput(f"{directory} has {len(experiment.members)} members in {only} parts")
+            raise BadInput(
+                f"{directory} has {len(experiment.members)} members, which can't be in {only} parts"
+            )
     return [directory / "parts" / f"{i}-of-{count}" for i in range(count)]
 
 

@@ -79,14 +79,14 @@ def train(experiment: Experiment, directory: Path, resume: bool = False) -> None
                 discard_rows(directory)
             _train(experiment, directory, resume, interruption, workers)
         except KeyboardInterrupt:
-            print("stopped at once, after the last checkpoint's step; ", end="")
+            print("stopped at once: the steps since the last checkpoint are lost; ", end="")
             exit_interrupted(directory, signal.SIGINT)
         except BrokenPipeError:
             raise
         except (OSError, tf.errors.ResourceExhaustedError) as error:
             saved = any((directory / "checkpoints").glob("[0-9]*"))
             advice = f"then {go_on(directory)}" if saved else "nothing is saved yet: start anew"
-            fail(f"{first_line(error).rpartition('}} ')[2]}: mend that; {advice}")
+            fail(f"{first_line(error).rpartition('}} ')[2]}: solve this, {advice}")
 
 
 def _train(

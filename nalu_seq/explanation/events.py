@@ -131,6 +131,6 @@ def read_events(symbols: np.ndarray, y: np.ndarray, alphabet: int) -> tuple[Even
         if distance < TOLERANCE:
             return Events(alphabet, memory, tuple(map(tuple, table.tolist()))), distance
     raise Unreadable(
-        f"what it adds at a step is no whole number that the last symbols explain: off by "
+        "its increment at a step is not a whole number that the last symbols determine: off by "
         f"{distance:.2g}"
     )

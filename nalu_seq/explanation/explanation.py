@@ -265,7 +265,9 @@ def event_model(events: Events) -> keras.Model:
         Unreadable: the events depend on earlier symbols.
     """
     if events.memory > 1:
-        raise Unreadable("events of several symbols are no such model")
+        raise Unreadable(
+            "events that depend on earlier symbols can't be written as a model of single steps"
+        )
     table = np.asarray(events.table)[: events.alphabet]
     unit = Linear(table.shape[1], name="unit")
     inputs = keras.Input((None, events.alphabet), name="x")

@@ -64,7 +64,7 @@ def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
         if unit is None:
             raise Unreadable(f"its layer {layer.name} is made of no units that could be rounded")
         if not unit.facts().favours:
-            raise Unreadable(f"{type(unit).__name__} favours no weights, so that none are rounded")
+            raise Unreadable(f"{type(unit).__name__} names no weights to round to in its facts")
     return layers
 
 
@@ -112,7 +112,7 @@ def round_unit(layer: keras.layers.Layer, unit: Unit, x: np.ndarray) -> RoundedU
     )
     for name, w in _effective(unit, x).items():
         if not np.allclose(w, wanted[name], rtol=0, atol=TOLERANCE):
-            raise Unreadable(f"{name} of its layer {layer.name} has no such rounded values")
+            raise Unreadable(f"{name} of its layer {layer.name} can't be set to its rounded values")
     distances = {name: float(np.abs(w - wanted[name]).max()) for name, w in before.items()}
     return RoundedUnit(layer, unit, wanted, distances)
 

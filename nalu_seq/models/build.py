@@ -61,7 +61,7 @@ def build(
         if recurrent:
             need = "need" if len(recurrent) > 1 else "needs"
             raise ValueError(
-                f"{' and '.join(recurrent)} {need} steps in time, which this task has not: "
+                f"{' and '.join(recurrent)} {need} steps in time, which this task does not have: "
                 "use encoder=none and head=readout or head=dense"
             )
     shape = step_shape(input_size)

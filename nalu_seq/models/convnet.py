@@ -74,7 +74,7 @@ class Convnet(keras.layers.Layer):
         """Build the layers for one picture."""
         if len(input_shape) < 4:
             raise ValueError(
-                f"Convnet: pictures are needed, {input_shape[-1]} numbers a step are none: use "
+                f"Convnet needs pictures, and a step has {input_shape[-1]} numbers: use "
                 "another encoder"
             )
         height, width = (_size_after(n, len(self.filters), self) for n in input_shape[-3:-1])

@@ -104,8 +104,8 @@ def check_optimizer(optimizer: Any) -> None:
             raise ValueError(f"optimizer: this {name} is in use: give a fresh one")
         if name == "ScheduleFreeAdamW":
             raise ValueError(
-                f"optimizer: {name} can't serve a population: under TensorFlow Keras' own takes a "
-                "momentum that it has just changed for the one before; use AdamW"
+                f"optimizer: {name} can't serve a population: its update under TensorFlow "
+                "uses the new momentum where its equation has the old one; use AdamW"
             )
 
 

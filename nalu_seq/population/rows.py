@@ -80,7 +80,9 @@ class Rows:
         try:
             self.rows = np.asarray(np.arange(examples) if rows is None else rows, np.int32)
         except ValueError:
-            raise ValueError("rows must be as many for each member: [members, rows]") from None
+            raise ValueError(
+                "rows must have equally many for each member: [members, rows]"
+            ) from None
         if self.rows.ndim not in (1, 2) or not self.rows.size:
             raise ValueError(f"rows must be [members, rows] or [rows], not {self.rows.shape}")
         if self.rows.min() < 0 or self.rows.max() >= examples:
@@ -101,7 +103,7 @@ class Rows:
             ValueError: the rows are of another number of members.
         """
         if self.rows.ndim == 2 and len(self.rows) != members:
-            raise ValueError(f"rows are of {len(self.rows)} members, the population has {members}")
+            raise ValueError(f"rows has {len(self.rows)} members, and the population has {members}")
         count = self.rows.shape[-1]
         size = min(batch_size, count)
         full, all_steps = count // size, -(-count // size)

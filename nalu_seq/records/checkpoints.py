@@ -278,7 +278,7 @@ def read_values(
                 continue
             except tf.errors.OpError:  # the key is there, with a value of another type
                 pass
-            raise Unreadable(f"holds {key} besides")
+            raise Unreadable(f"holds {key}, which this run does not have")
     for key, (shape, _) in specs.items():
         if not tf.TensorShape(shape).is_compatible_with(values[key].shape):
             raise Unreadable(f"holds {key} of shape {values[key].shape}, not {shape}")

@@ -106,7 +106,7 @@ def read_text(folder: Path, name: str, most: int = TEXT_BYTES) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise Unreadable("is no UTF-8") from error
+        raise Unreadable("is not UTF-8 text") from error
 
 
 def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
@@ -127,7 +127,7 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
         if not all(text.isprintable() for text in _texts(value)):
             raise Unreadable("holds control characters")
     except RecursionError as error:
-        raise Unreadable("is nested too deep") from error
+        raise Unreadable("is nested too deeply") from error
     except Unreadable:
         raise
     except ValueError as error:
@@ -152,11 +152,11 @@ def read_yaml(folder: Path, name: str) -> Any:
             raise Unreadable("holds a YAML alias, which Hydra does not write")
         return OmegaConf.create(text)
     except RecursionError as error:
-        raise Unreadable("is nested too deep") from error
+        raise Unreadable("is nested too deeply") from error
     except Unreadable:
         raise
     except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
-        raise Unreadable(f"is no YAML of Hydra's: {error}") from error
+        raise Unreadable(f"is not YAML as Hydra writes it: {error}") from error
 
 
 def _refuse(number: str) -> float:

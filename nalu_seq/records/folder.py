@@ -119,14 +119,16 @@ def staged_directory(directory: Path) -> Iterator[Path]:
     place = directory.with_name(f".{directory.name}.partial")
     missing = [parent for parent in directory.absolute().parents if not parent.exists()]
     if place.is_symlink() or not {p.name for p in _list(place)} <= MERGED:
-        raise BadInput(f"{place} is in the way: it is nothing that was left of a merge")
+        raise BadInput(f"{place} must be moved: it holds files that no merge leaves behind")
     place.mkdir(parents=True, exist_ok=True)
     try:
         with locked_directory(place):
             _empty(place)
             yield place
             if directory.exists():
-                raise BadInput(f"{directory} exists: give a directory to be made")
+                raise BadInput(
+                    f"{directory} exists already: give a new directory for the merged run"
+                )
             place.rename(directory)
     except BaseException:
         if not isinstance(sys.exception(), Busy):

@@ -163,7 +163,8 @@ def read_record(path: Path) -> list[Row]:
                     for r in reader
                 ]  # fmt: skip
             except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
-                raise BadInput(f"{path}: line {reader.line_num} is no row of ours") from error
+                columns = ",".join(COLUMNS)
+                raise BadInput(f"{path}: line {reader.line_num} is no row of {columns}") from error
     except Unreadable as error:
         raise BadInput(f"{path} {error}") from error
     except OSError as error:

@@ -82,7 +82,10 @@ def _leave_paths_out(directory: Path, cfg: DictConfig, instead: Collection[str])
         if key != "output" and OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, None)
             if key not in instead:
-                warn(f"{directory}: its {key} is not taken: give {key}= yourself, or say --trust")
+                warn(
+                    f"{directory}: its recorded {key} is ignored: give {key}= yourself, or "
+                    "--trust to use it"
+                )
 
 
 def _load(directory: Path, name: str) -> Any:

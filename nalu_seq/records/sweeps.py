@@ -88,7 +88,7 @@ def _recorded_overrides(directory: Path) -> tuple[list[str], list[str]]:
     if not path.is_file() and (directory / "sweep.json").is_file():
         raise BadInput(
             f"{directory} is a sweep that searched, as by Optuna: its settings depend on earlier "
-            "results, so that it can't be gone on with: give a new search another folder"
+            "results, so that it can't be resumed: begin a new search in another folder"
         )
     if not path.is_file():
         raise BadInput(f"{directory} is no sweep: it has no multirun.yaml")
@@ -113,7 +113,7 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
     try:
         jobs = read_json(directory, "sweep.json")
         if not isinstance(jobs, dict) or not all(map(_are_texts, jobs.values())):
-            raise Unreadable("is none of ours")
+            raise Unreadable("does not list jobs as nalu_seq writes them")
     except FileNotFoundError:
         jobs = {}
     except (OSError, Unreadable):
@@ -164,8 +164,8 @@ def _is_used(path: Path, override: str, of_hydra: bool) -> bool:
     key = override.partition("=")[0]
     advice = f"give {key}= yourself, or " if override.startswith(LAUNCHER) else ""
     refusal = BadInput(
-        f"{path} asks for {override[:99]!r}, which says more than what a sweep goes through: "
-        f"{advice}if you wrote it, say --trust"
+        f"{path} asks for {override[:99]!r}, which is more than a plain setting: "
+        f"{advice}give --trust if you wrote it yourself"
     )
     if override.startswith("-") or "${" in override or len(override) > LONGEST:
         raise refusal
@@ -176,7 +176,7 @@ def _is_used(path: Path, override: str, of_hydra: bool) -> bool:
     key = parsed_override.key_or_group  # without the + that adds it
     if key in PATHS and not parsed_override.is_sweep_override():  # else there would be other jobs
         if key != "output":
-            warn(f"{path}: {key} is not taken from it: give {key}= yourself, or say --trust")
+            warn(f"{path}: {key} is ignored: give {key}= yourself, or --trust to use it")
         return False
     if (
         key in PATHS

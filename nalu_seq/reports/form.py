@@ -35,15 +35,15 @@ def unusable(summary: Any) -> str | None:
     if not fits(summary, NEEDED) or not all(
         summary.get(key) is None or fits(summary[key], kind) for key, kind in OPTIONAL.items()
     ):
-        return "its summary.json is none of ours"
+        return "its summary.json is not as nalu_seq writes it"
     if summary["status"] != "done":
         return f"it is {summary['status']}"
     if not summary["results"] or not summary["seeds"]:
         return "it has no measurements"
     if not all(map(_can_be, summary["results"])) or not summary["steps"] >= 0:
-        return "its summary.json has figures that can't be"
+        return "its summary.json has impossible figures"
     if not all(_is_complete(m, summary) for m in summary.get("members") or []):
-        return "its summary.json is none of ours"
+        return "its summary.json is not as nalu_seq writes it"
     return None
 
 

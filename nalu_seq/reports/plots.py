@@ -124,7 +124,7 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
     judged = [runs for runs in groups if all(run.judged for run in runs)]
     panels = [(runs, case) for runs in judged for case in _cases(runs)]
     if not panels:
-        raise BadInput("--figure: none of these runs tells of its members")
+        raise BadInput("--figure: the summaries of these runs list no members")
     figure, axes = grid("--figure", len(panels), sharey=True, columns=2)
     styles: dict[str, dict[str, Any]] = {}
     ends: list[list[tuple[float, str, str]]] = []
@@ -165,7 +165,7 @@ def plot_splits(runs: Sequence[Run], path: Path) -> None:
     errors = [split_errors(run) for run in runs]
     metric = next((metric for of_run in errors for metric in of_run), None)
     if metric is None:
-        raise BadInput("--figure: none of these runs tells of an error")
+        raise BadInput("--figure: none of these runs has an error to show")
     splits = list(dict.fromkeys(s for of_run in errors for s in of_run.get(metric, {})))
     figure, (panel,) = grid("--figure", 1, sharey=False, height=2.6)
     floor = error_axis(
@@ -358,8 +358,14 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     figure_class("--figure")
     groups = [g for g in protocols(runs, apart=[key]) if all(run.judged for run in g)]
     if len(groups) != 1:
-        problem = "none has members" if not groups else f"these follow {len(groups)} protocols"
-        raise BadInput(f"--against {key}: needs runs of one protocol otherwise; {problem}")
+        problem = (
+            "the summaries list no members"
+            if not groups
+            else f"these follow {len(groups)} protocols"
+        )
+        raise BadInput(
+            f"--against {key}: needs runs of one protocol that differ in this key; {problem}"
+        )
     lines = _lines(groups[0], key)
     values = _in_order(dict.fromkeys(value for line in lines for value in line.points))
     if len(values) < 2:
@@ -494,7 +500,7 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
         for case in run.cases:
             value = task_case(case) if key == "case" else run.value(key, case)
             if value is None:
-                raise BadInput(f"--against {key}: no run tells of such a key")
+                raise BadInput(f"--against {key}: no run has such a key in its config")
             name = named[id(run)]
             if key != "case" and len(cases) > 1:
                 name = f"{name} {_case_without(case, key)}"

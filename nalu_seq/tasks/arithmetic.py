@@ -130,7 +130,7 @@ class Arithmetic(ExampleTask):
         if self.operation == "div" and not _one_sign(case.test):
             raise ValueError(
                 f"ranges: {case.name} is tested where the divisor can be 0; for div a tested range "
-                "must lie on one side of it"
+                "must lie on one side of 0"
             )
         if self.operation == "root" and min(low for low, _ in (case.train, *case.test)) < 0:
             raise ValueError(f"ranges: {case.name} has negative numbers, which have no root")

@@ -260,8 +260,8 @@ class DigitSequences(SequenceTask):
             return max(FRAMES // length, 1)
         if length > pictures:
             raise ValueError(
-                f"a sequence of {length} needs more pictures than the {pictures} of the {part} "
-                "part: at most so many, or task.replacement=true"
+                f"a sequence of {length} pictures is longer than the {part} part, which has "
+                f"{pictures}: take at most {pictures}, or task.replacement=true"
             )
         return pictures // length
 

@@ -203,7 +203,7 @@ def keras_optimizer(
     valid = [p for p in parameters if p not in ("learning_rate", "name", "kwargs", *NOT_TAKEN)]
     for key, value in arguments.items():
         if key in NOT_TAKEN:
-            raise ValueError(f"optimizer.{key}: {NOT_TAKEN[key]}, and Keras' own is not taken")
+            raise ValueError(f"optimizer.{key} can't be set: {NOT_TAKEN[key]}")
         if key not in valid:
             raise ValueError(
                 f"optimizer.{key}: {name} has no such argument; valid: {', '.join(valid)}"

@@ -100,7 +100,9 @@ def test_what_changes_no_shape_may_vary(key: str) -> None:
     ],
 )
 def test_what_changes_the_program_may_not(key: str) -> None:
-    with pytest.raises(BadInput, match=f"^cases: {key} can't differ within one program; what can:"):
+    with pytest.raises(
+        BadInput, match=f"^cases: {key} must be the same for all members; these can differ:"
+    ):
         cross(["default"], {key: [1, 2]})
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nalu_seq.config.descriptions import described, description
+from nalu_seq.config.descriptions import describe_options, description
 from nalu_seq.config.options import conf_dir, options
 
 HELP = (conf_dir() / "config.yaml").read_text()
@@ -22,7 +22,7 @@ def test_every_option_says_in_a_sentence_what_it_is(group: str) -> None:
     for option in options(group):
         sentence = description(group, option)
         assert sentence.endswith(".") and 20 <= len(sentence) <= 108, (option, sentence)
-    assert [line.split()[0] for line in described(group).splitlines()] == options(group)
+    assert [line.split()[0] for line in describe_options(group).splitlines()] == options(group)
 
 
 def test_the_line_comes_from_the_comment_or_else_from_the_docstring() -> None:

@@ -70,9 +70,9 @@ def test_a_worker_that_does_not_come_is_named() -> None:
         leader = pool.submit(meet, lonely, 1.0)
         meeting = pool.submit(meet, lonely._replace(place=2), 5.0)
         for waiting in (leader, meeting):
-            with pytest.raises(BadInput, match=rf"worker 1 \({b}\) did not come within"):
+            with pytest.raises(BadInput, match=rf"worker 1 \({b}\) did not connect within"):
                 waiting.result(20)
-    with pytest.raises(BadInput, match=r"worker 0 \(.*\) did not come within 0.2 s: start"):
+    with pytest.raises(BadInput, match=r"worker 0 \(.*\) did not connect within 0.2 s: start"):
         meet(lonely._replace(place=1), 0.2)
 
 

@@ -229,7 +229,7 @@ def test_seeds_needed_are_near_the_normal_approximation() -> None:
         (lambda: probability_better([1.0], [2.0], 1.5), "confidence"),
         (lambda: newcombe_power(0.5, 1.1, 10), "rates in [0, 1]"),
         (lambda: newcombe_power(0.5, 0.6, 0), "needs seeds"),
-        (lambda: seeds_needed(0.5, 0.5), "from itself"),
+        (lambda: seeds_needed(0.5, 0.5), "the rates are equal"),
         (lambda: seeds_needed(-0.1, 0.5), "rates in [0, 1]"),
         (lambda: seeds_needed(0.1, 0.5, power=1.0), "power must be between 0 and 1"),
         (lambda: seeds_needed(0.1, 0.5, alpha=0.0), "confidence must be between 0 and 1"),

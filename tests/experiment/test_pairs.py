@@ -25,13 +25,14 @@ PROTOCOLS = {
 }
 # Why a pair can't be: what a task lacks that an option needs, and the options to take.
 REASONS = (
-    r"[a-z_]+( and [a-z_]+)? needs? steps in time, which this task has not: use encoder=none and "
+    r"[a-z_]+( and [a-z_]+)? needs? steps in time, which this task does not "
+    r"have: use encoder=none and "
     r"head=readout or head=dense",
     r"[a-z_]+ gives no features of a [0-9x ]+ picture: use encoder=convnet",
     r"head=solved adds up the encoder's outputs themselves, so that there must be [0-9]+ of them, "
     r"not [0-9]+: encoder.outputs=[0-9]+ encoder.activation=linear",
     r"encoder=none and head=solved have no weights: there is nothing to train",
-    r"Convnet: pictures are needed, [0-9]+ numbers a step are none: use another encoder",
+    r"Convnet needs pictures, and a step has [0-9]+ numbers: use another encoder",
     r"encoder=routed hands numbers on, and this task has none: use encoder=lstm",
     r"protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell, not "
     r"for encoder=[a-z_]+",

@@ -159,4 +159,4 @@ def test_an_unreadable_model_says_which_layer():
         "its layer mlp is made of no units that could be rounded"
     }
     explained = explainer(Product(), partial("linear"), seeds=1)
-    assert explained.explain()[0].reason.startswith("Linear favours no weights")
+    assert explained.explain()[0].reason.startswith("Linear names no weights to round to")

@@ -179,7 +179,7 @@ def compiled(build=linear) -> Population:
         ),
         (lambda: compiled().fit(Rows([[0, 70]] * 2, X, X)), "rows must be from 0 to 69"),
         (lambda: compiled().fit(Rows([[0]] * 3, X, X[:, :1])), "of 3 members"),
-        (lambda: compiled().fit(Rows([[0], [1, 2]], X, X)), "as many for each member"),
+        (lambda: compiled().fit(Rows([[0], [1, 2]], X, X)), "equally many for each member"),
     ],
 )
 def test_what_can_not_be_fitted_is_refused_before_anything_is_traced(wrong, says):

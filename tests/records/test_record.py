@@ -92,7 +92,7 @@ def test_a_row_of_another_kind_is_named(tmp_path: Path, row: str) -> None:
     path = tmp_path / "metrics.csv"
     recorded(path, [0])
     path.write_text(f"{path.read_text()}{row or 'é'}\n")
-    with pytest.raises(BadInput, match=r"metrics.csv: line 4 is no row of ours"):
+    with pytest.raises(BadInput, match=r"metrics.csv: line 4 is no row of step,case,seed"):
         read_record(path)
 
 

@@ -35,8 +35,11 @@ def test_paths_of_a_run_are_not_taken_and_this_is_said(digits: Path, capsys) -> 
     cfg, _ = read_run(digits)
     assert (cfg.data.dir, cfg.task.reference) == (None, None)
     warnings = capsys.readouterr().err
-    assert "its data.dir is not taken: give data.dir= yourself, or say --trust" in warnings
-    assert "its task.reference is not taken" in warnings and len(warnings.splitlines()) == 2
+    assert (
+        "its recorded data.dir is ignored: give data.dir= yourself, or --trust to use it"
+        in warnings
+    )
+    assert "its recorded task.reference is ignored" in warnings and len(warnings.splitlines()) == 2
     read_run(digits, instead=["data.dir", "task.reference"])
     assert capsys.readouterr().err == ""
     assert read_run(digits, trust=True)[0].data.dir == "/victim"

@@ -37,7 +37,7 @@ def sweep(directory: Path, hydra: tuple[str, ...] = (), task: tuple[str, ...] = 
 )  # fmt: skip
 def test_a_recorded_override_that_says_more_is_refused(override: str, tmp_path: Path) -> None:
     for where in "hydra", "task":
-        with pytest.raises(BadInput, match="says more than what a sweep goes through"):
+        with pytest.raises(BadInput, match="which is more than a plain setting"):
             read_sweep(sweep(tmp_path, **{where: (override,)}))
 
 
@@ -52,7 +52,7 @@ def test_a_recorded_override_that_says_more_is_refused(override: str, tmp_path: 
     ],
 )  # fmt: skip
 def test_hydra_is_told_of_a_known_launcher_and_numbers_alone(override: str, tmp_path) -> None:
-    with pytest.raises(BadInput, match="says more than what a sweep goes through"):
+    with pytest.raises(BadInput, match="which is more than a plain setting"):
         read_sweep(sweep(tmp_path, hydra=(override,)))
     assert override in read_sweep(sweep(tmp_path, hydra=(override,)), trust=True)
 
@@ -86,7 +86,7 @@ def test_paths_are_not_taken_and_this_is_said(tmp_path: Path, capsys) -> None:
     assert not any("/x" in override for override in read_sweep(directory))
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == [
-        f"give {key}= yourself, or say --trust" for key in ("data.dir", "task.reference")
+        f"give {key}= yourself, or --trust to use it" for key in ("data.dir", "task.reference")
     ]
     read_sweep(directory, instead=["data.dir=/y", "task.reference=/y"])
     assert capsys.readouterr().err == ""
