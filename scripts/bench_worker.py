@@ -49,7 +49,7 @@ def compose(overrides: list[str], population: bool = False) -> Experiment:
         tf.config.threading.set_intra_op_parallelism_threads(count)
     experiment = Experiment(cfg, dict(choices))
     if population:
-        experiment.settle()
+        experiment.fix_machine_settings()
     return experiment
 
 

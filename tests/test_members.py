@@ -194,7 +194,7 @@ def test_a_killed_process_loses_no_others_members(
         os.kill(pids[0], signal.SIGKILL)
         _, err = process.communicate()
     assert process.returncode == 1 and len(err.splitlines()) == 1
-    assert "of 4 processes, lost are 2-of-4 (exit code -9): go on with" in err
+    assert "1 of 4 processes failed, 2-of-4 (exit code -9): go on with" in err
     done = [p.parent.name for p in directory.glob("parts/*/summary.json")]
     assert sorted(done) == ["0-of-4", "1-of-4", "3-of-4"]
     before = {p: p.stat().st_mtime for p in directory.glob("parts/[013]-*/metrics.csv")}

@@ -7,7 +7,13 @@ import tensorflow as tf
 from nalu_seq.config.options import setter
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment, one_line
-from nalu_seq.experiment.memory import PROGRAM, available, training_bytes
+from nalu_seq.experiment.memory import (
+    PROGRAM,
+    available,
+    shapes_only,
+    training_bytes,
+    weight_bytes,
+)
 from nalu_seq.models import units_of
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task
@@ -30,9 +36,9 @@ def check(experiment: Experiment) -> None:
     replicas = experiment.strategy.num_replicas_in_sync
     assert len(experiment.members) > 0
     check_criterion(experiment.task, f"task={experiment.choices.get('task')}")
+    _check_memory(experiment)
     model = _build_every_case(experiment)
     experiment.optimizer()
-    _check_memory(experiment, model)
     check_lengths(experiment)
     _check_penalties(experiment, model)
     if replicas > 1:
@@ -91,6 +97,25 @@ def check_lengths(experiment: Experiment) -> None:
     )
 
 
+def check_weights(experiment: Experiment) -> None:
+    """Check that the members' weights fit into memory, before any are made.
+
+    Args:
+        experiment: the experiment of a run that is about to be read.
+
+    Raises:
+        BadInput: the weights take more memory than this machine has.
+    """
+    members, free = len(experiment.members), available()
+    with shapes_only():
+        need = weight_bytes(experiment.build(), members)
+    if free is not None and need > free:
+        raise BadInput(
+            f"the weights of {members} members need {need / GIB:,.1f} GiB of memory, and "
+            f"{free / GIB:.1f} GiB are free: this machine can't read such a run"
+        )
+
+
 def _metrics(task: Task) -> list[str]:
     """The names of the metrics that a task measures on a split."""
     nothing = tf.zeros([1, 2, task.output_size])
@@ -137,15 +162,16 @@ def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
         )
 
 
-def _check_memory(experiment: Experiment, model: keras.Model) -> None:
+def _check_memory(experiment: Experiment) -> None:
+    """Check that the members' training fits into memory, before a model of theirs has values."""
     train, members, free = experiment.cfg.train, len(experiment.members), available()
     if free is None:
         return
-    length = experiment.task.length
-    sized_model = experiment.build(length) if length else model
+    with shapes_only():
+        model = experiment.build(experiment.task.length or None)
 
     def bytes_of(count: int, batch_size: int) -> int:
-        return training_bytes(sized_model, count, batch_size)
+        return training_bytes(model, count, batch_size)
 
     if (need := bytes_of(members, train.batch_size)) <= free:
         return

@@ -1,10 +1,13 @@
 """Estimates, from shapes alone, whether a population fits into the machine's memory."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 # How many float32 numbers are in memory at once for each weight, each output of a layer and each
 # input. A weight: its gradient, and its value and two moments, both in the population and in the
@@ -14,6 +17,31 @@ WEIGHT, OUTPUT, INPUT = 7, 3, 4
 # How many numbers a recurrent cell computes for each of its outputs: gates, states, copies.
 WITHIN_A_CELL = 8
 PROGRAM = 5 * 2**28  # bytes: TensorFlow, and its compiler at work
+
+
+@contextlib.contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within a block, models are built whose variables have shapes, but no values and no memory.
+
+    Such a model tells how large it is, and can compute nothing.
+    """
+    name = "uninitialized_variables"  # those that Keras would make when the next scope ends
+    before = list(global_state.get_global_attribute(name, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(name, before)
+
+
+def weight_bytes(model: keras.Model, members: int) -> int:
+    """The bytes that the weights of a population and its optimizer's two moments take.
+
+    Args:
+        model: the model of one member, which may have been built by `shapes_only`.
+        members: how many members there are.
+    """
+    return 3 * 4 * members * sum(math.prod(v.shape) for v in model.variables)
 
 
 def training_bytes(model: keras.Model, members: int, batch_size: int) -> int:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.feasibility import check_weights
 from nalu_seq.experiment.resume import check_unchanged, notes, settings
 from nalu_seq.experiment.session import conclude, open_run
 from nalu_seq.records.checkpoints import (
@@ -63,6 +64,7 @@ def read_parts(experiment: Experiment, directory: Path, parts: Sequence[Path]) -
         BadInput: a part is not done, damaged, or belongs to another run.
     """
     check_done(experiment, parts)
+    check_weights(experiment)
     _, trainer, checkpoints = open_run(experiment, directory)
     values = [_values(experiment, trainer, part, i, len(parts)) for i, part in enumerate(parts)]
     return Parts(trainer, checkpoints, values, _measurements(experiment, parts))

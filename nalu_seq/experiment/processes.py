@@ -147,7 +147,7 @@ def _run(parts: list[Path], directory: Path) -> None:
         if process.exitcode
     ]
     if lost:
-        fail(f"of {len(parts)} processes, lost are {', '.join(lost)}: {go_on(directory)}")
+        fail(f"{len(lost)} of {len(parts)} processes failed, {', '.join(lost)}: {go_on(directory)}")
 
 
 def _start(index: int, count: int, part: Path) -> BaseProcess:

@@ -23,6 +23,7 @@ from nalu_seq.distribution.workers import Workers
 from nalu_seq.errors import BadInput, fail, first_line, warn
 from nalu_seq.evaluation.summary import Outcome
 from nalu_seq.experiment.experiment import Experiment
+from nalu_seq.experiment.feasibility import check_weights
 from nalu_seq.experiment.observation import Session, listeners, measurers
 from nalu_seq.experiment.resume import notes, restore
 from nalu_seq.experiment.view import view
@@ -85,7 +86,7 @@ def train(experiment: Experiment, directory: Path, resume: bool = False) -> None
             raise
         except (OSError, tf.errors.ResourceExhaustedError) as error:
             saved = any((directory / "checkpoints").glob("[0-9]*"))
-            advice = f"then {go_on(directory)}" if saved else "nothing is saved yet: start anew"
+            advice = f"then {go_on(directory)}" if saved else "then start anew: nothing was saved"
             fail(f"{first_line(error).rpartition('}} ')[2]}: solve this, {advice}")
 
 
@@ -232,6 +233,7 @@ def open_trained(experiment: Experiment, directory: Path) -> tuple[Population, i
     Raises:
         BadInput: there is no checkpoint that can be read.
     """
+    check_weights(experiment)
     population, _, checkpoints = open_run(experiment, directory)
     try:
         step, skipped = checkpoints.restore()

@@ -1,6 +1,6 @@
 import keras
 
-from nalu_seq.experiment.memory import PROGRAM, available, needed
+from nalu_seq.experiment.memory import PROGRAM, available, training_bytes
 from nalu_seq.models.convnet import Convnet
 
 
@@ -10,14 +10,14 @@ def model() -> keras.Model:
 
 def test_what_is_needed_grows_with_members_examples_and_weights():
     # 20 weights seven times; for each example 5 outputs three times and 3 inputs four times.
-    assert needed(model(), 1, 1) - PROGRAM == 4 * (7 * 20 + 3 * 5 + 4 * 3)
-    assert needed(model(), 7, 2) - PROGRAM == 4 * 7 * (7 * 20 + 2 * (3 * 5 + 4 * 3))
+    assert training_bytes(model(), 1, 1) - PROGRAM == 4 * (7 * 20 + 3 * 5 + 4 * 3)
+    assert training_bytes(model(), 7, 2) - PROGRAM == 4 * 7 * (7 * 20 + 2 * (3 * 5 + 4 * 3))
 
 
 def test_a_cell_holds_more_than_it_gives():
     lstm = keras.Sequential([keras.Input((10, 1)), keras.layers.LSTM(4, return_sequences=True)])
     wide = keras.Sequential([keras.Input((10, 1)), keras.layers.Dense(4)])
-    assert needed(lstm, 1, 64) - PROGRAM > 5 * (needed(wide, 1, 64) - PROGRAM)
+    assert training_bytes(lstm, 1, 64) - PROGRAM > 5 * (training_bytes(wide, 1, 64) - PROGRAM)
 
 
 def test_a_convnet_is_called_for_every_frame():
@@ -25,7 +25,7 @@ def test_a_convnet_is_called_for_every_frame():
         x = keras.Input((count, 8, 8, 1))
         model = keras.Model(x, Convnet(3, filters=[4], kernel=3, hidden=5)(x))
         weights = 7 * sum(v.shape.num_elements() for v in (w.value for w in model.variables))
-        return needed(model, 1, 1) - PROGRAM - 4 * weights
+        return training_bytes(model, 1, 1) - PROGRAM - 4 * weights
 
     # For each: a convolution, its pool, what is flat, two dense layers; the output; the input.
     frame = 6 * 6 * 4 + 3 * 3 * 4 + 3 * 3 * 4 + 5 + 3

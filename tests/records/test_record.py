@@ -48,7 +48,7 @@ def test_it_is_cut_to_a_mark_whatever_came_after(tmp_path: Path, torn: str) -> N
         file.write(torn)
     record = Record(path, Members.of_seeds([3, 7]))
     assert record.holds(mark)
-    record.cut(mark)
+    record.truncate(mark)
     assert path.read_text() == expected and record.mark() == mark
 
 
@@ -61,7 +61,7 @@ def test_rows_of_a_step_that_were_torn_are_not_half_kept(tmp_path: Path) -> None
         file.truncate(file.seek(0, 2) - len("10,default,7,train,loss,nan\n"))
     record = Record(path, Members.of_seeds([3, 7]))
     assert record.has(10)
-    record.cut(mark)
+    record.truncate(mark)
     assert not record.has(10)
 
 
@@ -112,7 +112,7 @@ def test_a_record_that_is_cut_or_removed_while_it_is_written_is_written_anew(
         damage()
         for each in record, whole:
             each(50 + step, [Measurement("train", "mse", np.arange(2.0))])
-            each.mend(every_byte=True)
+            each.repair(every_byte=True)
         assert "it is written anew, whole" in capsys.readouterr().err
         assert path.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     tmp_path.joinpath("other").mkdir()

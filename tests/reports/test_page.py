@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nalu_seq.reports.page import Learned, page
+from nalu_seq.reports.page import LearnedWeights, page
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
 
@@ -111,7 +111,7 @@ def text(write: Write) -> str:
     runs = [run for place in places for run in find_runs(place)[0]]
     weights = np.array([[[1.0], [-0.5]], [[np.nan], [0.0]], [[1.0], [0.25]]])
     learned = {
-        runs[0].place: Learned(["seed 0", "seed 1", "seed 2"], {"NAU W": weights}, [HOSTILE])
+        runs[0].place: LearnedWeights(["seed 0", "seed 1", "seed 2"], {"NAU W": weights}, [HOSTILE])
     }
     groups = protocols(runs)
     return page(groups, tables(groups), learned)

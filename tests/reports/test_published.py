@@ -47,7 +47,7 @@ def compared(run: Run, source: str) -> list[Table]:
 
 def test_every_figure_is_read() -> None:
     assert len(facts()) == 2809
-    assert {fact.source for fact in facts() if fact.recalled} == {"Trask2018"}
+    assert {fact.source for fact in facts() if fact.from_memory} == {"Trask2018"}
     assert any(fact.where.endswith("(10/70)") for fact in facts())
 
 
