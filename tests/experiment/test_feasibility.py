@@ -12,7 +12,7 @@ from nalu_seq.config.options import options
 from nalu_seq.errors import BadInput
 from nalu_seq.experiment import feasibility
 from nalu_seq.experiment.experiment import Experiment
-from nalu_seq.experiment.feasibility import check, check_criterion
+from nalu_seq.experiment.feasibility import check, check_criterion, check_weights
 from nalu_seq.experiment.memory import PROGRAM
 from nalu_seq.models import encoders
 from nalu_seq.tasks.base import Criterion
@@ -59,6 +59,14 @@ def test_memory_says_what_is_too_large_and_what_would_fit(
     with pytest.raises(BadInput, match=message):
         check(experiment(*SMALL, *overrides))
     monkeypatch.setattr(feasibility, "available", lambda: None)
+
+
+@pytest.mark.parametrize("units", [10**6, 10**9, 10**12])
+def test_a_model_too_large_for_memory_is_not_made(units: int) -> None:
+    with pytest.raises(BadInput, match="one member alone .* its model is too large for this mach"):
+        check(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
+    with pytest.raises(BadInput, match=r"^the weights of 1 members need [0-9,]*\.[0-9] GiB"):
+        check_weights(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
 
 
 def test_the_batch_that_is_named_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,13 @@
 import keras
+import pytest
 
-from nalu_seq.experiment.memory import PROGRAM, available, training_bytes
+from nalu_seq.experiment.memory import (
+    PROGRAM,
+    available,
+    shapes_only,
+    training_bytes,
+    weight_bytes,
+)
 from nalu_seq.models.convnet import Convnet
 
 
@@ -34,3 +41,16 @@ def test_a_convnet_is_called_for_every_frame():
 
 def test_the_machine_says_what_is_available():
     assert available() is None or available() > 2**20
+
+
+@pytest.mark.parametrize("units", [5, 10**9])
+def test_a_model_of_shapes_alone_has_the_same_size_and_no_values(units):
+    with shapes_only():
+        shapes = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
+    with keras.StatelessScope():  # when it ends, Keras makes the variables that still wait
+        pass
+    assert [v.shape for v in shapes.variables] == [(3, units), (units,)]
+    assert all(v._value is None for v in shapes.variables)
+    assert weight_bytes(shapes, 7) == 3 * 4 * 7 * 4 * units
+    if units == 5:
+        assert training_bytes(shapes, 7, 2) == training_bytes(model(), 7, 2)
