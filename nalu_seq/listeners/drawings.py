@@ -169,7 +169,7 @@ def digits_figure(
     split, nothing = Split(examples, 1, part="test"), task.tally_start(count, examples)
     batch, _ = task.piece(split, draws, 0, 1, task.target_state(count, examples))
     changes = task.changes(population(batch.x), nothing.prediction)
-    read = np.asarray(task.named(changes))[0, :, 0]
+    read = np.asarray(task.digit_of(changes))[0, :, 0]
     true = np.asarray(task.named(task.changes(batch.y, nothing.y)))[0, :, 0]
     values = np.max(changes[0, :, 0], axis=-1)
     pictures = np.asarray(batch.x)[0, :, 0, :, :, 0]

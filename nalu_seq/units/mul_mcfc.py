@@ -83,7 +83,7 @@ class MulMCFC(MCFC):
     def call(self, x: Any) -> Any:
         """Apply the unit: `[..., in] -> [..., units]`."""
         x = at_least_float32(ops.cast(x, self.compute_dtype))
-        y = ops.exp(self.shared_out(log_max(x, self.eps)) + ops.cast(self.bias, x.dtype))
+        y = ops.exp(self.gated_sums(log_max(x, self.eps)) + ops.cast(self.bias, x.dtype))
         if self.sign is not None:
             y = y * self.signs(x)
         return ops.cast(y, self.compute_dtype)

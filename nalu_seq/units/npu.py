@@ -52,7 +52,7 @@ class NPU(RealNPU):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w_r`, `[in, units]`, `g`, `[in]`, and `w_i`, `[in, units]`."""
         super().build(input_shape)
-        self.w_i = self.add_matrix("w_i", self.w_i_initializer, self.bound)
+        self.w_i = self.add_matrix("w_i", self.w_i_initializer, self.clip_constraint)
 
     def matrices(self) -> dict[str, Any]:
         """The effective weights: `W_r`, `W_i`, and `g`, clamped, `[in]`."""
