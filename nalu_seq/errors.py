@@ -143,8 +143,8 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     """The replacement of characters that a terminal does not have, such as one of the locale C."""
     assert isinstance(error, UnicodeEncodeError)
-    missing = error.object[error.start : error.end]
-    return "".join(ASCII.get(c, "?") for c in missing), error.end
+    characters = error.object[error.start : error.end]
+    return "".join(ASCII.get(c, "?") for c in characters), error.end
 
 
 @contextlib.contextmanager

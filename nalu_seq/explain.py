@@ -85,11 +85,11 @@ def _explain(arguments: argparse.Namespace) -> None:
         cfg.task.lengths = [arguments.check]
     experiment = Experiment(cfg, choices)
     population, step = open_trained(experiment, arguments.run)
-    chosen = _choose(experiment.members.names, arguments.seed, arguments.case)
-    if arguments.export and len(chosen) > 1:
+    member_indices = _choose(experiment.members.names, arguments.seed, arguments.case)
+    if arguments.export and len(member_indices) > 1:
         raise BadInput("--export writes one member: name it by --seed, and by --case if need be")
     if arguments.certify:
-        _certify(arguments, experiment, population, step, chosen)
+        _certify(arguments, experiment, population, step, member_indices)
         return
     from nalu_seq.explanation.explanation import Explainer
 
@@ -97,7 +97,7 @@ def _explain(arguments: argparse.Namespace) -> None:
         Evaluator(population, experiment.task, experiment.members, experiment.stateful_model())
     )
     explanations = explainer.explain()
-    chosen_explanations = [explanations[i] for i in chosen]
+    chosen_explanations = [explanations[i] for i in member_indices]
     if arguments.format == "json":
         report = {**choices, "step": step, "members": [_as_dict(e) for e in chosen_explanations]}
         print(json.dumps(report, indent=1, allow_nan=False))
@@ -106,7 +106,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     else:
         print("\n".join(_text(chosen_explanations, experiment.task.criterion.metric)))
     if arguments.export:
-        _export(explainer, chosen[0], arguments.export)
+        _export(explainer, member_indices[0], arguments.export)
 
 
 def _check_certify(arguments: argparse.Namespace) -> None:
@@ -121,7 +121,7 @@ def _certify(
     experiment: Any,
     population: Any,
     step: int,
-    chosen: Sequence[int],
+    member_indices: Sequence[int],
 ) -> None:
     """Print the certificates."""
     from nalu_seq.evaluation.measure import Evaluator
@@ -151,8 +151,8 @@ def _certify(
             check(c.snapped if snap else c.length[1], exact, experiment.task.splits[split].examples)
             for c, exact in zip(certificates, course.exact, strict=True)
         ]
-        checks = [checks[i] for i in chosen]
-    certificates = [certificates[i] for i in chosen]
+        checks = [checks[i] for i in member_indices]
+    certificates = [certificates[i] for i in member_indices]
     if arguments.format == "json":
         members = [as_dict(c, checks[i] if checks else None) for i, c in enumerate(certificates)]
         report = {**experiment.choices, "step": step, **header(certifier, snap), "members": members}

@@ -46,13 +46,13 @@ def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
 
     experiment = Experiment(cfg, choices)
     check_done(experiment, ordered)
-    recorded = read_text(ordered[0], ".hydra/hydra.yaml")
+    hydra_yaml = read_text(ordered[0], ".hydra/hydra.yaml")
     with staged_directory(directory) as place:
-        read = read_parts(experiment, place, ordered)
+        checked_parts = read_parts(experiment, place, ordered)
         (place / ".hydra").mkdir()
         (place / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
-        (place / ".hydra" / "hydra.yaml").write_text(recorded)
-        merge(experiment, place, read, Console())
+        (place / ".hydra" / "hydra.yaml").write_text(hydra_yaml)
+        merge(experiment, place, checked_parts, Console())
     print(f"run: {directory}", flush=True)
 
 

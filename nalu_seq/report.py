@@ -89,8 +89,8 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _read_learned(runs: "Sequence[Run]") -> "dict[Path, LearnedWeights]":
     """Weights and formulas of the runs that kept checkpoints; a warning for unreadable ones."""
-    kept = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
-    if not kept:
+    places = [run.place for run in runs if any((run.place / "checkpoints").glob("[0-9]*"))]
+    if not places:
         return {}
     from nalu_seq.config.environment import check_environment
     from nalu_seq.distribution.startup import start_tensorflow
@@ -100,7 +100,7 @@ def _read_learned(runs: "Sequence[Run]") -> "dict[Path, LearnedWeights]":
     from nalu_seq.experiment.learned import learned_weights
 
     by_place: dict[Path, LearnedWeights] = {}
-    for place in kept:
+    for place in places:
         try:
             by_place[place] = learned_weights(place)
         except BadInput as error:
@@ -116,10 +116,10 @@ def _find(directories: Sequence[Path]) -> "list[Run]":
     left_out: list[str] = []
     for directory in directories:
         try:
-            finished, unfinished = find_runs(directory)
+            runs_of_place, unfinished = find_runs(directory)
         except (OSError, ValueError) as error:
-            finished, unfinished = [], [str(error)]
-        runs |= {run.place: run for run in finished}
+            runs_of_place, unfinished = [], [str(error)]
+        runs |= {run.place: run for run in runs_of_place}
         left_out += unfinished
     if not runs:
         more = f"; and {len(left_out) - REASONS} more" if len(left_out) > REASONS else ""

@@ -99,8 +99,8 @@ def _objective(directory: Path) -> float | None:
     infinite if the median member diverged, None if nothing is judged.
     """
     results = read_json(directory, "summary.json")["results"]
-    judged = [r for r in results if r["success_rate"] is not None]
-    last = [r["median"] for r in judged if r["split"] == judged[-1]["split"]]
+    judged_rows = [r for r in results if r["success_rate"] is not None]
+    last = [r["median"] for r in judged_rows if r["split"] == judged_rows[-1]["split"]]
     return fmean(math.inf if median is None else median for median in last) if last else None
 
 
@@ -208,8 +208,10 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
         if argument.startswith("~") and group in required_groups:
             valid = ", ".join(options(group))
             raise BadInput(f"{argument}: {group} can't be removed, only chosen; valid: {valid}")
-    chosen = [a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups]
-    for override in OverridesParser.create().parse_overrides(chosen):
+    group_overrides = [
+        a for a in arguments if "=" in a and a.lstrip("+").partition("=")[0] in groups
+    ]
+    for override in OverridesParser.create().parse_overrides(group_overrides):
         option, group = override.value(), override.key_or_group
         if group in FOLLOW:
             raise BadInput(

@@ -63,9 +63,9 @@ def cross(task_cases: Sequence[str], grid: Mapping[str, Any]) -> list[Case]:
     for task_case in task_cases:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
-            named = [f"{key.partition('.')[2]}={_text(v)}" for key, v in settings.items()]
-            own = [task_case] if len(task_cases) > 1 or not named else []
-            cases.append(Case(" ".join([*own, *named]), task_case, settings))
+            texts = [f"{key.partition('.')[2]}={_text(v)}" for key, v in settings.items()]
+            own = [task_case] if len(task_cases) > 1 or not texts else []
+            cases.append(Case(" ".join([*own, *texts]), task_case, settings))
     return cases
 
 

@@ -22,8 +22,8 @@ class Images(NamedTuple):
         Args:
             digits: the digits that are kept.
         """
-        kept = np.isin(self.labels, digits)
-        return Images(self.pixels[kept], self.labels[kept])
+        mask = np.isin(self.labels, digits)
+        return Images(self.pixels[mask], self.labels[mask])
 
 
 class Data(NamedTuple):

@@ -41,8 +41,9 @@ def mnist(dir: str | None = None) -> Data:
     Raises:
         BadInput: the data are missing and can't be downloaded, or they can't be read.
     """
-    read = {name: _original_order(name, *part) for name, part in _prepare_once(dir, None).items()}
-    parts = split(*read["train"], ENDS) | split(*read["test"], {"test": SIZES["test"]})
+    prepared = _prepare_once(dir, None).items()
+    ordered = {name: _original_order(name, *part) for name, part in prepared}
+    parts = split(*ordered["train"], ENDS) | split(*ordered["test"], {"test": SIZES["test"]})
     return Data("mnist", parts, MEAN, DEVIATION)
 
 
@@ -135,8 +136,9 @@ def _original_order(name: str, ids: list[str], pixels: Any, labels: Any) -> Imag
     from tensorflow_datasets.core.hashing import Hasher
 
     hasher = Hasher(name)
-    kept = sorted(range(len(ids)), key=hasher.hash_key)  # place in the records -> original place
-    original = np.array([kept[int(i.rpartition("__")[2])] for i in ids])
+    # The original place of each example, by its place in the records.
+    record_order = sorted(range(len(ids)), key=hasher.hash_key)
+    original = np.array([record_order[int(i.rpartition("__")[2])] for i in ids])
     order = np.argsort(original)
     return Images(pixels[order], labels[order])
 

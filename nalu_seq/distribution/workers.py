@@ -117,9 +117,9 @@ class Workers:
 
     def _leave(self, error: tf.errors.OpError, directory: Path) -> None:
         """End the program at once: TensorFlow would wait for the lost worker."""
-        named = sorted({int(i) for i in re.findall(r"task:(\d+)", str(error))} - {self.index})
-        lost = [i for i in named if i < self.count] or [0]
-        names = ", ".join(f"worker {i} ({self.addresses[i]})" for i in lost)
+        indices = sorted({int(i) for i in re.findall(r"task:(\d+)", str(error))} - {self.index})
+        lost_indices = [i for i in indices if i < self.count] or [0]
+        names = ", ".join(f"worker {i} ({self.addresses[i]})" for i in lost_indices)
         print(
             f"nalu_seq: {names} is lost; once all workers can start again, go on on each with: "
             f"python -m nalu_seq.train resume={shlex.quote(str(directory))}",

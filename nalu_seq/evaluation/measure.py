@@ -164,9 +164,9 @@ class Evaluator(Measurer):
         split, members = self.task.splits[name], len(self.population)
         stream = self.members.stream(name)
         # A traced function depends on neither name nor length: all lengths of one range share it.
-        shared = dataclasses.replace(split, length=0)
-        if shared not in self._traced:
-            self._traced[shared] = self._trace_piece(shared)
+        key = dataclasses.replace(split, length=0)
+        if key not in self._traced:
+            self._traced[key] = self._trace_piece(key)
         states = [
             tf.tile(tf.constant(s)[None], [members, split.examples, 1])  # [M, B, size]
             for s in self.stream.initial_states
@@ -177,7 +177,7 @@ class Evaluator(Measurer):
         length = length or split.length
         for start in range(0, length, size):
             count = min(size, length - start)
-            y, prediction, states, target_state, tally, course = self._traced[shared](
+            y, prediction, states, target_state, tally, course = self._traced[key](
                 stream.keys, tf.constant(start), tf.constant(count), states, target_state, tally
             )
             yield y, prediction, tally, Course(*(c.numpy() for c in course))

@@ -63,8 +63,8 @@ class Outcome:
             for case, group in by_case.items():
                 values = [self._at_selected(members[member], member) for member in group]
                 line = {"case": case, "split": split, "metric": metric, **_statistics(values)}
-                judged = metric == self._criterion.metric and split in self.solved
-                if not judged:
+                is_criterion = metric == self._criterion.metric and split in self.solved
+                if not is_criterion:
                     results.append({**line, **NOT_JUDGED})
                     continue
                 solved = sum(self.solved[split][member] for member in group)
@@ -129,9 +129,9 @@ class Outcome:
             passes = self._criterion.solved([steps[s] for s in rows], split, cases)
             if passes is None:
                 return
-            passed = [s for s, ok in zip(rows, passes, strict=True) if ok]
-            solved[member] = self.selected[member] in passed
-            solved_at[member] = passed[0] if passed else None
+            passing_steps = [s for s, ok in zip(rows, passes, strict=True) if ok]
+            solved[member] = self.selected[member] in passing_steps
+            solved_at[member] = passing_steps[0] if passing_steps else None
         self.solved[split], self.solved_at[split] = solved, solved_at
 
 

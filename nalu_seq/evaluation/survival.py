@@ -72,8 +72,8 @@ def kaplan_meier(
     solved = np.isfinite(times)
     curve = ecdf(CensoredData.right_censored(np.where(solved, times, ends), ~solved)).cdf
     at = np.asarray(curve.quantiles)
-    trained = (ends[:, None] >= at).sum(axis=0)
-    low, high = wilson_limits(curve.probabilities * trained, trained, confidence)
+    members_at_risk = (ends[:, None] >= at).sum(axis=0)
+    low, high = wilson_limits(curve.probabilities * members_at_risk, members_at_risk, confidence)
     return Curve(at, np.asarray(curve.probabilities), low, high)
 
 
@@ -120,8 +120,8 @@ def restarts(
     expected = _expected_steps(times, steps)
     best = int(np.argmin(expected))
     draws = np.sort(np.random.default_rng(seed).choice(times, (resamples, len(times))))
-    drawn = _expected_steps(draws, steps).min(axis=-1)
-    low, high = _bias_corrected(drawn, float(expected[best]), confidence)
+    resampled = _expected_steps(draws, steps).min(axis=-1)
+    low, high = _bias_corrected(resampled, float(expected[best]), confidence)
     cutoff = nan if np.isinf(expected[best]) else float(times[best])
     return Restarts(cutoff, float(expected[best]), low, high)
 
@@ -190,8 +190,8 @@ def newcombe_power(rate_a: float, rate_b: float, n: int, alpha: float = 0.05) ->
     rates = successes / n
     low, high = wilson_limits(successes, n, 1 - alpha)
     reach = np.sqrt((rates - low)[i, None] ** 2 + (high - rates)[j] ** 2)
-    shown = rates[i, None] - rates[j] > reach
-    return float(better[i] @ shown @ worse[j])
+    significant = rates[i, None] - rates[j] > reach
+    return float(better[i] @ significant @ worse[j])
 
 
 def seeds_needed(rate_a: float, rate_b: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -222,10 +222,12 @@ def seeds_needed(rate_a: float, rate_b: float, power: float = 0.8, alpha: float 
         )
     if not 0 < power < 1:
         raise ValueError(f"seeds_needed: power must be between 0 and 1, not {power}")
-    reached = 0
+    successes_found = 0
     for n in range(1, _MOST_SEEDS + _STEADY):
-        reached = reached + 1 if newcombe_power(rate_a, rate_b, n, alpha) >= power else 0
-        if reached == _STEADY:
+        successes_found = (
+            successes_found + 1 if newcombe_power(rate_a, rate_b, n, alpha) >= power else 0
+        )
+        if successes_found == _STEADY:
             return n - _STEADY + 1
     raise ValueError(f"seeds_needed: {_MOST_SEEDS} seeds cannot tell {rate_a} from {rate_b}")
 
@@ -249,15 +251,15 @@ def _expected_steps(times: np.ndarray, steps: float) -> np.ndarray:
     """E at each member's time as the cutoff; times ascend along the last axis, `[..., members]`."""
     solved = np.arange(1, times.shape[-1] + 1)
     until = np.minimum(times, steps)
-    trained = np.cumsum(until, axis=-1) + (times.shape[-1] - solved) * until
-    return np.where(times < inf, trained / solved, inf)
+    total_steps = np.cumsum(until, axis=-1) + (times.shape[-1] - solved) * until
+    return np.where(times < inf, total_steps / solved, inf)
 
 
-def _bias_corrected(drawn: np.ndarray, value: float, confidence: float) -> tuple[float, float]:
+def _bias_corrected(resampled: np.ndarray, value: float, confidence: float) -> tuple[float, float]:
     """The percentile bootstrap's interval, moved by twice as much as `value` is off the median."""
-    below = np.mean(drawn < value) + np.mean(drawn == value) / 2
+    below = np.mean(resampled < value) + np.mean(resampled == value) / 2
     tails = norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
     levels = norm.cdf(2 * norm.ppf(below) + tails)
     # Between a number and inf there is nothing to interpolate.
-    low, high = np.quantile(drawn, levels, method="inverted_cdf")
+    low, high = np.quantile(resampled, levels, method="inverted_cdf")
     return float(low), float(high)

@@ -41,9 +41,9 @@ def named_units(model: keras.Model) -> dict[str, Any]:
         The units by name, from input to output.
     """
     units: dict[str, Any] = {}
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for unit in units_of(model):
         kind = type(unit).__name__
-        seen[kind] = seen.get(kind, 0) + 1
-        units[kind if seen[kind] == 1 else f"{kind} {seen[kind]}"] = unit
+        counts[kind] = counts.get(kind, 0) + 1
+        units[kind if counts[kind] == 1 else f"{kind} {counts[kind]}"] = unit
     return units

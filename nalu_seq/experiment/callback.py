@@ -110,9 +110,9 @@ class CheckBeforeRun(Callback):
         directory = Path(config.hydra.sweep.dir)
         release(directory)
         with contextlib.suppress(ValueError):  # no job has begun
-            done, _ = find_runs(directory)
-            if done:
-                print(text(tables(protocols(done))), flush=True)
+            finished_runs, _ = find_runs(directory)
+            if finished_runs:
+                print(text(tables(protocols(finished_runs))), flush=True)
                 print(f"watch it: tensorboard --logdir {directory / 'tensorboard'}", flush=True)
         print(f"run: {config.hydra.sweep.dir}", flush=True)
 
@@ -187,12 +187,20 @@ def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
 def _swept_options(config: DictConfig, key: str, valid: list[str]) -> list[str]:
     """The options of a group that a sweep varies; empty if it does not vary the group."""
     params = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
-    written = [*params, *config.hydra.overrides.task]
-    parsed = [o for o in OverridesParser.create().parse_overrides(written) if o.key_or_group == key]
-    if not parsed or not parsed[-1].is_sweep_override():
+    command_overrides = [*params, *config.hydra.overrides.task]
+    key_overrides = [
+        o
+        for o in OverridesParser.create().parse_overrides(command_overrides)
+        if o.key_or_group == key
+    ]
+    if not key_overrides or not key_overrides[-1].is_sweep_override():
         return []
-    value = parsed[-1].value()
-    return value.filter(valid) if isinstance(value, Glob) else [*parsed[-1].sweep_string_iterator()]
+    value = key_overrides[-1].value()
+    return (
+        value.filter(valid)
+        if isinstance(value, Glob)
+        else [*key_overrides[-1].sweep_string_iterator()]
+    )
 
 
 def _start(config: DictConfig) -> None:

@@ -241,8 +241,8 @@ class Experiment:
         encoder = self._of_units("encoder", node, "unit", unit)
         if accepts_argument(node, "numbers"):
             encoder = partial(encoder, numbers=self.task.numbers)
-        mixed = self.cfg.train.precision == "bfloat16"
-        return models.encoders.in_bfloat16(encoder) if mixed else encoder, head, unit
+        is_mixed = self.cfg.train.precision == "bfloat16"
+        return models.encoders.in_bfloat16(encoder) if is_mixed else encoder, head, unit
 
     def _of_units(self, group: str, node: Any, key: str, own: Any) -> Any:
         """The function of a config node, with the unit that it names under a key, else `own`."""
@@ -281,9 +281,9 @@ class Experiment:
         ramps = {}
         valid = [field.name for field in dataclasses.fields(Ramp)]
         for name, node in self.cfg.penalty.items():
-            if unknown := [str(field) for field in node if field not in valid]:
+            if unknown_fields := [str(field) for field in node if field not in valid]:
                 raise BadInput(
-                    f"penalty.{name}.{unknown[0]}: no such key; valid: {', '.join(valid)}"
+                    f"penalty.{name}.{unknown_fields[0]}: no such key; valid: {', '.join(valid)}"
                 )
             fields = {
                 field: _per_member(self._varying(f"penalty.{name}.{field}", value))

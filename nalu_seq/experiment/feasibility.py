@@ -58,11 +58,11 @@ def check_criterion(task: Task, name: str) -> None:
         BadInput: the metric is not among those that the task measures.
     """
     criterion, splits = task.criterion, list(task.splits)
-    measured = _metrics(task)
-    if criterion.metric not in measured:
+    metric_names = _metrics(task)
+    if criterion.metric not in metric_names:
         raise BadInput(
             f"{name}: its criterion judges {criterion.metric!r}, which its metrics do not have; "
-            f"they have: {', '.join(measured)}"
+            f"they have: {', '.join(metric_names)}"
         )
     if criterion.selected_by not in (None, *splits):
         raise BadInput(
@@ -147,9 +147,9 @@ def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
         for layer in model._flatten_layers()
         if isinstance(layer, Unit)
     }
-    known = unit_penalties(model, means)
+    penalties = unit_penalties(model, means)
     for name in experiment.penalties():
-        if name in known:
+        if name in penalties:
             continue
         source = setter(choices, f"penalty.{name}.weight")
         if not units_of(model):
@@ -159,7 +159,7 @@ def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
             )
         raise BadInput(
             f"{source[0] if source else f'penalty.{name}'}: unit={choices.get('unit')} has no "
-            f"{name} penalty; it has: {', '.join(known) or 'none'}"
+            f"{name} penalty; it has: {', '.join(penalties) or 'none'}"
         )
 
 

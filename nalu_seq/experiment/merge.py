@@ -104,8 +104,8 @@ def check_done(experiment: Experiment, parts: Sequence[Path]) -> None:
     """
     steps = experiment.cfg.train.steps
     for part in parts:
-        if (done := completed_steps(part)) != steps:
-            raise BadInput(f"{part} has made {done} of {steps} steps: {_resume(part)}")
+        if (steps_done := completed_steps(part)) != steps:
+            raise BadInput(f"{part} has made {steps_done} of {steps} steps: {_resume(part)}")
 
 
 def completed_steps(part: Path) -> int:
@@ -224,11 +224,11 @@ def _measurements(
             values[row.case, row.seed] = row.value
     for step, values_by_metric in rows.items():
         for (split, metric), values in values_by_metric.items():
-            if missing := [name for name in members if name not in values]:
-                part = parts[members.index(missing[0]) % len(parts)]
+            if absent_members := [name for name in members if name not in values]:
+                part = parts[members.index(absent_members[0]) % len(parts)]
                 raise BadInput(
                     f"{part}: metrics.csv has no {metric} on {split} at step {step} of seed "
-                    f"{missing[0][1]}, which other parts have"
+                    f"{absent_members[0][1]}, which other parts have"
                 )
     return [
         (step, [Measurement(*what, np.asarray([v[m] for m in members])) for what, v in at.items()])

@@ -96,9 +96,9 @@ def _merge(experiment: Experiment, directory: Path, parts: list[Path]) -> None:
     place = directory / MERGING
     shutil.rmtree(place, ignore_errors=True)
     try:
-        read = read_parts(experiment, place, parts)
+        checked_parts = read_parts(experiment, place, parts)
         place.mkdir()
-        merge(experiment, place, read, Console())
+        merge(experiment, place, checked_parts, Console())
         # A kill between these leaves no summary, so that resuming merges again.
         (directory / "summary.json").unlink(missing_ok=True)
         shutil.rmtree(directory / "checkpoints", ignore_errors=True)
@@ -141,13 +141,16 @@ def _run(parts: list[Path], directory: Path) -> None:
             signal.signal(number, handler)
     if signals:
         exit_interrupted(directory, signals[0])
-    lost = [
+    failures = [
         f"{part.name} (exit code {process.exitcode})"
         for part, process in zip(parts, processes, strict=True)
         if process.exitcode
     ]
-    if lost:
-        fail(f"{len(lost)} of {len(parts)} processes failed, {', '.join(lost)}: {go_on(directory)}")
+    if failures:
+        fail(
+            f"{len(failures)} of {len(parts)} processes failed, "
+            f"{', '.join(failures)}: {go_on(directory)}"
+        )
 
 
 def _start(index: int, count: int, part: Path) -> BaseProcess:

@@ -62,16 +62,18 @@ def restore(
     record.truncate(checkpoints.notes(step)["record"])
     directory, steps = record.path.parent, experiment.cfg.train.steps
     # A run without a summary was killed after its last checkpoint: the summary is left to be made.
-    done = _has_current_summary(directory / "summary.json", experiment.cfg) and record.has(step)
-    if step > steps or (step == steps and done):
+    is_finished = _has_current_summary(directory / "summary.json", experiment.cfg) and record.has(
+        step
+    )
+    if step > steps or (step == steps and is_finished):
         raise BadInput(f"{directory} has made {step} steps already: give a larger train.steps=")
     checkpoints.discard(skipped)
     if trainer.restarts:
         trainer.restarts.load()
     lines = [reasons(skipped)] if skipped else []
     if checkpoints.lacking:
-        named = ", ".join(checkpoints.lacking)
-        lines.append(f"checkpoint {step} has no {named}, which is measured from here on")
+        names = ", ".join(checkpoints.lacking)
+        lines.append(f"checkpoint {step} has no {names}, which is measured from here on")
     return f"{'; '.join(lines)}: going on from step {step}" if lines else ""
 
 
@@ -105,22 +107,22 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
     return settings
 
 
-def check_unchanged(trained: Any, now: Mapping[str, Any]) -> None:
+def check_unchanged(recorded_settings: Any, now: Mapping[str, Any]) -> None:
     """Check that the config in a checkpoint's notes is the run's.
 
     Args:
-        trained: the settings in the checkpoint's notes.
+        recorded_settings: the settings in the checkpoint's notes.
         now: the settings of the run's config.
 
     Raises:
         BadInput: a key differs.
     """
-    if not isinstance(trained, dict):
+    if not isinstance(recorded_settings, dict):
         return  # then its record does not fit either
     # A key that came with a later version has the value that it had when there was no such key.
     defaults = settings(OmegaConf.structured(Config))
-    for key in sorted({*trained, *now}):
-        before, after = trained.get(key, defaults.get(key)), now.get(key)
+    for key in sorted({*recorded_settings, *now}):
+        before, after = recorded_settings.get(key, defaults.get(key)), now.get(key)
         if repr(before) != repr(after):  # as text: nan equals nan
             raise BadInput(
                 f"{key} is {after!r} in the run's config, but it was trained with {before!r}: "

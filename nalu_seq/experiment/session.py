@@ -85,8 +85,12 @@ def train(experiment: Experiment, directory: Path, resume: bool = False) -> None
         except BrokenPipeError:
             raise
         except (OSError, tf.errors.ResourceExhaustedError) as error:
-            saved = any((directory / "checkpoints").glob("[0-9]*"))
-            advice = f"then {go_on(directory)}" if saved else "then start anew: nothing was saved"
+            has_checkpoint = any((directory / "checkpoints").glob("[0-9]*"))
+            advice = (
+                f"then {go_on(directory)}"
+                if has_checkpoint
+                else "then start anew: nothing was saved"
+            )
             fail(f"{first_line(error).rpartition('}} ')[2]}: solve this, {advice}")
 
 
@@ -120,7 +124,7 @@ def _train(
     first_step, before = int(trainer.step.numpy()), float(trainer.seconds.numpy())
 
     def save(step: int) -> None:
-        trainer.seconds.assign(before + time.perf_counter() - started)
+        trainer.seconds.assign(before + time.perf_counter() - start_time)
         if trainer.restarts:
             trainer.restarts.save()
         checkpoints.save(step, notes(experiment, record))
@@ -131,7 +135,7 @@ def _train(
         for listener in session_listeners:
             listener.advance(step)
 
-    started, done = time.perf_counter(), False
+    start_time, done = time.perf_counter(), False
     with contextlib.ExitStack() as closers:
         for listener in session_listeners:
             listener.open()

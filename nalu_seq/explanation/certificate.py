@@ -114,12 +114,12 @@ def check(length: int | None, exact: np.ndarray, sequences: int) -> Check:
     """
     wrong = np.flatnonzero(1 - exact >= PROBABILITY)
     at = len(exact) if length is None else max(1, min(length, len(exact)))
-    failed = round(float(1 - exact[at - 1]) * sequences)
+    failures = round(float(1 - exact[at - 1]) * sequences)
     return Check(
         sequences=sequences,
         steps=len(exact),
         length=int(wrong[0]) + 1 if len(wrong) else None,
-        refuted=bool(binom.sf(failed - 1, sequences, PROBABILITY) < SURELY),
+        refuted=bool(binom.sf(failures - 1, sequences, PROBABILITY) < SURELY),
     )
 
 
@@ -355,9 +355,9 @@ class _Course:
         knots = np.asarray(self.knots[: len(self.ends) + 1])
         steps = np.clip(length - knots[:-1], 0, np.diff(knots))  # within each level
         later = steps**2 / (2 * np.diff(knots))  # steps, weighted by their place in the level
-        passed = np.tensordot(steps - later, [d[:, i] for d in self.starts], 1)
-        passed += np.tensordot(later, [d[:, i] for d in self.ends], 1)  # [cycles, outputs]
-        mean, half = _mean(passed)
+        later_errors = np.tensordot(steps - later, [d[:, i] for d in self.starts], 1)
+        later_errors += np.tensordot(later, [d[:, i] for d in self.ends], 1)  # [cycles, outputs]
+        mean, half = _mean(later_errors)
         variance = np.tensordot(steps, [v[i] for v in self.variances], 1)
         return passage(np.maximum(np.abs(mean) + side * half, 0), variance, HALF)
 
@@ -405,7 +405,7 @@ class _Table:
     """Collects the increments of each word of symbols."""
 
     def __init__(self, members: int, words: int) -> None:
-        self.words, self.seen = words, np.zeros(words)
+        self.words, self.occurrences = words, np.zeros(words)
         self.farthest = np.zeros((members, words))
         self.sums: Any = 0.0
 
@@ -419,7 +419,7 @@ class _Table:
         sums = np.zeros((len(error), self.words, outputs))
         sums[:, words_found] = np.add.reduceat(error, starts, axis=1)
         self.sums = self.sums + sums
-        self.seen += np.bincount(words.ravel(), minlength=self.words)
+        self.occurrences += np.bincount(words.ravel(), minlength=self.words)
         most = np.maximum.reduceat(np.abs(error).max(axis=2), starts, axis=1)
         self.farthest[:, words_found] = np.maximum(self.farthest[:, words_found], most)
 
@@ -429,7 +429,7 @@ class _Table:
         symbols = tf.constant(all_words, tf.int32)[None]  # [1, words, memory]
         none = tf.fill([1, len(all_words), task.memory - 1], -1)
         counts = task.events(symbols, none)[0].numpy()[0, :, -1]
-        mean = counts + self.sums[i] / self.seen[:, None]
+        mean = counts + self.sums[i] / self.occurrences[:, None]
         return tuple(
             Increment(word, tuple(c), tuple(m), float(f))
             for word, c, m, f in zip(

@@ -33,12 +33,12 @@ def cycle(alphabet: int, length: int, generator: np.random.Generator) -> np.ndar
         Symbols `[alphabet ** length]`, from 0; the cycle goes on with the first after the last.
     """
     nodes = alphabet ** (length - 1)
-    left = [list(generator.permutation(alphabet)) for _ in range(nodes)]  # edges of each node
+    unused = [list(generator.permutation(alphabet)) for _ in range(nodes)]  # edges of each node
     path, circuit = [0], []
     while path:  # Hierholzer's algorithm
         node = path[-1]
-        if left[node]:
-            path.append((node * alphabet + int(left[node].pop())) % nodes)
+        if unused[node]:
+            path.append((node * alphabet + int(unused[node].pop())) % nodes)
         else:
             circuit.append(path.pop())
     if length == 1:  # all edges lead from the one node to itself

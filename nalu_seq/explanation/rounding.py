@@ -103,18 +103,18 @@ def round_unit(layer: keras.layers.Layer, unit: Unit, x: np.ndarray) -> RoundedU
     """
     favours = unit.facts().favours
     before = _effective(unit, x)
-    wanted = {name: nearest(w, favours[name]) for name, w in before.items()}
+    targets = {name: nearest(w, favours[name]) for name, w in before.items()}
     unit.set_weights(
         [
             np.reshape(raw, weight.shape)
-            for raw, weight in zip(unit.raw_weights(wanted, x), unit.weights, strict=True)
+            for raw, weight in zip(unit.raw_weights(targets, x), unit.weights, strict=True)
         ]
     )
     for name, w in _effective(unit, x).items():
-        if not np.allclose(w, wanted[name], rtol=0, atol=TOLERANCE):
+        if not np.allclose(w, targets[name], rtol=0, atol=TOLERANCE):
             raise Unreadable(f"{name} of its layer {layer.name} can't be set to its rounded values")
-    distances = {name: float(np.abs(w - wanted[name]).max()) for name, w in before.items()}
-    return RoundedUnit(layer, unit, wanted, distances)
+    distances = {name: float(np.abs(w - targets[name]).max()) for name, w in before.items()}
+    return RoundedUnit(layer, unit, targets, distances)
 
 
 def nearest(w: np.ndarray, values: tuple[float, ...]) -> np.ndarray:

@@ -13,17 +13,17 @@ class Budget:
 
     Args:
         share: the share of the training's seconds that may be spent, from 0 to 1.
-        begun: the step at which this training begins; above 0 in a resumed run.
+        first_step: the step at which this training begins; above 0 in a resumed run.
         steps: the step at which it ends.
     """
 
     LONG_ENOUGH = 20.0
 
-    def __init__(self, share: float, begun: int, steps: int) -> None:
+    def __init__(self, share: float, first_step: int, steps: int) -> None:
         self._share, self._steps = share, steps
         self._spent = 0.0
         self._costs: dict[str, float] = {}
-        self.start(begun)
+        self.start(first_step)
 
     def start(self, step: int) -> None:
         """Start the clock: the first call of the trainer comes now.
@@ -31,8 +31,8 @@ class Budget:
         Args:
             step: the step at which it begins.
         """
-        self._started = time.perf_counter()
-        self._first, self._second = step, self._started
+        self._start_time = time.perf_counter()
+        self._first, self._second = step, self._start_time
 
     def note(self, step: int) -> None:
         """Note that the training has reached a step.
@@ -43,7 +43,7 @@ class Budget:
         Args:
             step: the newest step.
         """
-        if self._second == self._started:
+        if self._second == self._start_time:
             self._first, self._second = step, time.perf_counter()
 
     def allows(self, step: int, name: str, guess: float) -> bool:
@@ -58,7 +58,7 @@ class Budget:
         if step < self._steps and (step == self._first or now - self._second < 1):
             return False  # too few steps were made to know the pace
         pace = self.stepping() / max(step - self._first, 1)
-        whole = now - self._started - self._spent + pace * (self._steps - step)
+        whole = now - self._start_time - self._spent + pace * (self._steps - step)
         cost = self._costs.get(name, guess)
         return whole >= self.LONG_ENOUGH and self._spent + cost <= self._share * whole
 
@@ -73,7 +73,7 @@ class Budget:
         Args:
             name: the kind of work that the block does, as for `allows`.
         """
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         yield
-        self._costs[name] = time.perf_counter() - started
+        self._costs[name] = time.perf_counter() - start_time
         self._spent += self._costs[name]

@@ -82,11 +82,11 @@ def predictions_figure(Figure: Any, title: str, y: np.ndarray, prediction: np.nd
     """
     figure, axes = _axes(Figure, 3.4, 3.2, title)
     every = max(1, y.size // POINTS)
-    true, seen = (np.asarray(a, np.float64).ravel()[::every] for a in (y, prediction))
-    known = np.isfinite(true) & np.isfinite(seen)
-    axes.plot(true[known], seen[known], ".", markersize=3, alpha=0.5, color=INK)
-    if known.any():
-        ends = [true[known].min(), true[known].max()]
+    true, estimates = (np.asarray(a, np.float64).ravel()[::every] for a in (y, prediction))
+    finite = np.isfinite(true) & np.isfinite(estimates)
+    axes.plot(true[finite], estimates[finite], ".", markersize=3, alpha=0.5, color=INK)
+    if finite.any():
+        ends = [true[finite].min(), true[finite].max()]
         axes.plot(ends, ends, color="black", linewidth=0.8, label="exact")
         axes.legend(fontsize=7)
     axes.set_xlabel("target")
@@ -106,10 +106,10 @@ def spread_figure(Figure: Any, title: str, steps: Sequence[int], values: np.ndar
     """
     figure, axes = _axes(Figure, 4.4, 2.9, title)
     positive = values[np.isfinite(values) & (values > 0)]
-    shown = np.maximum(values, positive.min() if positive.size else 1.0)
-    axes.plot(steps, shown, color=INK, alpha=0.4, linewidth=0.8)
-    known = np.where(np.isfinite(shown), shown, np.inf)
-    axes.plot(steps, np.median(known, axis=1), color=INK, linewidth=2, label="median")
+    positive_values = np.maximum(values, positive.min() if positive.size else 1.0)
+    axes.plot(steps, positive_values, color=INK, alpha=0.4, linewidth=0.8)
+    finite = np.where(np.isfinite(positive_values), positive_values, np.inf)
+    axes.plot(steps, np.median(finite, axis=1), color=INK, linewidth=2, label="median")
     axes.set_yscale("log")
     axes.set_xlabel("training step")
     axes.set_ylabel("error")
@@ -169,7 +169,7 @@ def digits_figure(
     split, nothing = Split(examples, 1, part="test"), task.tally_start(count, examples)
     batch, _ = task.piece(split, draws, 0, 1, task.target_state(count, examples))
     changes = task.changes(population(batch.x), nothing.prediction)
-    read = np.asarray(task.digit_of(changes))[0, :, 0]
+    digits_read = np.asarray(task.digit_of(changes))[0, :, 0]
     true = np.asarray(task.named(task.changes(batch.y, nothing.y)))[0, :, 0]
     values = np.max(changes[0, :, 0], axis=-1)
     pictures = np.asarray(batch.x)[0, :, 0, :, :, 0]
@@ -179,15 +179,19 @@ def digits_figure(
         if i >= examples:
             continue
         axes.imshow(pictures[i], cmap="gray_r")
-        right = read[i] == true[i]
-        text = f"{values[i]:.2f}" if task.output_size == 1 else f"{int(read[i])}: {values[i]:.2f}"
+        right = digits_read[i] == true[i]
+        text = (
+            f"{values[i]:.2f}"
+            if task.output_size == 1
+            else f"{int(digits_read[i])}: {values[i]:.2f}"
+        )
         axes.set_title(
             text if right else f"{text} ({int(true[i])})",
             fontsize=8,
             color="black" if right else WRONG,
         )
     figure.suptitle(
-        f"{title}, seed {members.seeds[0]}: {np.sum(read == true)} of {examples} read right",
+        f"{title}, seed {members.seeds[0]}: {np.sum(digits_read == true)} of {examples} read right",
         fontsize=9,
     )
     return figure

@@ -127,14 +127,14 @@ class Gallery:
             errors: the criterion's metric of each member, `[M]`, on each split.
         """
         variables = self._population.variables
-        trained = [variable.numpy() for variable in variables]
+        weight_arrays = [variable.numpy() for variable in variables]
         try:
             blocks = agreement(Explainer(self._evaluator).explain(errors, STEPS))
         except BadInput:  # only a formula of units needs SymPy
             self._say("TensorBoard's formula is left out: pip install 'nalu-seq[explain]'")
             return
         finally:
-            for variable, value in zip(variables, trained, strict=True):
+            for variable, value in zip(variables, weight_arrays, strict=True):
                 variable.assign(value)
         text = "\n\n".join([*blocks, self._explain])
         write_text("run/2 formula", text)

@@ -46,12 +46,12 @@ class ProgressBar(Listener):
             disable=not console.is_terminal,
             expand=True,
         )
-        self._begin, self._started = step, time.perf_counter()
+        self._begin, self._start_time = step, time.perf_counter()
         self._task = self._bar.add_task("tracing", total=steps, completed=step, rate="")
 
     def open(self) -> None:
         """Show the bar."""
-        self._started = time.perf_counter()
+        self._start_time = time.perf_counter()
         self._bar.start()
 
     def close(self) -> None:
@@ -70,12 +70,12 @@ class ProgressBar(Listener):
         """Show the newest measurements."""
         by_metric = {m.metric: m.values for m in measurements if m.split == self._split}
         values = by_metric[self._criterion.metric]
-        passed = self._criterion.solved(values, self._split, self._members.task_cases)
-        assert passed is not None  # a task's last split is judged
-        solved, members = int(np.sum(passed)), len(values)
+        passes = self._criterion.solved(values, self._split, self._members.task_cases)
+        assert passes is not None  # a task's last split is judged
+        solved, members = int(np.sum(passes)), len(values)
         error = by_metric.get("relative_error", by_metric.get("mae"))
-        shown = "" if error is None else f"error {short_number(finite_median(error))}, "
-        text = f"{self._split}: {shown}{solved}/{members} solved"
+        error_text = "" if error is None else f"error {short_number(finite_median(error))}, "
+        text = f"{self._split}: {error_text}{solved}/{members} solved"
         self._bar.update(self._task, description=text)
         if not self._console.is_terminal:
             rate = self._rate(step)
@@ -86,7 +86,7 @@ class ProgressBar(Listener):
 
     def _rate(self, step: int) -> float:
         """Training steps a second since the bar was opened."""
-        return (step - self._begin) / max(time.perf_counter() - self._started, 1e-9)
+        return (step - self._begin) / max(time.perf_counter() - self._start_time, 1e-9)
 
 
 def finite_median(values: np.ndarray) -> float:

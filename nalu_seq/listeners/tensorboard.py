@@ -84,17 +84,17 @@ class TensorBoard(Listener):
         self._error = ""  # the task's error metric, known when it is first measured
         self._course: dict[int, np.ndarray] = {}  # step -> the last split's error, [M]
         self._errors: dict[str, np.ndarray] = {}  # the criterion's metric by split, [M]
-        self._begun = self._step = int(trainer.step.numpy())
-        self._budget = Budget(BETWEEN, self._begun, steps)
+        self._first_step = self._step = int(trainer.step.numpy())
+        self._budget = Budget(BETWEEN, self._first_step, steps)
         self._gallery = Gallery(evaluator, subject.name, subject.explain, say)
-        self._loss_due = self._due = self._begun + 1
+        self._loss_due = self._due = self._first_step + 1
         self._weights = tf.function(lambda: effective_weights(self._population), autograph=False)
 
     def open(self) -> None:
         """Write the command, the config and the graph before the first step."""
-        self._budget.start(self._begun)
+        self._budget.start(self._first_step)
         self._writer = tf.summary.create_file_writer(str(self._directory))
-        with self._writer.as_default(step=self._begun):
+        with self._writer.as_default(step=self._first_step):
             write_text("run/1 command", self._subject.command)
             write_text("run/2 formula", self._subject.explain)
             write_text("run/3 config", self._subject.config)
@@ -155,7 +155,7 @@ class TensorBoard(Listener):
         """Draw what was learned, if the training is done, and close the event files."""
         if self._step == self._steps:
             with self._writer.as_default(step=self._steps):
-                resumed = self._begun / self._steps  # the share of an earlier process
+                resumed = self._first_step / self._steps  # the share of an earlier process
                 if self._budget.stepping() >= SHORTEST * (1 - resumed):
                     self._draw()
                 write(hparams.end(time.time()))
@@ -216,8 +216,8 @@ class TensorBoard(Listener):
         scalars = {tag: np.median(values)}
         if band:
             quartiles = np.quantile(values, list(BAND.values()))
-            named = zip(BAND, quartiles, strict=True)
-            scalars |= {f"spread/{tag}/{name}": value for name, value in named}
+            band_values = zip(BAND, quartiles, strict=True)
+            scalars |= {f"spread/{tag}/{name}": value for name, value in band_values}
         write_scalars(scalars, text)
 
     def _layout(self) -> layout_pb2.Layout:

@@ -34,10 +34,10 @@ def differs_in_pieces(
     size = (EXAMPLES, FIRST + SECOND, *step_shape(input_size))
     x: Any = generator.uniform(0, 1, size).astype(np.float32)
     wholes, pieces = (
-        make_layers(encoder, head, unit, output_size, unroll=False, return_state=returned)
-        for returned in (False, True)
+        make_layers(encoder, head, unit, output_size, unroll=False, return_state=with_state)
+        for with_state in (False, True)
     )
-    differing = {}
+    differences = {}
     for group, whole, piece in zip(("encoder", "head"), wholes, pieces, strict=True):
         y = whole(x)
         # Random weights, because initial ones may be zeros that hide what a layer does.
@@ -45,11 +45,11 @@ def differs_in_pieces(
             variable.assign(generator.uniform(-0.5, 0.5, variable.shape))
         _in_two(piece, x)
         piece.set_weights(whole.get_weights())
-        y, joined = whole(x), _in_two(piece, x)
-        if not _close(_numbers(y), _numbers(joined), ROUNDING.get(whole.compute_dtype, 1e-3)):
-            differing[group] = whole.name
+        y, in_pieces = whole(x), _in_two(piece, x)
+        if not _close(_numbers(y), _numbers(in_pieces), ROUNDING.get(whole.compute_dtype, 1e-3)):
+            differences[group] = whole.name
         x = y
-    return differing
+    return differences
 
 
 def _in_two(layer: Any, x: Any) -> Any:
@@ -69,9 +69,9 @@ def _numbers(y: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(keras.ops.cast(y, "float32"))
 
 
-def _close(whole: np.ndarray, joined: np.ndarray, rounding: float) -> bool:
-    if whole.shape != joined.shape:
+def _close(whole: np.ndarray, in_pieces: np.ndarray, rounding: float) -> bool:
+    if whole.shape != in_pieces.shape:
         return False
     finite = np.abs(whole[np.isfinite(whole)])
     largest = float(finite.max()) if finite.size else 0.0
-    return np.allclose(joined, whole, rtol=0, atol=rounding * largest, equal_nan=True)
+    return np.allclose(in_pieces, whole, rtol=0, atol=rounding * largest, equal_nan=True)

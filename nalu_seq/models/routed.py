@@ -57,22 +57,22 @@ class Routed(keras.layers.Layer):
         """Build both layers for what the recurrent one reads."""
         size = input_shape[-1]
         assert size is not None
-        read = size - (self.numbers if self.reads == "symbols" else 0)
-        if read < 1:
+        read_size = size - (self.numbers if self.reads == "symbols" else 0)
+        if read_size < 1:
             raise ValueError(
                 f"Routed: all {size} inputs are numbers, and reads=symbols leaves none to read: "
                 "say reads=all"
             )
         if not self.recurrent.built:
-            self.recurrent.build((*input_shape[:-1], read))
+            self.recurrent.build((*input_shape[:-1], read_size))
         if not self.dense.built:
             self.dense.build((*input_shape[:-1], self.recurrent.units))
 
     def call(self, x: Any, initial_state: Any = None) -> Any:
         """`[batch, time, in] -> [batch, time, outputs + numbers]`, and states if asked for."""
         symbols, numbers = x[..., : -self.numbers], x[..., -self.numbers :]
-        read = symbols if self.reads == "symbols" else x
-        h, *states = self.recurrent(read, initial_state=initial_state)
+        sequence = symbols if self.reads == "symbols" else x
+        h, *states = self.recurrent(sequence, initial_state=initial_state)
         outputs = ops.cast(self.dense(h), self.compute_dtype)
         y = ops.concatenate([outputs, numbers], axis=-1)
         return [y, *states] if self.return_state else y

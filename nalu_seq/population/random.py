@@ -174,20 +174,20 @@ class Draws:
         key0, key1 = threefry2x32(*self.stream.keys, _word(self.step), _word(channel))  # [M]
         first = start // 2
         pairs = (start + count + 1) // 2 - first
-        drawn = draw(
+        samples = draw(
             key0[:, None, None],
             key1[:, None, None],
             _word(self.examples)[None, :, None],
             _word(first + tf.range(pairs))[None, None, :],
             *arguments,
         )  # [M, B, pairs, 2]
-        shape = tf.shape(drawn)
-        drawn = tf.reshape(drawn, [shape[0], shape[1], 2 * shape[2]])
+        shape = tf.shape(samples)
+        samples = tf.reshape(samples, [shape[0], shape[1], 2 * shape[2]])
         offset = start - 2 * first
-        drawn = drawn[:, :, offset : offset + count]
+        samples = samples[:, :, offset : offset + count]
         if isinstance(count, int):
-            drawn.set_shape([None, None, count])
-        return drawn
+            samples.set_shape([None, None, count])
+        return samples
 
     def shuffled(self, places: Any, size: int, steps: Any, channel: int = 0) -> Any:
         """Where permutations of `0 .. size - 1` put some places: int32 `[M, B]`.
@@ -214,8 +214,8 @@ class Draws:
             left, right = tf.bitwise.right_shift(x, half), tf.bitwise.bitwise_and(x, mask)
             for number in range(_FEISTEL_ROUNDS):
                 word, _ = threefry2x32(*keys, right, _word(number))
-                mixed = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(word, mask))
-                left, right = right, mixed
+                right_mix = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(word, mask))
+                left, right = right, right_mix
             return tf.bitwise.bitwise_or(tf.bitwise.left_shift(left, half), right)
 
         def beyond(x: Any) -> Any:
@@ -243,8 +243,8 @@ class Draws:
         """
         words = tf.cast(self.bits(count, start, channel), tf.int64)
         # Multiply and shift: exact in 64 bits, with a bias of at most (high - low) / 2^32.
-        scaled = tf.bitwise.right_shift(words * (high - low), tf.constant(32, tf.int64))
-        return low + tf.cast(scaled, tf.int32)
+        products = tf.bitwise.right_shift(words * (high - low), tf.constant(32, tf.int64))
+        return low + tf.cast(products, tf.int32)
 
 
 class Stream:

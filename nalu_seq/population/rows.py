@@ -136,8 +136,8 @@ class Rows:
         def batches() -> Iterator[Any]:
             own = np.take_along_axis(rows, np.asarray(orders()), axis=1)
             for start in range(0, own.shape[1], batch_size):
-                picked = own[:, start : start + batch_size].T
-                yield tuple(tf.gather(part, picked) for part in tf.nest.flatten(self.data))
+                columns = own[:, start : start + batch_size].T
+                yield tuple(tf.gather(part, columns) for part in tf.nest.flatten(self.data))
 
         flat = [t for t in tf.nest.flatten(self.data) if t is not None]
         specs = [tf.TensorSpec([None, members, *t.shape[1:]], t.dtype) for t in flat]

@@ -310,8 +310,8 @@ def _restore_values(prefix: str, specs: Mapping[str, Spec]) -> dict[str, np.ndar
 
 
 def _slice(shape: tuple[int | None, ...]) -> str:
-    known = shape and None not in shape
-    return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if known else ""
+    is_known = shape and None not in shape
+    return f"{' '.join(map(str, shape))} {':'.join('-' for _ in shape)}" if is_known else ""
 
 
 def largest(specs: Mapping[str, Spec]) -> int:

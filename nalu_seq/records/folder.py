@@ -117,7 +117,7 @@ def staged_directory(directory: Path) -> Iterator[Path]:
             directory exists.
     """
     place = directory.with_name(f".{directory.name}.partial")
-    missing = [parent for parent in directory.absolute().parents if not parent.exists()]
+    new_parents = [parent for parent in directory.absolute().parents if not parent.exists()]
     if place.is_symlink() or not {p.name for p in _list(place)} <= MERGED:
         raise BadInput(f"{place} must be moved: it holds files that no merge leaves behind")
     place.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def staged_directory(directory: Path) -> Iterator[Path]:
     except BaseException:
         if not isinstance(sys.exception(), Busy):
             shutil.rmtree(place, ignore_errors=True)
-            for parent in missing:
+            for parent in new_parents:
                 with contextlib.suppress(OSError):  # another process may have written into it
                     parent.rmdir()
         raise

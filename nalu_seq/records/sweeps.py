@@ -50,10 +50,10 @@ def read_sweep(directory: Path, trust: bool = False, instead: Sequence[str] = ()
     """
     path = directory / "multirun.yaml"
     hydra, task = _recorded_overrides(directory)
-    replaced = {override.partition("=")[0] for override in instead}
+    replaced_keys = {override.partition("=")[0] for override in instead}
     hydra = [o for o in hydra if not o.startswith("hydra.sweep.dir=")]
-    kept = [o for o in (*hydra, *task) if o.partition("=")[0] not in replaced]
-    return kept if trust else [o for o in kept if _is_used(path, o, o in hydra)]
+    all_overrides = [o for o in (*hydra, *task) if o.partition("=")[0] not in replaced_keys]
+    return all_overrides if trust else [o for o in all_overrides if _is_used(path, o, o in hydra)]
 
 
 def check_same_sweep(directory: Path, overrides: Sequence[str]) -> None:

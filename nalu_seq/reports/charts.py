@@ -311,15 +311,15 @@ def _polyline(
     kind: str,
     stairs: bool,
 ) -> str:
-    known = [(a, v) for a, v in zip(at, values, strict=True) if isfinite(v)]
-    known = _thin(known)
-    places = [(_x_pixel(x, a), _y_pixel(y, v)) for a, v in known]
+    finite_points = [(a, v) for a, v in zip(at, values, strict=True) if isfinite(v)]
+    finite_points = _thin(finite_points)
+    places = [(_x_pixel(x, a), _y_pixel(y, v)) for a, v in finite_points]
     points = list(places)
     if stairs:
         points = [p for i, (a, v) in enumerate(places)
                   for p in ([(a, places[i - 1][1])] if i else []) + [(a, v)]]  # fmt: skip
     tips = [[round(a, 1), round(v, 1), steps(k[0]) if x.steps else number(k[0]), number(k[1])]
-            for (a, v), k in zip(places, known, strict=True)]  # fmt: skip
+            for (a, v), k in zip(places, finite_points, strict=True)]  # fmt: skip
     return (
         f'<polyline class="{kind} c{index % COLORS}" points="{_points(points)}" '
         f'stroke-dasharray="{DASHES[index // COLORS % len(DASHES)]}" '

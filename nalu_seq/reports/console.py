@@ -84,21 +84,21 @@ def results_table(summary: dict[str, Any]) -> Table:
     results = [row for row in summary["results"] if row["split"] != "train"]
     splits = list(dict.fromkeys(row["split"] for row in results))
     metrics = [m for m in dict.fromkeys(r["metric"] for r in results) if m != "solved_at"]
-    judged = {row["metric"] for row in results if row["success_rate"] is not None}
-    shown = sorted(metrics, key=lambda m: (m not in judged, FIRST.get(m, len(FIRST))))[
-        :MOST_METRICS
-    ]
+    judged_metrics = {row["metric"] for row in results if row["success_rate"] is not None}
+    shown_metrics = sorted(
+        metrics, key=lambda m: (m not in judged_metrics, FIRST.get(m, len(FIRST)))
+    )[:MOST_METRICS]
     at = {(row["split"], row["metric"]): row for row in results}
     table.add_column("", no_wrap=True)
-    for name in ("solved", "at step", *(SHORT.get(m, m.replace("_", " ")) for m in shown)):
+    for name in ("solved", "at step", *(SHORT.get(m, m.replace("_", " ")) for m in shown_metrics)):
         table.add_column(name, justify="right", no_wrap=True)
     for split in splits:
-        solved = next((r for m in judged if (r := at.get((split, m)))), None)
+        solved = next((r for m in judged_metrics if (r := at.get((split, m)))), None)
         when = at.get((split, "solved_at"), {"median": None})["median"]
         cells = [_rate(solved) if solved else "", "" if when is None else f"{when:,.0f}"]
-        cells += [_lines(at[split, m]) if (split, m) in at else "" for m in shown]
+        cells += [_lines(at[split, m]) if (split, m) in at else "" for m in shown_metrics]
         table.add_row(split_words(split), *cells)
-    if rest := [m for m in metrics if m not in shown]:
+    if rest := [m for m in metrics if m not in shown_metrics]:
         table.caption = Text(f"median [smallest, largest]; also measured: {', '.join(rest)}")
     else:
         table.caption = Text("median [smallest, largest]")
@@ -108,12 +108,16 @@ def results_table(summary: dict[str, Any]) -> Table:
 
 def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
     """A row for each case and judged split: error, share of members that solved it, and when."""
-    judged = [row for row in results if row["success_rate"] is not None]
-    several = len({row["split"] for row in judged}) > 1
+    judged_rows = [row for row in results if row["success_rate"] is not None]
+    several = len({row["split"] for row in judged_rows}) > 1
     columns = ["case", *(["split"] if several else [])]
     for name in columns:
         table.add_column(name, no_wrap=True)
-    metric = f"{judged[0]['split']} {judged[0]['metric']}" if not several else judged[0]["metric"]
+    metric = (
+        f"{judged_rows[0]['split']} {judged_rows[0]['metric']}"
+        if not several
+        else judged_rows[0]["metric"]
+    )
     for name in (metric, "smallest", "largest", "solved", "at step"):
         table.add_column(name, justify="right", no_wrap=name != metric)
     at = {
@@ -121,7 +125,7 @@ def _cases_table(table: Table, results: list[dict[str, Any]]) -> Table:
         for row in results
         if row["metric"] == "solved_at"
     }
-    for row in judged:
+    for row in judged_rows:
         where = (row["case"], row["split"])
         values = (_number(row[k]) for k in ("median", "min", "max"))
         when = at.get(where)

@@ -49,13 +49,13 @@ def journal(draw: Callable[P, R]) -> Callable[P, R]:
         draw: the function that draws a figure.
     """
 
-    def drawn(*arguments: P.args, **named: P.kwargs) -> R:
+    def drawn(*arguments: P.args, **keywords: P.kwargs) -> R:
         try:
             import matplotlib
         except ImportError:
-            return draw(*arguments, **named)
+            return draw(*arguments, **keywords)
         with matplotlib.rc_context(STYLE):
-            return draw(*arguments, **named)
+            return draw(*arguments, **keywords)
 
     return drawn
 
@@ -208,14 +208,14 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     Returns:
         The new places, sorted.
     """
-    moved: list[float] = []
+    positions: list[float] = []
     for place in sorted(places):
-        moved.append(max(place, moved[-1] + gap) if moved else place)
-    top = max(1.0, 0.5 + gap * len(moved) / 2)
-    for i in reversed(range(len(moved))):
-        moved[i] = min(moved[i], top)
-        top = moved[i] - gap
-    return moved
+        positions.append(max(place, positions[-1] + gap) if positions else place)
+    top = max(1.0, 0.5 + gap * len(positions) / 2)
+    for i in reversed(range(len(positions))):
+        positions[i] = min(positions[i], top)
+        top = positions[i] - gap
+    return positions
 
 
 def step_axes(axes: Sequence[Any], first: float, end: float) -> None:

@@ -84,10 +84,10 @@ def tidy_csv(tables: Sequence[Table]) -> str:
     rows = []
     for table in tables:
         for row in table.rows:
-            named = {"table": table.title, **dict(zip(table.labels, row.labels, strict=True))}
+            fields = {"table": table.title, **dict(zip(table.labels, row.labels, strict=True))}
             for column, cell in zip(table.columns, row.cells, strict=True):
                 if cell.facts:
-                    facts = {**named, "column": column, **cell.facts}
+                    facts = {**fields, "column": column, **cell.facts}
                     rows.append({_no_formula(key): _no_formula(v) for key, v in facts.items()})
     labels = dict.fromkeys(label for table in tables for label in table.labels)
     facts = dict.fromkeys(f for t in tables for r in t.rows for c in r.cells for f in c.facts)

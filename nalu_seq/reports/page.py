@@ -129,8 +129,8 @@ def _keep_intervals_together(text: str) -> str:
 
 
 def _sorted_by(value: Any) -> str:
-    known = isinstance(value, int | float) and isfinite(value)
-    return f' data-v="{value!r}"' if known else ""
+    is_number = isinstance(value, int | float) and isfinite(value)
+    return f' data-v="{value!r}"' if is_number else ""
 
 
 def _is_share(value: Any) -> bool:
@@ -149,10 +149,10 @@ def _facts(runs: Sequence[Run]) -> str:
     seeds = sum(max(len(run.members), len(run.summary["seeds"])) for run in runs)
     facts = [(str(len(runs)), "run" if len(runs) == 1 else "runs")]
     facts.append((str(seeds), "networks trained"))
-    judged = [run for run in runs if run.judged]
-    if judged:
-        split = judged[0].judged[-1]
-        members = [m for run in judged if split in run.judged for m in run.members]
+    judged_runs = [run for run in runs if run.judged]
+    if judged_runs:
+        split = judged_runs[0].judged[-1]
+        members = [m for run in judged_runs if split in run.judged for m in run.members]
         solved = sum(m["solved"][split] for m in members)
         facts.append((f"{solved} of {len(members)}", f"solved {split_words(split)}"))
     steps = [run.summary["steps"] for run in runs]
@@ -166,8 +166,8 @@ def _facts(runs: Sequence[Run]) -> str:
 
 
 def _devices(runs: Sequence[Run]) -> str:
-    counted = {", ".join(map(str, run.summary.get("devices") or ["unknown"])) for run in runs}
-    return "; ".join(sorted(counted)).replace("/device:", "")
+    device_names = {", ".join(map(str, run.summary.get("devices") or ["unknown"])) for run in runs}
+    return "; ".join(sorted(device_names)).replace("/device:", "")
 
 
 def _duration(seconds: float) -> str:
@@ -296,8 +296,8 @@ def _course_chart(
         if not len(at):
             continue
         # A member that diverged has no value: it counts as infinite, above all that have one.
-        known = np.where(np.isfinite(values), values, inf)
-        low, median, high = np.quantile(known, [0.25, 0.5, 0.75], axis=0, method="nearest")
+        is_number = np.where(np.isfinite(values), values, inf)
+        low, median, high = np.quantile(is_number, [0.25, 0.5, 0.75], axis=0, method="nearest")
         members = [(f"seed {m[1]}", v) for m, v in zip(_members_with(rows, split, metric), values,
                                                       strict=True)]  # fmt: skip
         every += [float(v) for v in values.ravel()]

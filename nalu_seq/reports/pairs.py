@@ -70,12 +70,12 @@ def _pair(a: Run, b: Run) -> list[Cell]:
     split = a.judged[-1]
     first, second = ({(m["case"], m["seed"]): m["solved_at"][split] for m in r.members}
                      for r in (a, b))  # fmt: skip
-    shared = [member for member in first if member in second]
+    common = [member for member in first if member in second]
     better = Cell("-")
-    if shared:
-        chance = probability_better([first[m] for m in shared], [second[m] for m in shared])
+    if common:
+        chance = probability_better([first[m] for m in common], [second[m] for m in common])
         text = f"{100 * chance.value:.0f} % [{100 * chance.low:.0f}, {100 * chance.high:.0f}]"
-        better = Cell(text, {**estimate_facts(chance), "n": len(shared)})
+        better = Cell(text, {**estimate_facts(chance), "n": len(common)})
     (solved_a, n_a), (solved_b, n_b) = (_counts(run, split) for run in (a, b))
     gap = newcombe(solved_a, n_a, solved_b, n_b)
     interval = " [{:+.0f}, {:+.0f}]".join(["{:+.0f}", ""]).format(*(100 * x for x in gap))

@@ -121,8 +121,8 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
         BadInput: matplotlib is missing, no summary has members, or the file can't be written.
     """
     figure_class("--figure")
-    judged = [runs for runs in groups if all(run.judged for run in runs)]
-    panels = [(runs, case) for runs in judged for case in _cases(runs)]
+    judged_groups = [runs for runs in groups if all(run.judged for run in runs)]
+    panels = [(runs, case) for runs in judged_groups for case in _cases(runs)]
     if not panels:
         raise BadInput("--figure: the summaries of these runs list no members")
     figure, axes = grid("--figure", len(panels), sharey=True, columns=2)
@@ -135,15 +135,15 @@ def plot_survival(groups: Sequence[Sequence[Run]], path: Path) -> None:
                 own = styles.setdefault(name, style(len(styles)))
                 last = _draw_curve(panel, run, case, own)
                 ends[-1].append((last, name, own["color"]))
-        of_task = [describe(runs, judged)] if len(judged) > 1 else []
+        of_task = [describe(runs, judged_groups)] if len(judged_groups) > 1 else []
         panel.set_title(": ".join([*of_task, *([] if case == "default" else [case])]))
         panel.set_ylim(-0.03, 1.03)
-    runs = [run for group in judged for run in group]
+    runs = [run for group in judged_groups for run in group]
     at = [m["solved_at"][run.judged[-1]] for run in runs for m in run.members]
     step_axes(axes, min(filter(None, at), default=1), max(r.summary["steps"] for r in runs))
-    figure.supylabel(f"share of seeds that solved {split_words(judged[0][0].judged[-1])}")
-    if len(judged) == 1:
-        figure.suptitle(describe(judged[0], judged))
+    figure.supylabel(f"share of seeds that solved {split_words(judged_groups[0][0].judged[-1])}")
+    if len(judged_groups) == 1:
+        figure.suptitle(describe(judged_groups[0], judged_groups))
     figure.draw_without_rendering()  # the layout sets the panels' sizes, which labels need
     for panel, lines in zip(axes, ends, strict=True):
         label_ends(panel, lines)
@@ -235,20 +235,21 @@ def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
         if not (run.place / "metrics.csv").exists():
             raise BadInput(f"--metric {metric}: {run.place} has only a summary, no metrics.csv")
         records.append(rows := read_record(run.place / "metrics.csv"))
-        if metric not in (known := dict.fromkeys(row.metric for row in rows)):
+        if metric not in (metrics_of_run := dict.fromkeys(row.metric for row in rows)):
             raise BadInput(
-                f"--metric {metric}: {run.place} has no such metric; valid: {', '.join(known)}"
+                f"--metric {metric}: {run.place} has no such metric; valid: "
+                f"{', '.join(metrics_of_run)}"
             )
     splits = list(dict.fromkeys(r.split for rows in records for r in rows if r.metric == metric))
-    shown = list(dict.fromkeys((splits[0], splits[-1])))
-    figure, axes = grid("--figure", len(shown), sharey=True)
+    shown_splits = list(dict.fromkeys((splits[0], splits[-1])))
+    figure, axes = grid("--figure", len(shown_splits), sharey=True)
     floor = 0.0
     if is_error(metric):
         every = [r.value for rows in records for r in rows if r.metric == metric]
         floor = min(error_axis(panel, every) for panel in axes)
-    ends: dict[str, list[tuple[float, str, str]]] = {split: [] for split in shown}
+    ends: dict[str, list[tuple[float, str, str]]] = {split: [] for split in shown_splits}
     for i, (name, rows) in enumerate(zip(names(runs), records, strict=True)):
-        for split, panel in zip(shown, axes, strict=True):
+        for split, panel in zip(shown_splits, axes, strict=True):
             at, values = member_courses(rows, split, metric)
             if not len(at):
                 continue
@@ -265,7 +266,7 @@ def plot_metric(runs: Sequence[Run], metric: str, path: Path) -> None:
             panel.set_xlabel("training step")
     figure.supylabel(metric_words(metric))
     figure.draw_without_rendering()
-    for split, panel in zip(shown, axes, strict=True):
+    for split, panel in zip(shown_splits, axes, strict=True):
         label_ends(panel, ends[split])
     save(figure, path, "--figure")
 
@@ -371,16 +372,16 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
     if len(values) < 2:
         raise BadInput(f"--against {key}: it does not differ between these runs")
     split = groups[0][0].judged[-1]
-    joined = _all_numbers(values)
-    unit = "" if joined else " (%)"
+    numeric = _all_numbers(values)
+    unit = "" if numeric else " (%)"
     measures: dict[str, _Measure] = {
         f"share of seeds that solved\n{split_words(split)}{unit}": success_rate,
         "solved at, mean\n(training step)": solved_at_mean,
     }
     if any("sparsity_error" in member for run in groups[0] for member in run.members):
         measures["distance of weights from\n-1, 0 and 1"] = sparsity_error
-    height = 2.2 if joined else 0.9 + 0.17 * len(lines)
-    figure, axes = grid("--figure", len(measures), sharey=not joined, height=height)
+    height = 2.2 if numeric else 0.9 + 0.17 * len(lines)
+    figure, axes = grid("--figure", len(measures), sharey=not numeric, height=height)
     estimates = {
         name: [_estimates(line, values, measure, split) for line in lines]
         for name, measure in measures.items()
@@ -391,14 +392,14 @@ def plot_against(runs: Sequence[Run], key: str, path: Path) -> None:
         panel.set_xlabel("" if key == "case" else key)
         if max(map(len, values)) > 4:
             panel.tick_params(axis="x", labelrotation=90)
-        if joined:
+        if numeric:
             for i, points in enumerate(by_line):
                 shift = min(0.7, 0.08 * len(lines)) * ((i + 0.5) / len(lines) - 0.5)
                 _draw_points(panel, lines[i].name, points, i, shift)
         else:
             _heat_map(panel, by_line, len(values), measures[name])
             panel.set_yticks(range(len(lines)), [line.name for line in lines])
-    if joined:
+    if numeric:
         axes[0].set_ylim(-0.03, 1.03)
         axes[1].set_yscale("log")
         label_steps(axes[1].yaxis, (1, 2, 5))
@@ -494,14 +495,14 @@ def _lines(runs: Sequence[Run], key: str) -> list[_Line]:
     """One line for each model: its members, by their value of the key."""
     keys = [k for k in label_keys(runs) if k != key]
     cases = {_case_without(case, key) for run in runs for case in run.cases}
-    named = dict(zip(map(id, runs), names(runs, keys), strict=True))
+    names_by_run = dict(zip(map(id, runs), names(runs, keys), strict=True))
     lines: dict[str, dict[str, list[Member]]] = {}
     for run in runs:
         for case in run.cases:
             value = task_case(case) if key == "case" else run.value(key, case)
             if value is None:
                 raise BadInput(f"--against {key}: no run has such a key in its config")
-            name = named[id(run)]
+            name = names_by_run[id(run)]
             if key != "case" and len(cases) > 1:
                 name = f"{name} {_case_without(case, key)}"
             lines.setdefault(name, {}).setdefault(_value_text(value), []).extend(run.of_case(case))
@@ -539,8 +540,10 @@ def names(runs: Sequence[Run], keys: Sequence[str] | None = None) -> list[str]:
         keys: the keys whose values are compared; by default `label_keys` of the runs.
     """
     columns = [labels(run, keys if keys is not None else label_keys(runs)) for run in runs]
-    differing = [i for i, column in enumerate(zip(*columns, strict=True)) if len(set(column)) > 1]
-    return [" ".join(line[i] for i in differing) or run.summary["unit"]
+    differing_columns = [
+        i for i, column in enumerate(zip(*columns, strict=True)) if len(set(column)) > 1
+    ]
+    return [" ".join(line[i] for i in differing_columns) or run.summary["unit"]
             for run, line in zip(runs, columns, strict=True)]  # fmt: skip
 
 

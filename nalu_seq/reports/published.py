@@ -282,9 +282,9 @@ def _madsen(run: Run, case: str, split: str) -> Iterator[Match]:
     # A run that varies a key is matched with that ablation even at the key's usual value.
     keys = keys or [key for key in MADSEN_FIGURES if _varies(run, case, key)]
     if not keys:
-        named = "Gated NAU/NMU (2 layers)" if model.startswith("Gated") else model
+        published_name = "Gated NAU/NMU (2 layers)" if model.startswith("Gated") else model
         place = "arithmetic datasets, 100 seeds"
-        yield Match(MADSEN_LONG, place, op, (named,), 5_000_000)
+        yield Match(MADSEN_LONG, place, op, (published_name,), 5_000_000)
     elif len(keys) == 1:
         table, name, _ = MADSEN_FIGURES[keys[0]]
         place = _point(name, values[keys[0]])
@@ -313,10 +313,10 @@ def _test_ranges(run: Run, case: str) -> list[Any] | None:
     """The test ranges of a case, whose name is its training range; None if they are unknown."""
     try:
         ranges = json.loads(str(run.value("task.ranges")))
-        named = {f"U[{low:g},{high:g}]": ranges for (low, high), *ranges in ranges}
+        published_name = {f"U[{low:g},{high:g}]": ranges for (low, high), *ranges in ranges}
     except (TypeError, ValueError, RecursionError):
         return None
-    return named.get(task_case(case))
+    return published_name.get(task_case(case))
 
 
 def _madsen_mnist(run: Run, case: str, split: str) -> Iterator[Match]:
@@ -387,10 +387,10 @@ def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
         yield Match("Fig. 1", f"identity {TRASK_ENDS[split]}", "identity", (model,), None)
 
 
-def _same(value: Any, wanted: Any) -> bool:
+def _same(value: Any, expected: Any) -> bool:
     """Whether a setting has a value, as a number or as text: a sweep records `8` as text."""
     try:
-        return bool(json.loads(str(value)) == wanted)
+        return bool(json.loads(str(value)) == expected)
     except ValueError:
         return False
 

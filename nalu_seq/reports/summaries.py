@@ -61,8 +61,8 @@ class Run(NamedTuple):
     @property
     def metric(self) -> str:
         """The name of the metric that its members are judged by."""
-        known = {*OF_A_MEMBER, "initial", "sparsity_error"}
-        return next(key for key in self.members[0] if key not in known)
+        finite_errors = {*OF_A_MEMBER, "initial", "sparsity_error"}
+        return next(key for key in self.members[0] if key not in finite_errors)
 
     def of_case(self, case: str | None) -> list[Member]:
         """The members of a case.
@@ -161,9 +161,9 @@ def label_keys(runs: Sequence[Run]) -> list[str]:
         differ.
     """
     inner = ["encoder.unit"] if any("encoder.unit" in r.config for r in runs) else []
-    named = ["task", *GROUPS, *inner]
+    label_names = ["task", *GROUPS, *inner]
     settings = [k for r in runs for k in r.overrides if not k.startswith("hydra.")]
-    keys = list(dict.fromkeys([*named, *(k for k in settings if k not in NOT_SETTINGS)]))
+    keys = list(dict.fromkeys([*label_names, *(k for k in settings if k not in NOT_SETTINGS)]))
     namesakes: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         namesakes.setdefault(tuple(labels(run, keys)), []).append(run)
@@ -317,8 +317,8 @@ def sparsity_error(members: Sequence[Member], split: str) -> Estimate | None:
     """
     errors = [m.get("sparsity_error") for m in members if m["solved"][split]]
     # Weights beyond 1.5 are further than 0.5 from 0 and 1; the published statistic cuts there.
-    known = [min(error, 0.5) for error in errors if error is not None]
-    return beta_mean(known) if known else None
+    finite_errors = [min(error, 0.5) for error in errors if error is not None]
+    return beta_mean(finite_errors) if finite_errors else None
 
 
 def mean_error(members: Sequence[Member], split: str, metric: str) -> Estimate | None:

@@ -146,9 +146,9 @@ def compare(runs: Sequence[Run]) -> Table:
         ]
     columns = [*splits, "steps", "seconds"]
     results = [_shown_result(_of_split(run.summary, split)) for run in runs for split in splits]
-    shown = {result["metric"] for result in results if result}
-    named = f"Shown: {', '.join(sorted(shown))}. " if shown - {*ERRORS} else ""
-    return drop_equal_labels(Table("", names, columns, rows, [named + PLAIN_NOTE]))
+    shown_metrics = {result["metric"] for result in results if result}
+    note = f"Shown: {', '.join(sorted(shown_metrics))}. " if shown_metrics - {*ERRORS} else ""
+    return drop_equal_labels(Table("", names, columns, rows, [note + PLAIN_NOTE]))
 
 
 def benchmark(runs: Sequence[Run], title: str) -> list[Table]:
@@ -177,9 +177,9 @@ def drop_equal_labels(table: Table) -> Table:
     if len(table.rows) < 2:
         return table
     values = [{row.labels[i] for row in table.rows} for i in range(len(table.labels))]
-    kept = [i for i, distinct in enumerate(values) if len(distinct) > 1]
-    rows = [Row([row.labels[i] for i in kept], row.cells) for row in table.rows]
-    return table._replace(labels=[table.labels[i] for i in kept], rows=rows)
+    label_places = [i for i, distinct in enumerate(values) if len(distinct) > 1]
+    rows = [Row([row.labels[i] for i in label_places], row.cells) for row in table.rows]
+    return table._replace(labels=[table.labels[i] for i in label_places], rows=rows)
 
 
 def rate_cell(rate: Estimate | None, n: int) -> Cell:
@@ -321,8 +321,10 @@ def _ends(run: Run) -> tuple[str, str]:
 
 
 def _success(members: Sequence[Member], split: str) -> Cell:
-    judged = [m for m in members if split in m["solved"]]
-    return rate_cell(success_rate(judged, split) if judged else None, len(judged))
+    judged_members = [m for m in members if split in m["solved"]]
+    return rate_cell(
+        success_rate(judged_members, split) if judged_members else None, len(judged_members)
+    )
 
 
 def _medians(members: Sequence[Member], run: Run) -> Cell:
@@ -365,15 +367,21 @@ def _shown_result(of_split: Mapping[str, Any]) -> Any:
 
 def _split_cell(summary: dict[str, Any], split: str) -> Cell:
     of_split = _of_split(summary, split)
-    shown, judged = _shown_result(of_split), _judged_result(of_split)
-    if shown is None:
+    shown_result, judged_result = _shown_result(of_split), _judged_result(of_split)
+    if shown_result is None:
         return Cell()
-    facts: dict[str, Fact] = {"value": shown["median"], "low": shown["min"], "high": shown["max"]}
+    facts: dict[str, Fact] = {
+        "value": shown_result["median"],
+        "low": shown_result["min"],
+        "high": shown_result["max"],
+    }
     texts = []
-    if shown["median"] is not None:
-        texts.append(f"{shown['median']:.2g} [{shown['min']:.2g}, {shown['max']:.2g}]")
-    if judged is not None:
-        solved, n = round(judged["success_rate"] * judged["n"]), judged["n"]
+    if shown_result["median"] is not None:
+        texts.append(
+            f"{shown_result['median']:.2g} [{shown_result['min']:.2g}, {shown_result['max']:.2g}]"
+        )
+    if judged_result is not None:
+        solved, n = round(judged_result["success_rate"] * judged_result["n"]), judged_result["n"]
         texts.append(f"{solved}/{n} solved")
         facts |= {"solved": solved, "n": n}
     return Cell(", ".join(texts), facts)

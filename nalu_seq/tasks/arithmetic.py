@@ -96,12 +96,12 @@ class Arithmetic(ExampleTask):
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed inputs of a split, the same for every member of a case."""
-        shared = Stream([0], ["shared"], split).at(0, EXAMPLES).at(0, draws.examples)
-        unit = shared.uniform(0.0, 1.0, self.input_size)  # [1, B, inputs]
+        draws_of_all = Stream([0], ["shared"], split).at(0, EXAMPLES).at(0, draws.examples)
+        unit = draws_of_all.uniform(0.0, 1.0, self.input_size)  # [1, B, inputs]
         if split == "validation":
             return self._train_sample(unit, draws)
         intervals = [self.ranges[case].test for case in draws.cases]
-        coin = shared.uniform(0.0, 1.0, self.input_size, channel=1)
+        coin = draws_of_all.uniform(0.0, 1.0, self.input_size, channel=1)
         return self._batch(scale(unit, intervals, coin), draws)
 
     def loss(self, y: Any, prediction: Any) -> Any:

@@ -263,11 +263,11 @@ def mean_per_member(x: Any) -> Any:
     return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
 
 
-def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict[str, Split]:
+def length_splits(train_length: int, lengths: list[int] | None, **split: Any) -> dict[str, Split]:
     """`length_<n>` for the trained length and then for each of `lengths`.
 
     Args:
-        trained: the length of the training's sequences.
+        train_length: the length of the training's sequences.
         lengths: further lengths that are measured; None for no others.
         **split: arguments of `Split` that all splits share.
 
@@ -281,7 +281,7 @@ def length_splits(trained: int, lengths: list[int] | None, **split: Any) -> dict
             raise ValueError(f"lengths must be at most {LONGEST}, not {length}")
     return {
         f"length_{check_positive('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
-        for n in [trained, *(lengths or [])]
+        for n in [train_length, *(lengths or [])]
     }
 
 

@@ -108,8 +108,8 @@ class Count(SequenceTask):
             history[:, :, i : i + tf.shape(symbols)[2]] == symbol
             for i, symbol in enumerate(self.pattern)
         ]
-        ended = tf.cast(tf.reduce_all(hits, axis=0), tf.int32)[..., None]  # [M, B, T, 1]
-        return ended, history[:, :, tf.shape(history)[2] - (len(self.pattern) - 1) :]
+        event = tf.cast(tf.reduce_all(hits, axis=0), tf.int32)[..., None]  # [M, B, T, 1]
+        return event, history[:, :, tf.shape(history)[2] - (len(self.pattern) - 1) :]
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """Mean squared error, over every step or at the last."""

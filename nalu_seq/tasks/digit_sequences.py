@@ -103,8 +103,10 @@ class DigitSequences(SequenceTask):
         self.mean, self.deviation = data.mean, data.deviation
         self.parts: dict[str, Part] = {}
         for name, images in data.parts.items():
-            kept = images.of(self.digits)
-            self.parts[name] = Part(tf.constant(kept.pixels), tf.constant(kept.labels))
+            images_of_digits = images.of(self.digits)
+            self.parts[name] = Part(
+                tf.constant(images_of_digits.pixels), tf.constant(images_of_digits.labels)
+            )
         self.input_size = tuple(self.parts["train"].pixels.shape[1:])
         self.train_split = Split(self._sequences("train", length), length, part="train")
         self.splits = {
@@ -154,8 +156,10 @@ class DigitSequences(SequenceTask):
         # next.
         begin = tf.cast(draws.step, tf.int64) * draws.batch_size
         numbers = begin + tf.cast(draws.examples, tf.int64)
-        chosen = draws.shuffled(numbers % sequences, sequences, numbers // sequences)  # [M, B]
-        places = chosen[..., None] + sequences * tf.range(self.length)  # [M, B, T]
+        sequence_numbers = draws.shuffled(
+            numbers % sequences, sequences, numbers // sequences
+        )  # [M, B]
+        places = sequence_numbers[..., None] + sequences * tf.range(self.length)  # [M, B, T]
         pictures = tf.gather(self._order("train", draws), places, axis=1, batch_dims=1)
         return self._batch("train", pictures, self.target_state(len(draws.cases), examples))[0]
 
@@ -192,10 +196,10 @@ class DigitSequences(SequenceTask):
             prediction: the model's outputs, of the same shape.
             before: the tally so far.
         """
-        read, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
+        read_change, true = self.changes(prediction, before.prediction), self.changes(y, before.y)
         together = tf.reduce_prod if self.product else tf.reduce_sum
-        change = together(tf.round(read), axis=2)
-        right = self.digit_of(read) == self.digit_of(true)
+        change = together(tf.round(read_change), axis=2)
+        right = self.digit_of(read_change) == self.digit_of(true)
         return Tally(
             y[:, :, -1],
             prediction[:, :, -1],

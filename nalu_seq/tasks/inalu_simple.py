@@ -118,8 +118,8 @@ class InaluSimple(ExampleTask):
         return {"mse": mean_per_member(tf.square(error)), "mae": mean_per_member(tf.abs(error))}
 
     def _batch(self, where: Draws, draws: Draws, test: bool) -> Batch:
-        chosen = [self.distributions[case] for case in draws.cases]
-        x = _transform(where.uniform(0.0, 1.0, self.input_size), chosen, test)
+        distribution_of_member = [self.distributions[case] for case in draws.cases]
+        x = _transform(where.uniform(0.0, 1.0, self.input_size), distribution_of_member, test)
         return Batch(x, OPERATIONS[self.operation](*self._sums(x, draws)))
 
     def _sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
@@ -131,10 +131,10 @@ class InaluSimple(ExampleTask):
         return tuple(tf.reduce_sum(x * mask, axis=2, keepdims=True) for mask in masks)
 
 
-def _transform(unit: Any, chosen: list[Distribution], test: bool) -> Any:
+def _transform(unit: Any, distribution_of_member: list[Distribution], test: bool) -> Any:
     """U[0, 1) as each member's distribution: `[M, B, inputs]` both."""
-    shapes = np.asarray([d.shape for d in chosen])[:, None, None]
-    ranges = [d.test if test else d.train for d in chosen]
+    shapes = np.asarray([d.shape for d in distribution_of_member])[:, None, None]
+    ranges = [d.test if test else d.train for d in distribution_of_member]
     low, high = np.asarray([r if isinstance(r, tuple) else (0.0, r) for r in ranges], np.float32).T
     low, width = low[:, None, None], (high - low)[:, None, None]
     # The minimum keeps XLA from fusing product and sum into one rounding: see random.py.

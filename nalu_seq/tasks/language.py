@@ -112,10 +112,10 @@ class Language(SequenceTask):
             )
         generator = np.random.default_rng(SPLIT_SEED)
         order = generator.permutation(np.arange(low, high + 1))
-        trained = _with_all_words(order, train, style)
-        rest = order[~np.isin(order, trained)]
+        train_part = _with_all_words(order, train, style)
+        rest = order[~np.isin(order, train_part)]
         parts = {
-            "train": trained,
+            "train": train_part,
             "validation": rest[:validation],
             "test": rest[validation : validation + test],
         }
@@ -136,20 +136,24 @@ class Language(SequenceTask):
                     f"are from {high + 1} to {beyond}, not {taught!r} and {above!r}"
                 )
             larger = high + 1 + generator.choice(most, taught + above, replace=False)
-            parts["train"] = np.concatenate([trained, larger[:taught]])
+            parts["train"] = np.concatenate([train_part, larger[:taught]])
             parts["above"] = larger[taught:]
         self.parts = parts
-        spoken = {name: [number_words(int(n), style) for n in part] for name, part in parts.items()}
-        self.vocabulary = sorted({w for part in spoken.values() for words in part for w in words})
+        words_of_part = {
+            name: [number_words(int(n), style) for n in part] for name, part in parts.items()
+        }
+        self.vocabulary = sorted(
+            {w for part in words_of_part.values() for words in part for w in words}
+        )
         self.input_size = len(self.vocabulary)
-        self.length = length = max(len(words) for part in spoken.values() for words in part)
-        self._words = {name: self._indices(part, length) for name, part in spoken.items()}
-        measured = {"validation": "validation", "test": "test", "train_numbers": "train"}
+        self.length = length = max(len(words) for part in words_of_part.values() for words in part)
+        self._words = {name: self._indices(part, length) for name, part in words_of_part.items()}
+        split_parts = {"validation": "validation", "test": "test", "train_numbers": "train"}
         if beyond is not None:
-            measured["above"] = "above"
+            split_parts["above"] = "above"
         self.splits = {
             split: Split(len(parts[name]), self.length, part=name)
-            for split, name in measured.items()
+            for split, name in split_parts.items()
         }
         self.train_split = Split(len(parts["train"]), self.length)  # drawn, not gone through
 
@@ -192,11 +196,11 @@ class Language(SequenceTask):
             "exact": mean_per_member(right),
         }
 
-    def _indices(self, spoken: list[list[str]], length: int) -> np.ndarray:
+    def _indices(self, words_of_part: list[list[str]], length: int) -> np.ndarray:
         """Each number's words as places in the vocabulary, `[N, T]`; -1 where no word is."""
-        table = np.full((len(spoken), length), -1, np.int32)
+        table = np.full((len(words_of_part), length), -1, np.int32)
         places = {word: i for i, word in enumerate(self.vocabulary)}
-        for row, words in zip(table, spoken, strict=True):
+        for row, words in zip(table, words_of_part, strict=True):
             first = length - len(words) if self.empty == "before" else 0
             row[first : first + len(words)] = [places[word] for word in words]
         return table
@@ -238,20 +242,24 @@ def _with_all_words(order: np.ndarray, size: int, style: str) -> np.ndarray:
     low, high = int(order.min()), int(order.max())
     # A thousand numbers in a row hold every word below a thousand, the last one the largest word.
     some = [*range(low, min(low + 1000, high) + 1), high]
-    missing = {word for n in some for word in number_words(n, style)}
-    chosen = list(range(low, min(20, high + 1)))
-    for n in chosen:
-        missing -= {*number_words(n, style)}
+    missing_words = {word for n in some for word in number_words(n, style)}
+    chosen_numbers = list(range(low, min(20, high + 1)))
+    for n in chosen_numbers:
+        missing_words -= {*number_words(n, style)}
     for n in map(int, order):
-        if missing & (words := {*number_words(n, style)}):
-            chosen.append(n)
-            missing -= words
-        if not missing:
+        if missing_words & (words := {*number_words(n, style)}):
+            chosen_numbers.append(n)
+            missing_words -= words
+        if not missing_words:
             break
-    if len(chosen) > size:
-        raise ValueError(f"train must be at least {len(chosen)} to hold every word, not {size}")
-    others = order[~np.isin(order, chosen)]
-    return np.concatenate([np.asarray(chosen, order.dtype), others[: size - len(chosen)]])
+    if len(chosen_numbers) > size:
+        raise ValueError(
+            f"train must be at least {len(chosen_numbers)} to hold every word, not {size}"
+        )
+    others = order[~np.isin(order, chosen_numbers)]
+    return np.concatenate(
+        [np.asarray(chosen_numbers, order.dtype), others[: size - len(chosen_numbers)]]
+    )
 
 
 def _is_integer(value: Any) -> bool:

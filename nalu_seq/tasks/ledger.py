@@ -123,20 +123,23 @@ def _hold_last(values: Any, is_new: Any, before: Any) -> Any:
         before: the value that holds before the first step, `[M, B]`.
     """
     values = tf.concat([before[:, :, None], values], axis=2)
-    known = tf.concat([tf.ones_like(before[:, :, None], tf.bool), is_new], axis=2)
+    has_value = tf.concat([tf.ones_like(before[:, :, None], tf.bool), is_new], axis=2)
 
-    def from_earlier(reach: Any, values: Any, known: Any) -> tuple[Any, Any, Any]:
+    def from_earlier(reach: Any, values: Any, has_value: Any) -> tuple[Any, Any, Any]:
         """Let each step hold the last new value of the 2 * reach steps up to it."""
         earlier, earlier_known = (
             tf.concat([tf.zeros_like(part[:, :, :reach]), part[:, :, :-reach]], axis=2)
-            for part in (values, known)
+            for part in (values, has_value)
         )
-        return 2 * reach, tf.where(known, values, earlier), known | earlier_known
+        return 2 * reach, tf.where(has_value, values, earlier), has_value | earlier_known
 
     steps = tf.shape(values)[2]
-    shapes = tf.TensorShape([]), values.shape, known.shape
+    shapes = tf.TensorShape([]), values.shape, has_value.shape
     _, values, _ = tf.while_loop(
-        lambda reach, *_: reach < steps, from_earlier, (1, values, known), shape_invariants=shapes
+        lambda reach, *_: reach < steps,
+        from_earlier,
+        (1, values, has_value),
+        shape_invariants=shapes,
     )
     return values[:, :, 1:]
 

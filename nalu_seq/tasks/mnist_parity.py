@@ -96,18 +96,18 @@ class MnistParity(ExampleTask):
     def _compose(self, split: Split, draws: Draws) -> Batch:
         pixels, labels = self.parts[split.part]
         count = draws.integers(int(split.low), int(split.high) + 1, 1)  # [M, B, 1]
-        chosen = draws.integers(0, len(labels), self.cells, channel=1)  # [M, B, cells]
+        picture_indices = draws.integers(0, len(labels), self.cells, channel=1)  # [M, B, cells]
         # The cells' order is a permutation; the first `count` of it hold a digit.
         words = tf.cast(draws.bits(self.cells, channel=2), tf.int64)
         order = tf.argsort(tf.argsort(words))
-        filled = order < count  # [M, B, cells]
-        digits = tf.cast(tf.gather(pixels, chosen)[..., 0], tf.float32)
-        digits = tf.where(filled[..., None, None], digits, 0.0)
+        has_digit = order < count  # [M, B, cells]
+        digits = tf.cast(tf.gather(pixels, picture_indices)[..., 0], tf.float32)
+        digits = tf.where(has_digit[..., None, None], digits, 0.0)
         x = (self._lay_out(digits) / 255 - self.mean) / self.deviation
-        wanted = filled
+        counts_digit = has_digit
         if self.target == "even":
-            wanted &= tf.gather(labels, chosen) % 2 == 0
-        return Batch(x, tf.reduce_sum(tf.cast(wanted, tf.float32), axis=2, keepdims=True))
+            counts_digit &= tf.gather(labels, picture_indices) % 2 == 0
+        return Batch(x, tf.reduce_sum(tf.cast(counts_digit, tf.float32), axis=2, keepdims=True))
 
     def _lay_out(self, digits: Any) -> Any:
         """Cells `[M, B, cells, height, width]` side by side: `[M, B, height, width, 1]`."""

@@ -80,8 +80,8 @@ def scale(unit: Any, intervals: Sequence[tuple[Interval, ...]], coin: Any = None
     shape = [-1] + [1] * (len(unit.shape) - 1)
 
     def ends(which: int) -> tuple[Any, Any]:
-        chosen = [pair[min(which, len(pair) - 1)] for pair in intervals]
-        low, high = np.asarray(chosen, np.float32).T
+        interval_of_member = [pair[min(which, len(pair) - 1)] for pair in intervals]
+        low, high = np.asarray(interval_of_member, np.float32).T
         return low.reshape(shape), (high - low).reshape(shape)
 
     low, width = ends(0)

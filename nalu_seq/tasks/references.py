@@ -43,11 +43,11 @@ def reference_thresholds(
     for row in rows:
         if row.step == last:
             values.setdefault((row.split, row.metric), {})[row.seed] = row.value
-    read = values.get(("validation", "digit_accuracy"), {})
-    kept = [seed for seed, share in read.items() if share >= READS]
-    if len(kept) < FEWEST:
+    accuracies = values.get(("validation", "digit_accuracy"), {})
+    readers = [seed for seed, share in accuracies.items() if share >= READS]
+    if len(readers) < FEWEST:
         raise BadInput(
-            f"task.reference={reference}: {len(kept)} of its {len(read)} members read "
+            f"task.reference={reference}: {len(readers)} of its {len(accuracies)} members read "
             f"{READS:.0%} of the digits, and a threshold needs {FEWEST}"
         )
     thresholds = {}
@@ -57,7 +57,7 @@ def reference_thresholds(
                 f"task.reference={reference}: it was not measured on {split}: train it with the "
                 "same task.lengths"
             )
-        errors = np.array([values[split, "mse"][seed] for seed in kept])
+        errors = np.array([values[split, "mse"][seed] for seed in readers])
         margin = stdtrit(len(errors) - 1, LEVEL) / np.sqrt(len(errors))
         thresholds[split] = {"default": float(errors.mean() + margin * errors.std(ddof=1))}
     return thresholds

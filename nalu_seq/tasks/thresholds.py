@@ -110,10 +110,10 @@ def _sum_nodes(intervals: Sequence[Interval], size: int) -> tuple[np.ndarray, np
     if size == 0:
         return np.zeros(1), np.ones(1)
     mean = _moment(intervals, 1)
-    centred = [(low - mean, high - mean) for low, high in intervals]
-    variance = _moment(centred, 2)
+    centred_intervals = [(low - mean, high - mean) for low, high in intervals]
+    variance = _moment(centred_intervals, 2)
     # The kurtosis of a sum: its excess over a normal's falls with the number of summands.
-    kurtosis = 3 + (_moment(centred, 4) / variance**2 - 3) / size
+    kurtosis = 3 + (_moment(centred_intervals, 4) / variance**2 - 3) / size
     reach = math.sqrt(kurtosis * variance * size)
     centre = size * mean
     outer = 1 / (2 * kurtosis)

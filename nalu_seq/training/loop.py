@@ -97,9 +97,9 @@ def loop(
         while step < boundary:
             check()
             count = min(length, min(s for s in (*pauses, boundary) if s > step) - step)
-            started = time.perf_counter()
+            start_time = time.perf_counter()
             trainer.run(count)
-            seconds = agree(time.perf_counter() - started)
+            seconds = agree(time.perf_counter() - start_time)
             step += count
             progress(step)
             # The first call traces and compiles, so that its pace does not count.

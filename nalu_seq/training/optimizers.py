@@ -78,10 +78,10 @@ class Adam(MaskedOptimizer, keras.optimizers.Adam):
         m, v = self._momentums[index], self._velocities[index]
         dtype = variable.dtype
 
-        def member_values(name: str, shared: Any) -> Any:
+        def member_values(name: str, common: Any) -> Any:
             """The members' own values, shaped to broadcast to the variable, or the shared one."""
             if name not in self.members:
-                return ops.cast(shared, dtype)
+                return ops.cast(common, dtype)
             values = ops.convert_to_tensor(self.members[name], dtype)
             return ops.reshape(values, [-1] + [1] * (len(variable.shape) - 1))
 
@@ -284,8 +284,8 @@ def adam(
         "epsilon": _check_values("epsilon", epsilon, 0, math.inf),
     }
     members = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
-    shared = {name: value for name, value in settings.items() if name not in members}
-    return Adam(_schedule(shared.pop("rate", 1.0), schedule, steps), members, **shared)
+    common = {name: value for name, value in settings.items() if name not in members}
+    return Adam(_schedule(common.pop("rate", 1.0), schedule, steps), members, **common)
 
 
 def _schedule(rate: float, schedule: str, steps: int) -> Any:

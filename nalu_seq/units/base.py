@@ -197,8 +197,10 @@ class Unit(keras.layers.Layer):
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Keras' call of a layer, which inside `mean_inputs` also records the mean input."""
         if (calls := _calls.get()) is not None:
-            seen = at_least_float32(self.weighted_input(ops.cast(x, self.compute_dtype)))
-            mean = ops.mean(seen, axis=tuple(range(len(seen.shape) - 1)))
+            input_in_float32 = at_least_float32(
+                self.weighted_input(ops.cast(x, self.compute_dtype))
+            )
+            mean = ops.mean(input_in_float32, axis=tuple(range(len(input_in_float32.shape) - 1)))
             calls.setdefault(self, []).append(mean)
         return super().__call__(x, *args, **kwargs)
 

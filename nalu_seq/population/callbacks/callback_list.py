@@ -103,18 +103,20 @@ class CallbackAdapter(keras.callbacks.Callback):
         if len(args) == (2 if "epoch" in hook or "batch" in hook else 1):
             *args, logs = args  # type: ignore[assignment]
         logs = {} if logs is None else logs
-        shaped = logs
+        member_logs = logs
         if "predict" not in hook:
-            shaped = {name: per_member(value, self.members) for name, value in logs.items()}
+            member_logs = {name: per_member(value, self.members) for name, value in logs.items()}
         if hook == "on_epoch_end":
             stopped = self.model._fitting.gone
-            shaped = {name: _nan_where(values, stopped) for name, values in shaped.items()}
+            member_logs = {
+                name: _nan_where(values, stopped) for name, values in member_logs.items()
+            }
         if call_hook := getattr(self.callback, "call_hook", None):
-            call_hook(hook, tuple(args), shaped)
+            call_hook(hook, tuple(args), member_logs)
         else:
-            getattr(self.callback, hook)(*args, shaped)
-        for name in shaped.keys() - logs.keys():
-            logs[name] = shaped[name]
+            getattr(self.callback, hook)(*args, member_logs)
+        for name in member_logs.keys() - logs.keys():
+            logs[name] = member_logs[name]
 
 
 def make_callback_list(
