@@ -61,7 +61,7 @@ class Outcome:
             for member in members:
                 by_case.setdefault(member[0], []).append(member)
             for case, group in by_case.items():
-                values = [self._at_selected(members[member], member) for member in group]
+                values = [self._at_selected_step(members[member], member) for member in group]
                 line = {"case": case, "split": split, "metric": metric, **_statistics(values)}
                 is_criterion = metric == self._criterion.metric and split in self.solved
                 if not is_criterion:
@@ -86,7 +86,7 @@ class Outcome:
         outcomes = []
         for member, step in self.selected.items():
             values = {
-                split: _finite(self._at_selected(members[member], member))
+                split: _finite(self._at_selected_step(members[member], member))
                 for (split, name), members in self._series.items()
                 if name == metric and split != "train"
             }
@@ -98,7 +98,7 @@ class Outcome:
                 if name == metric and split != "train"
             }
             if member in sparsity:
-                line["sparsity_error"] = _finite(self._at_selected(sparsity[member], member))
+                line["sparsity_error"] = _finite(self._at_selected_step(sparsity[member], member))
             line["solved"] = {split: solved[member] for split, solved in self.solved.items()}
             line["solved_at"] = {split: at[member] for split, at in self.solved_at.items()}
             outcomes.append(line)

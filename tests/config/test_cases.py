@@ -129,7 +129,7 @@ def test_a_value_stands_once(values: list[float]) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["+cases={train.steps:[1,2]}"], "cases: train.steps can't differ"),
+        (["+cases={train.steps:[1,2]}"], "cases: train.steps must be the same"),
         (["+cases={optimizer.learning_rate:[0.1,-1]}"], "learning_rate must be a number above 0"),
         (["+cases={optimizer.learning_rate:[0.1,x]}"], "learning_rate must be a number above 0"),
         (["+cases={penalty.nope.weight:[0.1]}"], "cases: penalty.nope.weight: no such penalty"),
