@@ -99,7 +99,10 @@ class Arguments(argparse.ArgumentParser):
         Raises:
             SystemExit: always.
         """
-        refuse(f"{message}; --help says what is valid")
+        paths = [argument for argument in sys.argv[1:] if argument[:1] == "-"]
+        paths = [path for path in paths if os.path.exists(path)]
+        advice = f"write ./{paths[0]} for that path" if paths else "--help says what is valid"
+        refuse(f"{message}; {advice}")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import MissingConfigException
+from hydra.errors import MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationValidationError, ValidationError
@@ -145,6 +145,8 @@ def _resume_sweep(arguments: list[str]) -> None:
     for argument in more:
         if not argument.startswith(LAUNCHER) and argument.partition("=")[0] not in PATHS:
             raise BadInput(f"sweep.resume keeps the sweep's own command: {argument} can't change")
+    if "${" in str(directory.absolute()):
+        raise BadInput(f"{directory}: Hydra can't work in a folder with ${{ in its name: rename it")
     overrides = read_sweep(directory, trust, more)
     if not trust:
         check_plain_files(directory)
@@ -249,14 +251,24 @@ def _explain(error: Exception) -> str:
             kind = _KINDS.get(wrong["kind"] or _kind_of(str(key)), "of another kind")
             value = wrong["value"] or "null"
             return f"{key} must be {kind}, not {value}{_as_integer(kind, value)}"
+    if isinstance(error, OverrideParseException):
+        return _explain_override(error.override)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if lines and lines[0].startswith("LexerNoViableAltException: "):
-        key, _, value = lines[0].partition(": ")[2].partition("=")
-        return f"{key}={value}: this can't stand unquoted: write \"{key}='{value}'\""
     message_lines = (
         line for line in lines if not line.startswith(("object_type", "See https://hydra"))
     )
     return "; ".join(message_lines)
+
+
+def _explain_override(override: str) -> str:
+    """A message for an override that Hydra's grammar can't read."""
+    key, equals, value = override.partition("=")
+    if not re.fullmatch(r"[+~]*[\w./@-]+", key):
+        return f"{override!r} is no override: write key=value, such as train.steps=10"
+    if not equals:
+        return f"{override}: write {override}=VALUE"
+    advice = f"a text with such characters must be quoted, \"{key}='{value}'\""
+    return f"{override}: this value can't be read: {advice}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nalu_seq.errors import BadInput, command, one_line
+from nalu_seq.errors import Arguments, BadInput, command, one_line
 from tests.commands import command as shell
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +65,15 @@ def test_wrong_arguments_get_one_line(arguments: list[str]) -> None:
     call = shell(*arguments, module="report")
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and done.stdout == ""
+
+
+def test_a_path_that_looks_like_an_option_is_named(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "--run").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report", "--run"])
+    with pytest.raises(SystemExit):
+        Arguments("report").parse_args()
+    assert capsys.readouterr().err.endswith("; write ./--run for that path\n")
 
 
 def test_a_closed_output_is_told() -> None:
