@@ -121,14 +121,18 @@ def _rich(table: Table, width: int) -> RichTable:
                 columns[i][0].replace(",", ",\n").replace(" ", "\n"),
                 *map(_break_cell, columns[i][1:]),
             ]
-    table = RichTable(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
+    rich_table = RichTable(
+        box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False
+    )
     for i, (name, *cells) in enumerate(columns):
         wide = max(1, *map(_longest, cells))
         header = "\n".join(fill(x, wide, break_long_words=False) for x in name.split("\n"))
-        table.add_column(Text(header), overflow="fold", justify="left" if i < labels else "right")
+        rich_table.add_column(
+            Text(header), overflow="fold", justify="left" if i < labels else "right"
+        )
     for row in zip(*(column[1:] for column in columns), strict=True):
-        table.add_row(*map(Text, row))
-    return table
+        rich_table.add_row(*map(Text, row))
+    return rich_table
 
 
 def _width(columns: Sequence[Sequence[str]], gap: int) -> int:
