@@ -113,7 +113,7 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
     try:
         jobs = read_json(directory, "sweep.json")
         if not isinstance(jobs, dict) or not all(map(_are_texts, jobs.values())):
-            raise Unreadable("does not list jobs as nalu_seq writes them")
+            raise Unreadable("holds no list of jobs as nalu_seq writes it")
     except FileNotFoundError:
         jobs = {}
     except (OSError, Unreadable):

@@ -170,7 +170,10 @@ def test_a_choice_that_sets_what_an_option_lacks_is_named_as_it_is_typed(
         (["+optimizer.momentum=x"], "optimizer.momentum must be a finite number, not 'x'"),
         (["+optimizer.nesterov=3"], "optimizer.nesterov must be true or false, not 3"),
         (["+optimizer.momentum=2"], "optimizer: SGD: "),
-        (["+optimizer.clipnorm=1"], "optimizer.clipnorm: train.clip_norm clips each member"),
+        (
+            ["+optimizer.clipnorm=1"],
+            "optimizer.clipnorm can't be set: train.clip_norm clips each member",
+        ),
         (["optimizer.learning_rate=0"], "optimizer.learning_rate must be a number above 0"),
         (["optimizer.schedule=step"], "optimizer.schedule must be constant or cosine"),
         (["+optimizer.steps=3"], "optimizer.steps: no such key"),

@@ -45,7 +45,7 @@ def test_an_event_of_two_symbols_waits_for_the_second(symbols):
 
 
 def test_what_is_no_whole_number_is_refused(symbols):
-    with pytest.raises(Unreadable, match=r"no whole number .* off by 0\.4"):
+    with pytest.raises(Unreadable, match=r"not a whole number .* off by 0\.4"):
         read_events(symbols, totals(np.full((20, 60, 1), 0.4)), 3)
     with pytest.raises(Unreadable, match="not finite"):
         read_events(symbols, np.full((20, 60, 1), np.nan), 3)

@@ -138,7 +138,7 @@ def test_an_untrained_encoder_adds_no_whole_numbers():
     explained = counting(None, functools.partial(encoders.lstm, 4))
     (explanation,) = explained.explain()
     assert explanation.formula is None
-    assert "no whole number" in explanation.reason or "is wrong on" in explanation.reason
+    assert "not a whole number" in explanation.reason or "is wrong on" in explanation.reason
 
 
 def test_a_dense_encoder_s_events_are_read():

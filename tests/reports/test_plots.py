@@ -48,7 +48,7 @@ def test_what_cannot_be_drawn_is_refused(
 ) -> None:
     with pytest.raises(BadInput, match=reason):
         plot_against(runs, key, tmp_path / "a.png")
-    with pytest.raises(BadInput, match="no run tells"):
+    with pytest.raises(BadInput, match="no run has such a key"):
         plot_against(runs[:1], "task.nothing", tmp_path / "a.png")
     with pytest.raises(BadInput, match="does not differ"):
         plot_against(runs[:1], "case", tmp_path / "a.png")
