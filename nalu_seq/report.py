@@ -70,12 +70,6 @@ def _report(arguments: argparse.Namespace) -> None:
         shown += [t for group in groups for t in beside(group, groups, arguments.published)]
     if arguments.pairs:
         shown += [t for group in groups for t in pairs(group, groups)]
-    if arguments.format == "html":
-        from nalu_seq.reports.page import page
-
-        print(page(groups, shown, _read_learned(runs)))
-    else:
-        print(formats[arguments.format](shown))
     if arguments.figure:
         from nalu_seq.reports import plots
 
@@ -85,6 +79,12 @@ def _report(arguments: argparse.Namespace) -> None:
             plots.plot_metric(runs, arguments.metric, arguments.figure)
         else:
             plots.plot(groups, arguments.figure)
+    if arguments.format == "html":
+        from nalu_seq.reports.page import page
+
+        print(page(groups, shown, _read_learned(runs)))
+    else:
+        print(formats[arguments.format](shown))
 
 
 def _read_learned(runs: "Sequence[Run]") -> "dict[Path, LearnedWeights]":

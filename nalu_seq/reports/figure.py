@@ -1,5 +1,6 @@
 """What all figures share: journal sizes, colours, axes in words; needs the `plots` extra."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -41,7 +42,7 @@ R = TypeVar("R")
 
 
 def journal(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw a figure with a journal's font sizes; a decorator.
+    """Draw a figure with a journal's font sizes, and without matplotlib's warnings; a decorator.
 
     Where matplotlib is missing, the function runs as it is and reports that itself.
 
@@ -54,7 +55,8 @@ def journal(draw: Callable[P, R]) -> Callable[P, R]:
             import matplotlib
         except ImportError:
             return draw(*arguments, **keywords)
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as one on names that leave no room for axes
             return draw(*arguments, **keywords)
 
     return drawn

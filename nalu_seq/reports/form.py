@@ -83,11 +83,13 @@ def _is_complete(member: dict[str, Any], summary: dict[str, Any]) -> bool:
 
 
 def _can_be(result: dict[str, Any]) -> bool:
-    """Whether a result is possible: its count and rate in range, extremes beside each median."""
+    """Whether a result is possible: its count and rate in range, the median between extremes."""
     figures = [result[key] for key in ("min", "median", "max")]
+    known = [figure for figure in figures if figure is not None]
     rate = result["success_rate"]
     return (
         0 <= result["n"] <= MOST_MEMBERS
         and (rate is None or (0 <= rate <= 1 and result["n"] > 0))
         and (None not in figures or figures[1] is None)
+        and known == sorted(known)
     )

@@ -37,7 +37,11 @@ def with_value(node: Any, path: tuple[Any, ...], value: Any) -> Any:
     return node
 
 
-@pytest.mark.parametrize("output", [[], ["--format", "html"], ["--format", "csv"], ["--pairs"]])
+@pytest.mark.parametrize(
+    "output",
+    [[], ["--format", "html"], ["--format", "csv"], ["--pairs"], ["--figure", "figure.svg"]],
+    ids=" ".join,
+)
 def test_whatever_stands_in_a_summary_it_is_reported_or_left_out(
     write: Callable[..., Path], output: list[str], monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
@@ -45,7 +49,8 @@ def test_whatever_stands_in_a_summary_it_is_reported_or_left_out(
     summary = json.loads(file.read_text())
     draw = random.Random(0)
     everywhere = [path for path in places(summary) if path]
-    for _ in range(150):
+    monkeypatch.chdir(file.parent)
+    for _ in range(20 if "--figure" in output else 150):  # a figure takes a tenth of a second
         file.write_text(json.dumps(with_value(summary, draw.choice(everywhere), draw.choice(ODD))))
         monkeypatch.setattr(sys, "argv", ["nalu_seq.report", str(file.parent), *output])
         code = 0
@@ -56,6 +61,18 @@ def test_whatever_stands_in_a_summary_it_is_reported_or_left_out(
         out, err = capsys.readouterr()
         assert code == 0 or (code == 2 and len(err.splitlines()) == 1), err
         assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e9, -1e9), (1e9, None), (None, -1e9)])
+def test_a_median_lies_between_the_extremes(
+    write: Callable[..., Path], low: float | None, high: float | None
+) -> None:
+    run = write("run", {"U[1,2]": [1000]})
+    summary = json.loads((run / "summary.json").read_text())
+    summary["results"][0] |= {"min": low, "median": 0.5, "max": high}
+    (run / "summary.json").write_text(json.dumps(summary))
+    (_, (line,)) = find_runs(run)
+    assert line.endswith("its summary.json has impossible figures")
 
 
 @pytest.mark.parametrize(
