@@ -75,7 +75,8 @@ class Train:
     eval_every: int = 500
     clip_norm: float | None = None  # the largest gradient norm of each member
     clip_value: float | None = None  # the largest magnitude of each gradient's entry
-    compile: str = "graph"  # or xla: pays for small feed-forward models
+    # graph or xla, which pays for small feed-forward models; null for xla on a GPU, graph on a CPU.
+    compile: str | None = "graph"
     precision: str = "float32"  # or bfloat16: the encoder's products, its weights stay in float32
     initial_state: str = "zero"  # or random: where training sequences begin; measured ones at zero
     initial_total: list[float] | None = None  # [low, high] of random totals; the task's by itself

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from nalu_seq.config.options import conf_dir, setter
 from nalu_seq.errors import BadInput
 
-COMPILE = ("graph", "xla")
+COMPILE = ("graph", "xla", None)
 INITIAL_STATES = ("zero", "random")
 JUDGES = ("loss", "validation")
 DRAWS = ("initial", "uniform")
@@ -47,7 +47,7 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
             "resume=RUN takes a run's own settings: it can't be combined with those of a new run"
         )
     if train.compile not in COMPILE:
-        raise BadInput(f"train.compile must be graph or xla, not {train.compile!r}")
+        raise BadInput(f"train.compile must be graph, xla or null, not {train.compile!r}")
     if train.judge not in JUDGES:
         raise BadInput(f"train.judge must be loss or validation, not {train.judge!r}")
     if train.precision not in PRECISIONS:

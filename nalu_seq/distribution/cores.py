@@ -46,5 +46,17 @@ def parts(train: Train, members: int, replicas: int) -> int:
     return 1 if replicas > 1 or _gpus() else max(1, min(cores(), members // 2))
 
 
+def compiler(train: Train) -> str:
+    """What runs the training step: XLA on a GPU, where each launch of an operation costs.
+
+    Args:
+        train: the config of the training; a name in `train.compile` goes first.
+
+    Returns:
+        "graph" or "xla".
+    """
+    return train.compile or ("xla" if _gpus() else "graph")
+
+
 def _gpus() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))

@@ -18,7 +18,7 @@ from nalu_seq.config.cases import MOST_MEMBERS, Case, cross
 from nalu_seq.config.options import options, shipped_config
 from nalu_seq.config.schema import Alternate, Ramp, Restart, Strategy, Train, as_dataclass
 from nalu_seq.config.values import check_values
-from nalu_seq.distribution.cores import cores, parts
+from nalu_seq.distribution.cores import compiler, cores, parts
 from nalu_seq.distribution.strategy import start
 from nalu_seq.errors import BadInput, first_line
 from nalu_seq.experiment.instantiate import accepts_argument, instantiate
@@ -135,11 +135,12 @@ class Experiment:
     def fix_machine_settings(self) -> None:
         """Write into the config the settings that depend on the machine.
 
-        The number of parts in which members are trained, and the number of cores that an operation
-        uses, change no sample, but may change the last bits of a result. So a run keeps them where
-        it is resumed: a number that the config has already stays.
+        Whether XLA compiles, the number of parts in which members are trained, and the number of
+        cores that an operation uses, change no sample, but may change the last bits of a result. So
+        a run keeps them where it is resumed: what the config has already stays.
         """
         train, replicas = self.cfg.train, self.strategy.num_replicas_in_sync
+        train.compile = compiler(as_dataclass(Train, train))
         train.parts = parts(as_dataclass(Train, train), len(self.members), replicas)
         train.threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
 

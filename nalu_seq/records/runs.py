@@ -16,6 +16,7 @@ RESUMABLE = (
     "train.steps",
     "train.parts",
     "train.threads",
+    "train.compile",
     "profile",
     "task.reference",
     "data.dir",

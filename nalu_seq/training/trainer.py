@@ -118,6 +118,7 @@ class Trainer:
         """
         if not self.restarts:
             self._call(tf.constant(steps))
+            self.last_loss.numpy()  # a GPU may still be at work: the caller measures the seconds
             return
         errors = self._whole.counters.errors
         blocks, rest = divmod(steps, self._steps_between_checks)
