@@ -124,7 +124,7 @@ def read_json(folder: Path, name: str, infinite: bool = False) -> Any:
     try:
         constant = float if infinite else _refuse
         value = json.loads(text, parse_constant=constant, parse_int=_whole, parse_float=_finite)
-        if not all(text.isprintable() for text in _texts(value)):
+        if not all(text.isprintable() for text in texts(value)):
             raise Unreadable("holds control characters")
     except RecursionError as error:
         raise Unreadable("is nested too deeply") from error
@@ -176,10 +176,15 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a value that was read from JSON, the keys of its objects among them.
+
+    Args:
+        value: what was read.
+    """
     if isinstance(value, dict):
         value = [*value, *value.values()]
     for part in value if isinstance(value, list) else []:
-        yield from _texts(part)
+        yield from texts(part)
     if isinstance(value, str):
         yield value

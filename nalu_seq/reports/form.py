@@ -3,7 +3,9 @@
 from typing import Any, get_args
 
 from nalu_seq.config.cases import MOST_MEMBERS
+from nalu_seq.records.files import texts
 
+LONGEST = 10_000  # characters of a text; ours, lists of settings among them, have hundreds
 GROUPS = ("encoder", "head", "unit")
 # What a summary must hold, and of which type. A file that differs is refused, whoever wrote it.
 MAYBE = int | float | None
@@ -36,6 +38,8 @@ def unusable(summary: Any) -> str | None:
         summary.get(key) is None or fits(summary[key], kind) for key, kind in OPTIONAL.items()
     ):
         return "its summary.json is not as nalu_seq writes it"
+    if max(map(len, texts(summary))) > LONGEST:
+        return f"its summary.json has a text of more than {LONGEST} characters"
     if summary["status"] != "done":
         return f"it is {summary['status']}"
     if not summary["results"] or not summary["seeds"]:

@@ -75,6 +75,14 @@ def test_a_median_lies_between_the_extremes(
     assert line.endswith("its summary.json has impossible figures")
 
 
+def test_a_text_that_would_fill_pages_is_refused(write: Callable[..., Path]) -> None:
+    run = write("run", {"U[1,2]": [1000]})
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"unit": "x" * 10_001}))
+    (_, (line,)) = find_runs(run)
+    assert line.endswith("has a text of more than 10000 characters")
+
+
 @pytest.mark.parametrize(
     "jobs",
     [{"../run": []}, {"/etc": []}, {"0/../../run": []}, {"0": {}}, {"0": [1]}, ["0"], "[" * 5000],
