@@ -25,6 +25,7 @@ PLUGINS = {
 }
 NUMBERS = ("hydra.launcher.", "hydra.sweeper.")  # below these only numbers are taken
 SUBDIRS = ("job.num", "job.id", "job.override_dirname")
+MOST_JOBS = 10_000  # jobs of a sweep that are read
 LONGEST = 20_000  # the longest override that is read, in characters
 _NAME = re.compile(r"[\w*?-]+(/[\w*?-]+)*")
 _SUBDIR = re.compile(rf"hydra\.sweep\.subdir='?\$\{{hydra[.:]({'|'.join(SUBDIRS)})\}}'?")
@@ -108,7 +109,8 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
         directory: the sweep's folder.
 
     Raises:
-        Unreadable: sweep.json can't be read and there are no jobs, or a job is outside the folder.
+        Unreadable: sweep.json can't be read and there are no jobs, there are too many, or one is
+            outside the folder.
     """
     try:
         jobs = read_json(directory, "sweep.json")
@@ -123,6 +125,8 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
         }
         if not jobs:
             raise
+    if len(jobs) > MOST_JOBS:
+        raise Unreadable(f"lists {len(jobs)} jobs, more than {MOST_JOBS}")
     if outside := [job for job in jobs if leads_outside(directory / job, directory)]:
         raise Unreadable(f"has a job outside its folder, {outside[0]}")
     return jobs
