@@ -95,7 +95,7 @@ ROW = "protocol=primer has no settings for unit=relu; valid: gnalu, inalu, mcfc,
         (["train.initial_total=[1,1]"], "train.initial_total must be [low, high] with low < high"),
         (["train.initial_deviation=0"], "train.initial_deviation must be positive, not 0"),
         (["train.initial_state=random", "head=dense"], "head=dense does not pass on"),
-        (["task=product", "train.initial_state=random"], "task=product can't go on from another"),
+        (["task=product", "train.initial_state=random"], "task=product has none: use zero"),
         (["train.clip_value=0"], "train.clip_value must be positive or null"),
         (
             ["protocol_units=primer/nau"],
@@ -171,9 +171,9 @@ def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
 def test_a_home_directory_is_one_quoted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     for override in ("output=~/runs", "output='~/runs'", 'output="~/runs"'):
-        assert nalu_seq.train._expanded(override) == "output='/home/me/runs'"
+        assert nalu_seq.train._expand_home(override) == "output='/home/me/runs'"
     for override in ("output=runs", "unit=~", "~task_units", "output=a~"):
-        assert nalu_seq.train._expanded(override) == override
+        assert nalu_seq.train._expand_home(override) == override
 
 
 def test_a_config_dir_stands_beside_sweep_resume() -> None:

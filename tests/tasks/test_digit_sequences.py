@@ -168,7 +168,7 @@ def test_of_several_counts_the_largest_change_is_read(pieces: list[int]) -> None
         (MnistProduct, {"digits": [0, 1]}, "digits must be from 1 to 9"),
         (MnistSum, {"lengths": [0]}, "lengths must be a positive integer"),
         (MnistSum, {"length": 61}, "61 pictures is longer than the train part, which has 60"),
-        (MnistSum, {"lengths": [61]}, "60 of the test part: at most so many, or .*replacement"),
+        (MnistSum, {"lengths": [61]}, "test part, which has 60: take at most 60, or .*replacement"),
         (MnistCount, {"supervise": "some"}, "supervise must be every or last"),
         (MnistCount, {"replacement": "yes"}, "replacement must be true or false"),
     ],
