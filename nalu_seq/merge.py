@@ -1,5 +1,6 @@
 """Make one run of parts trained with shard=i/n: `python -m nalu_seq.merge RUN PART...`."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.schema import Strategy, register
 from nalu_seq.errors import Arguments, BadInput, command
-from nalu_seq.records.files import read_text
+from nalu_seq.records.files import leads_outside, read_text
 from nalu_seq.records.folder import check_output, staged_directory
 from nalu_seq.records.runs import read_run
 
@@ -29,9 +30,11 @@ def main() -> None:
 
 
 def _merge(directory: Path, parts: Sequence[Path], trust: bool) -> None:
-    if directory.exists():
-        raise BadInput(f"{directory} exists already: give a new directory for the merged run")
     check_output(directory)
+    if os.path.lexists(directory):
+        raise BadInput(f"{directory} exists already: give a new directory for the merged run")
+    if inside := [part for part in parts if not leads_outside(directory, part)]:
+        raise BadInput(f"{directory} is inside {inside[0]}, a part: give a directory outside")
     configs = {part: read_run(part, trust)[0] for part in parts}
     ordered = _in_order(configs)
     cfg, choices = read_run(ordered[0], trust)

@@ -87,12 +87,17 @@ def test_shards_are_merged_into_the_run_that_one_process_makes(
             parts[0],
         ): "these are shards 0/2: give each of 0/n to n-1/n of one run once",
         (tmp_path / "new", whole, parts[1]): "it was not trained with shard=i/n",
+        (parts[0] / "new", *parts): f"is inside {parts[0]}, a part",
+        (tmp_path / "link", *parts): "exists already: give a new directory",
+        (tmp_path / ("x" * 300), *parts): "File name too long: give another output=",
     }
+    (tmp_path / "link").symlink_to("nowhere")
     for arguments, message in wrong.items():
         with pytest.raises(SystemExit) as left:
             merge(monkeypatch, *arguments)
         err = capfd.readouterr().err
         assert left.value.code == 2 and message in err and len(err.splitlines()) == 1
+    (tmp_path / "link").unlink()
     for damaged, message in damages(tmp_path, parts):
         before = contents(parts[0]), contents(parts[1])
         with pytest.raises(SystemExit) as left:

@@ -112,7 +112,7 @@ def check_weights(experiment: Experiment) -> None:
         need = weight_bytes(experiment.build(), members)
     if free is not None and need > max(free, SMALL_BYTES):
         raise BadInput(
-            f"the weights of {members} members need {need / GIB:,.1f} GiB of memory, and "
+            f"{members} members' weights need {need / GIB:,.1f} GiB of memory, and "
             f"{free / GIB:.1f} GiB are free: this machine can't read such a run"
         )
 

@@ -119,7 +119,7 @@ def completed_steps(part: Path) -> int:
     except (OSError, Unreadable):
         return 0
     match summary:
-        case {"status": "done", "steps": int(steps)}:
+        case {"status": "done", "steps": int(steps)} if steps is not True:
             return steps
     return 0
 
@@ -170,7 +170,9 @@ def _damage(part: Path, checkpoint: Path, most: int) -> str | None:
     try:
         with open_file(part, "metrics.csv", RECORD_BYTES) as file:
             mark = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
-    except (OSError, Unreadable) as error:
+    except OSError as error:
+        return f"metrics.csv can't be read ({error.strerror})"
+    except Unreadable as error:
         return f"metrics.csv {error}"
     same = read_notes(checkpoint).get("record") == mark
     return None if same else f"metrics.csv is not as it was at checkpoint {checkpoint.name}"

@@ -48,8 +48,9 @@ def check_output(directory: Path) -> None:
                 (trial / directory.absolute().relative_to(place)).mkdir(parents=True)
             finally:
                 shutil.rmtree(trial, ignore_errors=True)
-    except OSError as error:
-        raise BadInput(f"output: {directory}: {error.strerror}: give another output=") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"output: {directory}: {reason}: give another output=") from error
 
 
 def reserve(directory: Path) -> None:
@@ -125,7 +126,7 @@ def staged_directory(directory: Path) -> Iterator[Path]:
         with locked_directory(place):
             _empty(place)
             yield place
-            if directory.exists():
+            if os.path.lexists(directory):
                 raise BadInput(
                     f"{directory} exists already: give a new directory for the merged run"
                 )

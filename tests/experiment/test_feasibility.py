@@ -65,7 +65,7 @@ def test_memory_says_what_is_too_large_and_what_would_fit(
 def test_a_model_too_large_for_memory_is_not_made(units: int) -> None:
     with pytest.raises(BadInput, match=r"one member alone .* its model is too large for this mach"):
         check(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
-    with pytest.raises(BadInput, match=r"^the weights of 1 members need [0-9,]*\.[0-9] GiB"):
+    with pytest.raises(BadInput, match=r"^1 members' weights need [0-9,]*\.[0-9] GiB"):
         check_weights(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
 
 
