@@ -1,8 +1,9 @@
 """A population: many seeds of one Keras model that train in one program."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -55,6 +56,8 @@ class Population(Stacked):
         super().__init__(build_model, seeds, loop, strategy)
         self.history: History | None = None
         self._steps_per_execution: int | None = None
+        # Steps that Keras has traced, by the name of its attribute and the shapes of the data.
+        self._traced: dict[tuple[Any, ...], Any] = {}
 
     def compile(
         self,
@@ -94,7 +97,11 @@ class Population(Stacked):
             if isinstance(value, str) or callable(value):
                 metrics = [value] if name == "metrics" else metrics
                 weighted_metrics = [value] if name == "weighted_metrics" else weighted_metrics
-        self._steps_per_execution = steps_per_execution
+        if optimizer is None:
+            raise ValueError("optimizer must be a name or a keras.optimizers.Optimizer, not None")
+        # Step by step without a graph, as a call of several steps is a loop of the graph.
+        self._steps_per_execution = 1 if run_eagerly else steps_per_execution
+        self._traced = {}
         arguments = {
             "optimizer": optimizer,
             "loss": loss,
@@ -105,7 +112,7 @@ class Population(Stacked):
         }
         self._fitting.set_up(
             arguments,
-            steps_per_execution=steps_per_execution or 1,
+            steps_per_execution=self._steps_per_execution or 1,
             jit_compile=jit_compile,
             run_eagerly=run_eagerly,
         )
@@ -166,9 +173,13 @@ class Population(Stacked):
         """
         check_process()
         self._check_compiled()
+        _check_examples(x)
         _check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
         _check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
         _check_count("epochs", epochs)
+        _check_schedule(epochs, initial_epoch, validation_split, validation_freq)
+        if class_weight is not None and not isinstance(class_weight, Mapping):
+            raise ValueError(f"class_weight must map classes to weights, not {class_weight!r}")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
@@ -200,22 +211,24 @@ class Population(Stacked):
             callback_list.steps_a_call = calls
         fitting.begin(steps // callback_list.steps_a_call, x)
         fitting.begin_training()
-        fitting.fit(
-            x=x,
-            y=y,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            batch_size=batch_size,
-            epochs=epochs,
-            callbacks=callback_list,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
+        fitting._eval_epoch_iterator = None  # of a training that an error has ended
+        with self._functions(train_function=x, test_function=validation_data):
+            fitting.fit(
+                x=x,
+                y=y,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                batch_size=batch_size,
+                epochs=epochs,
+                callbacks=callback_list,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
         self.history = history
         return history
 
@@ -251,6 +264,7 @@ class Population(Stacked):
         del verbose
         check_process()
         self._check_compiled()
+        _check_examples(x)
         _check_sizes(batch_size=batch_size, steps=steps)
         callback_list = make_callback_list(self, _as_list(callbacks))
         number = self._steps(callback_list, steps)
@@ -259,15 +273,16 @@ class Population(Stacked):
             x, y, sample_weight, batch_size = *inputs, None, None, None
             callback_list.steps_a_call = 1 if steps or self._fitting.jit_compile else number
         self._fitting.begin(number // callback_list.steps_a_call, x)
-        results = self._fitting.evaluate(
-            x=x,
-            y=y,
-            batch_size=batch_size,
-            sample_weight=sample_weight,
-            steps=steps,
-            callbacks=callback_list,
-            return_dict=True,
-        )
+        with self._functions(test_function=x):
+            results = self._fitting.evaluate(
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                sample_weight=sample_weight,
+                steps=steps,
+                callbacks=callback_list,
+                return_dict=True,
+            )
         results = {name: per_member(value, len(self)) for name, value in results.items()}
         if return_dict:
             return results
@@ -301,6 +316,7 @@ class Population(Stacked):
         """
         del verbose
         check_process()
+        _check_examples(x)
         _check_sizes(batch_size=batch_size, steps=steps)
         callback_list = make_callback_list(self, _as_list(callbacks))
         predictions = self._fitting.predict(
@@ -314,7 +330,14 @@ class Population(Stacked):
         Args:
             index: the index of the member.
             frozen: False to let the member train again. The next `fit` trains all members.
+
+        Raises:
+            ValueError: there is no such member.
         """
+        if isinstance(index, bool) or not isinstance(index, int | np.integer):
+            raise ValueError(f"index must be a whole number, not {index!r}")
+        if not 0 <= index < len(self):
+            raise ValueError(f"index must be from 0 to {len(self) - 1}, not {index}")
         self._fitting.freeze(index, frozen)
 
     @property
@@ -371,13 +394,61 @@ class Population(Stacked):
         steps = 1 if self._fitting.jit_compile else steps  # XLA's loops are slow on a CPU
         return (self._fitting.own_data(x, batch_size or BATCH_SIZE, shuffle, steps),)
 
+    @contextlib.contextmanager
+    def _functions(self, **data: Any) -> Iterator[None]:
+        """Within a block, steps that were traced for data of these shapes, or are traced anew.
+
+        A step of rows in memory needs their number. TensorFlow would trace a step that has seen two
+        numbers for any number, and such a step is slower besides.
+
+        Args:
+            **data: the data by the name of Keras' attribute that holds the step.
+        """
+        fitting = self._fitting
+
+        def key(name: str) -> tuple[Any, ...]:
+            shapes = repr(getattr(data[name], "element_spec", None))
+            return name, shapes, fitting.steps_per_execution, fitting.may_freeze
+
+        for name in data:
+            setattr(fitting, name, self._traced.get(key(name)))
+        yield
+        self._traced |= {key(name): getattr(fitting, name) for name in data}
+
     def _check_compiled(self) -> None:
         if not self._fitting.compiled:
             raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
 
 
 def _as_list(callbacks: Any) -> Sequence[keras.callbacks.Callback]:
-    return [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or []
+    if isinstance(callbacks, list | tuple):
+        return callbacks
+    return [] if callbacks is None else [callbacks]
+
+
+def _check_examples(x: Any) -> None:
+    """Raise ValueError if there are no inputs, or an array of them has no examples."""
+    if x is None:
+        raise ValueError("x is missing: give arrays, Rows, a data set or a generator")
+    if isinstance(x, np.ndarray | np.number | tf.Tensor | int | float) and not np.size(x):
+        raise ValueError("x has no examples: give it at least one")
+    if isinstance(x, np.ndarray | np.number | tf.Tensor | int | float) and not np.ndim(x):
+        raise ValueError(f"x must be [examples, ...], not the single number {x!r}")
+
+
+def _check_schedule(epochs: int, initial_epoch: Any, split: Any, frequency: Any) -> None:
+    """Raise ValueError if there would be no epoch, or no examples or no epoch to evaluate on."""
+    whole = isinstance(initial_epoch, int | np.integer) and not isinstance(initial_epoch, bool)
+    if not whole or not 0 <= initial_epoch < epochs:
+        raise ValueError(
+            f"initial_epoch must be a whole number from 0 to below epochs={epochs}, "
+            f"not {initial_epoch!r}"
+        )
+    number = isinstance(split, int | float | np.number) and not isinstance(split, bool)
+    if not number or not 0 <= split < 1:
+        raise ValueError(f"validation_split must be a number from 0 to below 1, not {split!r}")
+    for value in frequency if isinstance(frequency, list | tuple | set) else [frequency]:
+        _check_count("validation_freq", value)
 
 
 def _check_sizes(**sizes: Any) -> None:

@@ -178,7 +178,19 @@ def compiled(build=linear) -> Population:
             "BackupAndRestore can't serve a population",
         ),
         (lambda: compiled().fit(Rows([[0, 70]] * 2, X, X)), "rows must be from 0 to 69"),
-        (lambda: compiled().fit(Rows([[0]] * 3, X, X[:, :1])), "of 3 members"),
+        (lambda: compiled().fit(None), "x is missing"),
+        (lambda: compiled().fit(np.float32(3), 1), "not the single number"),
+        (lambda: compiled().predict(X[:0]), "x has no examples"),
+        (lambda: compiled().fit(X, X, validation_split=1.5), "validation_split must be a number"),
+        (lambda: compiled().fit(X, X, validation_split="a"), "validation_split must be a number"),
+        (lambda: compiled().fit(X, X, validation_freq=[1, 0]), "validation_freq must be a whole"),
+        (lambda: compiled().fit(X, X, initial_epoch=1), "from 0 to below epochs=1, not 1"),
+        (lambda: compiled().fit(X, X, initial_epoch=1.5), "initial_epoch must be a whole number"),
+        (lambda: compiled().fit(X, X, class_weight=[1, 2]), "class_weight must map classes"),
+        (lambda: compiled().fit(X, X, callbacks=keras.callbacks.History), "must be keras.callba"),
+        (lambda: compiled().freeze(2), "index must be from 0 to 1, not 2"),
+        (lambda: compiled().compile(None), "optimizer must be a name"),
+        (lambda: compiled().fit(Rows([[0]] * 3, X, X[:, :1])), "rows has 3 members"),
         (lambda: compiled().fit(Rows([[0], [1, 2]], X, X)), "equally many for each member"),
     ],
 )
@@ -398,3 +410,45 @@ raise SystemExit(process.exitcode)
 @pytest.mark.slow
 def test_a_fork_after_tensorflow_has_begun_is_refused():
     subprocess.run([sys.executable, "-c", FORKED], check=True)
+
+
+def test_later_data_of_another_size_are_trained_and_evaluated_on():
+    """A step of rows in memory is traced for their number; another number has a step of its own."""
+    population, y = compiled(), X[:, :1]
+    population.fit(X, y, batch_size=8, verbose=0)
+    before = [v.value.numpy() for v in population.variables]
+    population.fit(X[:31], y[:31], batch_size=8, shuffle=False, verbose=0)
+    fresh = compiled()
+    for variable, value in zip(fresh.variables, before, strict=True):
+        variable.assign(value)
+    fresh.fit(X[:31], y[:31], batch_size=8, shuffle=False, verbose=0)
+    for ours, theirs in zip(population.variables, fresh.variables, strict=True):
+        np.testing.assert_array_equal(ours.value, theirs.value)
+    for size in (70, 31, 5, 31):
+        errors = (population.predict(X[:size]) - y[:size]) ** 2  # [M, size, 1]
+        measured = population.evaluate(X[:size], y[:size], batch_size=8)
+        np.testing.assert_allclose(measured, errors.mean(axis=(1, 2)), rtol=1e-5)
+    population.fit(X, y, batch_size=16, validation_data=(X[:9], y[:9]), verbose=0)
+
+
+def test_steps_without_a_graph_train_as_those_of_a_graph():
+    weights = []
+    for eager in (False, True):
+        population = Population(linear, 2)
+        population.compile("sgd", "mse", run_eagerly=eager)
+        population.fit(X[:20], X[:20, :1], batch_size=8, epochs=2, verbose=0)
+        weights.append([v.value.numpy() for v in population.variables])
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_training_after_one_that_failed_evaluates_on_its_own_data():
+    class Fail(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("on purpose")
+
+    population, y = compiled(), X[:, :1]
+    with pytest.raises(RuntimeError, match="on purpose"):
+        population.fit(X, y, validation_data=(X, y + 100), callbacks=[Fail()], verbose=0)
+    history = population.fit(X, y, validation_data=(X[:9], y[:9]), verbose=0)
+    assert (history.history["val_loss"] < 100).all()
