@@ -46,6 +46,10 @@ FIGURE_NOTE = (
     "Fig. 1 was read off a picture of it, to 0.1, at ±19.8; ours is measured at ±20, where an MLP "
     "that no longer grows errs by 0.2 more."
 )
+DMU_NOTE = (
+    "Their unit is solved once its validation error has been below 1e-7 at 100 steps in a row; the "
+    "extrapolation was not asked for. Ours is judged by the Primer's threshold on it."
+)
 QUANTITIES = {
     "success_rate": "success",
     "solved_at_median": "solved at: median",
@@ -108,6 +112,39 @@ class Comparison(NamedTuple):
     def explained_by_steps(self) -> bool:
         """Whether fewer training steps alone would explain the difference."""
         return self.shorter and self.side != 0 and self.side == OF_FEWER_STEPS[self.quantity]
+
+
+class Tally(NamedTuple):
+    """How many figures of a published table our runs were compared with.
+
+    Attributes:
+        table: the published table or figure.
+        compared: the figures that were judged, without those that shorter training explains.
+        marked: those of them whose difference is more than noise.
+        by_steps: figures that differ as fewer training steps alone would make them differ.
+    """
+
+    table: str
+    compared: int
+    marked: int
+    by_steps: int
+
+
+def tally(runs: Sequence[Run], source: str) -> list[Tally]:
+    """The comparisons with each table of a publication, counted.
+
+    Args:
+        runs: the runs that are compared.
+        source: the name of a publication in `published.csv`, such as `Madsen2020`.
+
+    Returns:
+        A count for each table with at least one figure that was judged.
+    """
+    by_table: dict[str, list[Comparison]] = {}
+    for comparison in _compare([run for run in runs if run.judged], source):
+        if comparison.has_interval:
+            by_table.setdefault(comparison.fact.table, []).append(comparison)
+    return [Tally(table, *_counts(comparisons)) for table, comparisons in by_table.items()]
 
 
 def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) -> list[Table]:
@@ -256,22 +293,28 @@ def _difference_cell(c: Comparison) -> Cell:
     return Cell(text, {**estimate_facts(c.contrast), "kind": kind, "marked": int(marked)})
 
 
+def _counts(with_interval: Sequence[Comparison]) -> tuple[int, int, int]:
+    """How many are compared, marked, and explained by fewer steps."""
+    by_steps = sum(c.explained_by_steps for c in with_interval)
+    marked = sum(c.side != 0 for c in with_interval) - by_steps
+    return len(with_interval) - by_steps, marked, by_steps
+
+
 def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     with_interval = [c for c in comparisons if c.has_interval]
-    by_steps = [c for c in with_interval if c.explained_by_steps]
-    marked = sum(c.side != 0 for c in with_interval) - len(by_steps)
-    n = len(with_interval) - len(by_steps)
+    n, marked, by_steps = _counts(with_interval)
     notes = [MARK_NOTE] if with_interval else []
     if any(c.quantity == "solved at: mean" for c in with_interval):
         notes.append(SOLVED_AT_NOTE)
     notes += _iterations(comparisons)
     if by_steps:
         notes.append(
-            f"{len(by_steps)} more not marked: ours made fewer iterations, which alone lowers "
-            "success and solved at and raises the sparsity error."
+            f"{by_steps} more not marked: ours made fewer iterations, which alone lowers success "
+            "and solved at and raises the sparsity error."
         )
     notes += [RECALLED_NOTE] if any(c.fact.from_memory for c in comparisons) else []
     notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in comparisons) else []
+    notes += [DMU_NOTE] if any(c.fact.source == "DMU2025" for c in comparisons) else []
     notes += [FIGURE_NOTE] if any(c.quantity == "mae: mean" for c in comparisons) else []
     if with_interval:
         notes.append(

@@ -112,6 +112,25 @@ TRASK_ACTIVATIONS = {
 # our split -> the point of figure 1 at which the published value was read off
 TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
 TRASK_FIGURE = {"encoder.units": 8, "encoder.layers": 3, "task.range": [-5, 5]}
+# unit -> its name in the notes on MCFC with the Primer's task (2023), by figure
+MISTRY_MODELS = {
+    "nau": ("Fig. 1", "NAU"),
+    "mcfc": ("Fig. 1", "MCFC"),
+    "nmu": ("Fig. 2", "NMU"),
+    "mul_mcfc": ("Fig. 2", "MulMCFC"),
+    "mul_mcfc_inalu": ("Fig. 2", "MulMCFC (sign: iNALU)"),
+    "mul_mcfc_real_npu": ("Fig. 2", "MulMCFC (sign: Real NPU)"),
+}
+MISTRY_OPERATIONS = {"Fig. 1": "add", "Fig. 2": "mul"}
+PRIMER_STEPS = 50_000
+# (unit, operation) that the domain mixed unit was published with: its frozen selector suits it.
+DMU_MODELS = {
+    ("dmu_add", "add"): "DMU_add",
+    ("dmu_add", "mul"): "DMU_add",
+    ("dmu_sub", "sub"): "DMU_sub",
+    ("dmu_sub", "div"): "DMU_sub",
+}
+DMU_STEPS = 2_000
 ALL = "all"  # in the place of a case's name: all cases of a run together
 
 
@@ -174,6 +193,12 @@ def facts() -> tuple[Fact, ...]:
         return tuple(_fact(line) for line in csv.DictReader(lines))
 
 
+@functools.cache
+def sources() -> tuple[str, ...]:
+    """The names of all publications that have figures here."""
+    return tuple(sorted({fact.source for fact in facts()}))
+
+
 def check_source(source: str) -> None:
     """Make sure that a source is known.
 
@@ -183,9 +208,8 @@ def check_source(source: str) -> None:
     Raises:
         BadInput: no published figure has this source; the message lists those that there are.
     """
-    known = sorted({fact.source for fact in facts()})
-    if source not in known:
-        raise BadInput(f"--published {source}: no such source; valid: {', '.join(known)}")
+    if source not in sources():
+        raise BadInput(f"--published {source}: no such source; valid: {', '.join(sources())}")
 
 
 def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
@@ -204,6 +228,8 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
         "Madsen2020": (_madsen, _madsen_mnist),
         "iNALU2020": (_inalu,),
         "Trask2018": (_trask, _trask_figure),
+        "Mistry2023": (_mistry,),
+        "DMU2025": (_dmu,),
     }
     return [match for find in finders.get(source, ()) for match in find(run, case, split)]
 
@@ -385,6 +411,39 @@ def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
     )
     if as_theirs and split in TRASK_ENDS and model and case != ALL:
         yield Match("Fig. 1", f"identity {TRASK_ENDS[split]}", "identity", (model,), None)
+
+
+def _mistry(run: Run, case: str, split: str) -> Iterator[Match]:
+    """The notes on MCFC: sums and products of two inputs, nine ranges, by the Primer's protocol.
+
+    Their MulMCFC without a sign takes the logarithm of the input itself, which has none below 0: on
+    ranges that reach below 0 only `unit.sign=undefined` corresponds to it.
+    """
+    figure, model = MISTRY_MODELS.get(run.summary["unit"], ("", ""))
+    operation = str(run.value("task.operation"))
+    if not _of_primer(run, split) or MISTRY_OPERATIONS.get(figure) != operation or case == ALL:
+        return
+    if model == "MulMCFC" and "-" in task_case(case) and run.value("unit.sign") != "undefined":
+        return
+    yield Match(f"MCFC findings (2023) {figure}", case, operation, (model,), PRIMER_STEPS)
+
+
+def _dmu(run: Run, case: str, split: str) -> Iterator[Match]:
+    """The domain mixed unit, measured with its gate rounded, in the table of its own repository."""
+    operation = str(run.value("task.operation"))
+    model = DMU_MODELS.get((run.summary["unit"], operation))
+    rounded = _same(str(run.value("unit.hard")).lower(), True)
+    if not _of_primer(run, split) or model is None or not rounded:
+        return
+    ranges = {fact.task for fact in facts() if fact.source == "DMU2025"} - {ALL}
+    if case != ALL or set(run.cases) == ranges:
+        yield Match("NALM benchmark, 25 seeds", case, operation, (model,), DMU_STEPS)
+
+
+def _of_primer(run: Run, split: str) -> bool:
+    """Whether a split is the extrapolation of the Primer's task of two inputs."""
+    two = _same(run.value("task.inputs"), 2)
+    return run.summary["task"] == "single_module" and two and split == "extrapolation"
 
 
 def _same(value: Any, expected: Any) -> bool:

@@ -7,6 +7,7 @@ below, and one option in `conf/unit/`; the tests of units find it by themselves.
 from typing import TYPE_CHECKING
 
 from nalu_seq.units.base import Unit as Unit
+from nalu_seq.units.dmu import DMU as DMU
 from nalu_seq.units.gated_nau_nmu import GatedNAUNMU as GatedNAUNMU
 from nalu_seq.units.gnalu import GNALU as GNALU
 from nalu_seq.units.inalu import INALU as INALU

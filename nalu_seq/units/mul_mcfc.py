@@ -21,6 +21,14 @@ from nalu_seq.units.weights import (
     weighted_sums,
 )
 
+# What becomes of the signs of the inputs, and how exact products of negative inputs are by it.
+SIGNS = {
+    None: "sign lost",
+    "undefined": "positive only",
+    "inalu": "exact",
+    "real_npu": "exact",
+}
+
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class MulMCFC(MCFC):
@@ -28,16 +36,17 @@ class MulMCFC(MCFC):
 
         y = exp(sigmoid(w_o + b_o) * (log(max(|x|, eps)) R) + bias) * s,    R = softmax(r)
         sign=None:        s = 1
+        sign="undefined": s = 1, or NaN where an input is negative
         sign="inalu":     s_j = prod_i (sign(x_i) R_ij + 1 - R_ij)
         sign="real_npu":  s = cos(k R),    k = g * (pi if x < 0 else 0),    g in [0, 1]
 
-    Without a sign, the paper takes log(x), which is NaN for negative inputs; here their sign is
-    lost. The output overflows to inf where the product does.
+    Without a sign, the paper takes log(x), which is NaN for negative inputs; that is `"undefined"`.
+    By default their sign is lost instead. The output overflows to inf where the product does.
 
     Args:
         units: size of the output.
         eps: the magnitude below which an input counts as eps (the paper has none).
-        sign: `None`, `"inalu"` or `"real_npu"`.
+        sign: `None`, `"undefined"`, `"inalu"` or `"real_npu"`.
         **kwargs: `r_initializer`, `w_o_initializer`, `b_o_initializer` as for `MCFC`; `name`,
             `dtype`, `trainable`.
 
@@ -65,7 +74,7 @@ class MulMCFC(MCFC):
     ) -> None:
         super().__init__(units, **kwargs)
         self.eps = positive("MulMCFC: eps", eps)
-        self.sign = one_of("MulMCFC: sign", sign, (None, "inalu", "real_npu"))
+        self.sign = one_of("MulMCFC: sign", sign, tuple(SIGNS))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make MCFC's weights, `bias`, `[units]`, and for `"real_npu"` `g`, `[in]`."""
@@ -98,6 +107,9 @@ class MulMCFC(MCFC):
             `[..., units]`.
         """
         w = {name: ops.cast(matrix, x.dtype) for name, matrix in self.matrices().items()}
+        if self.sign == "undefined":
+            any_negative = ops.any(x < 0, axis=-1, keepdims=True)
+            return ops.where(any_negative, math.nan, ops.ones_like(x[..., :1]))
         if self.sign == "inalu":
             return gated_product(ops.sign(x), w["R"])
         return cosine(weighted_sums(w["g"] * math.pi * ops.cast(x < 0, x.dtype), w["R"]))
@@ -110,9 +122,9 @@ class MulMCFC(MCFC):
         if self.sign == "real_npu":
             ideal["g"], favours["g"] = ONES, UNSIGNED
         return Facts(
-            paper=PRIMER if self.sign else sum_.paper,
+            paper=PRIMER if self.sign in ("inalu", "real_npu") else sum_.paper,
             solutions=dict.fromkeys(PRODUCT_WEIGHTS, ideal),
-            negatives="exact" if self.sign else "sign lost",
+            negatives=SIGNS[self.sign],
             overflows=("product",),
             favours=favours,
         )

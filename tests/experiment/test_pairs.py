@@ -17,6 +17,7 @@ from tests.distribution.replicas import compose
 GROUPS = ("optimizer", "encoder", "head", "unit")
 # What each protocol was written for.
 PROTOCOLS = {
+    "dmu": ["task=single_module", "unit=dmu_add"],
     "inalu": ["task=inalu_simple", "unit=inalu"],
     "madsen": ["task=arithmetic", "unit=nmu"],
     "madsen_mnist": ["task=mnist_sum", "unit=nau", "data=digits", "task.lengths=[1,2,5]"],

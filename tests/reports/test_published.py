@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from nalu_seq.config.options import conf_dir
 from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate, newcombe, wilson
-from nalu_seq.reports.beside import beside, difference
+from nalu_seq.reports.beside import Tally, beside, difference, tally
 from nalu_seq.reports.published import (
     ALL,
     TRASK_ACTIVATIONS,
@@ -46,13 +46,13 @@ def compared(run: Run, source: str) -> list[Table]:
 
 
 def test_every_figure_is_read() -> None:
-    assert len(facts()) == 2809
+    assert len(facts()) == 2952
     assert {fact.source for fact in facts() if fact.from_memory} == {"Trask2018"}
     assert any(fact.where.endswith("(10/70)") for fact in facts())
 
 
 def test_a_source_that_is_none_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"valid: Madsen2020, .*iNALU2020"):
+    with pytest.raises(BadInput, match=r"valid: .*Madsen2020, .*iNALU2020"):
         check_source("madsen")
 
 
@@ -102,6 +102,70 @@ def test_madsens_table_and_ablations_are_found(
 )
 def test_what_is_not_theirs_matches_nothing(write: Write, config: dict[str, Any]) -> None:
     assert matches("Madsen2020", madsen(write, **config), "U[1,2]", "extrapolation") == []
+
+
+RANGES = ("U[-20,-10]", "U[-2,-1]", "U[-1.2,-1.1]", "U[-0.2,-0.1]", "U[-2,2]", "U[0.1,0.2]",
+          "U[1,2]", "U[1.1,1.2]", "U[10,20]")  # fmt: skip
+
+
+def primer(
+    write: Write, unit: str, operation: str, cases: dict[str, Any] | None = None, **config: Any
+) -> Run:
+    settings = {"task.operation": operation, "task.inputs": 2, **config}
+    cases = cases or {name: [1000] for name in RANGES}
+    path = write(f"{unit}_{operation}", cases, "single_module", unit, settings)
+    return find_runs(path)[0][0]
+
+
+@pytest.mark.parametrize(
+    ("unit", "operation", "config", "rates"),
+    [
+        ("nmu", "mul", {}, [1, 0.8, 0.68, 1, 1, 1, 1, 1, 1]),
+        ("mul_mcfc", "mul", {"unit.sign": "undefined"}, [0, 0, 0, 0, 0, 1, 1, 1, 1]),
+        ("mcfc", "add", {}, [1] * 9),
+    ],
+)
+def test_the_notes_on_mcfc_have_every_range(write: Write, unit, operation, config, rates) -> None:
+    run = primer(write, unit, operation, **config)
+    matched = [matches("Mistry2023", run, case, "extrapolation") for case in run.cases]
+    facts = [facts_of("Mistry2023", match) for (match,) in matched]
+    shown = [{f.metric: f.value for f in each}["success_rate"] for each in facts]
+    assert shown == rates
+
+
+def test_what_the_notes_on_mcfc_do_not_have(write: Write) -> None:
+    run = primer(write, "mul_mcfc", "mul")
+    found = {case: matches("Mistry2023", run, case, "extrapolation") for case in run.cases}
+    assert [case for case, match in found.items() if match] == list(RANGES[5:])
+    for unit, operation in (("nmu", "div"), ("nalu", "mul")):
+        run = primer(write, unit, operation)
+        assert matches("Mistry2023", run, "U[1,2]", "extrapolation") == []
+
+
+def test_comparisons_are_counted_by_table(write: Write) -> None:
+    cases: dict[str, Any] = {name: [21_000] * 25 for name in RANGES} | {"U[1,2]": [None] * 25}
+    run = primer(write, "mcfc", "add", cases)
+    # Nine rates, of which one differs, and the means of the eight others.
+    assert tally([run], "Mistry2023") == [Tally("MCFC findings (2023) Fig. 1", 17, 1, 0)]
+    assert tally([run], "Madsen2020") == []
+    shorter = run._replace(summary={**run.summary, "steps": 20_000})
+    assert tally([shorter], "Mistry2023") == [Tally("MCFC findings (2023) Fig. 1", 16, 0, 1)]
+
+
+def test_the_domain_mixed_unit_is_compared_where_its_selector_suits_and_its_gate_is_rounded(
+    write: Write,
+) -> None:
+    run = primer(write, "dmu_sub", "div", **{"unit.hard": True})
+    (match,) = matches("DMU2025", run, ALL, "extrapolation")
+    (fact,) = facts_of("DMU2025", match)
+    assert fact.estimate == Estimate(203 / 225, *wilson(203, 225))
+    (table,) = compared(run, "DMU2025")
+    assert len(table.rows) == 10
+    assert any("below 1e-7 at 100 steps in a row" in note for note in table.notes)
+    for unit, hard in (("dmu_add", True), ("dmu", True), ("dmu_sub", False)):
+        run = run._replace(summary={**run.summary, "unit": unit})
+        run.config["unit.hard"] = hard
+        assert matches("DMU2025", run, "U[1,2]", "extrapolation") == []
 
 
 PRODUCTS: dict[str, Any] = {

@@ -311,6 +311,93 @@ def test_snmu_s_noise_cancels_where_weights_are_whole():
     assert_outputs(layer, np.stack([X[:, 0] * X[:, 1], X[:, 1]], axis=1), noise=noise)
 
 
+# Mixed domains
+
+
+def dmu(x: np.ndarray, norm: np.ndarray, g: np.ndarray, o: np.ndarray) -> np.ndarray:
+    """A gate by the normalised input n, and selectors o `[batch, in, units]`, as loops."""
+    y = np.zeros((len(x), g.shape[1]))
+    for row, n, out, select in zip(x, norm, y, o, strict=True):
+        for j in range(g.shape[1]):
+            gate = sigmoid(n @ g[:, j] + VECTOR[j])
+            linear, power = select[:, j] @ row, np.prod(np.abs(row) ** select[:, j])
+            turns = np.abs(select[:, j]) @ (row < 0)
+            size = gate * np.sqrt(linear**2 + 1e-8) + (1 - gate) * power
+            out[j] = size * (gate * np.tanh(1e4 * linear) + (1 - gate) * np.cos(np.pi * turns))
+    return y
+
+
+def normalised(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(axis=1, keepdims=True)
+    return 2 * centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5) + VECTOR
+
+
+def test_dmu_with_a_learned_selector():
+    rng = np.random.default_rng(0)
+    sign, mag = (rng.uniform(-1, 1, (2, 4)) for _ in range(2))
+    layer = units.DMU(2, dtype=PRECISE)
+    gate = {"gain": [2.0, 2.0], "shift": VECTOR, "g": W1, "b_g": VECTOR}
+    bias = {"b_sign": np.arange(4) / 4, "b_mag": np.arange(4) / 8}
+    built(layer, **gate, w_sign=sign, b_sign=bias["b_sign"], w_mag=mag, b_mag=bias["b_mag"])
+    n = normalised(X)
+    o = np.tanh(n @ sign + bias["b_sign"]) * np.log1p(np.exp(n @ mag + bias["b_mag"]))
+    assert_outputs(layer, dmu(X, n, W1, o.reshape(-1, 2, 2)))
+
+
+@pytest.mark.parametrize(("selector", "o"), [("add", [1, 1]), ("sub", [1, -1])])
+def test_dmu_with_a_frozen_selector(selector, o):
+    layer = units.DMU(2, selector=selector, dtype=PRECISE)
+    built(layer, gain=[2.0, 2.0], shift=VECTOR, g=W1, b_g=VECTOR)
+    selectors = np.broadcast_to(np.array(o)[:, None], (len(X), 2, 2))
+    assert_outputs(layer, dmu(X, normalised(X), W1, selectors))
+
+
+@pytest.mark.parametrize(
+    ("selector", "x", "y"),
+    [
+        ("add", [[2, 3], [-2, 3], [-2, -3]], [(5 + 6) / 2, 0, 0]),
+        ("sub", [[6, 3], [-6, 2]], [(3 + 2) / 2, -(8 + 3) / 2]),
+        (None, [[2, 3]], [(2 * 2 - 3 + 2**2 / 3) / 2]),  # O = (2, -1)
+    ],
+)
+def test_dmu_half_way_between_its_domains(selector, x, y):
+    layer = units.DMU(1, selector=selector, dtype=PRECISE)
+    layer.build((None, 2))
+    half = layer.raw_weights({"O": [[2.0], [-1.0]], "gate": [1.0]}, None)
+    half[3] = np.zeros(1)  # the gate's bias
+    layer.set_weights(half)
+    np.testing.assert_allclose(outputs(layer, x)[:, 0], y, rtol=1e-6, atol=1e-6)
+
+
+def test_dmu_s_gate_depends_on_the_order_of_its_inputs_and_is_rounded_outside_training():
+    layer = built(
+        units.DMU(1, selector="add", hard=True, dtype=PRECISE),
+        gain=[1.0, 1.0],
+        shift=[0.0, 0.0],
+        g=[[0.1], [0.0]],
+        b_g=[0.0],
+    )
+    x = [[5.0, 3.0], [3.0, 5.0]]
+    np.testing.assert_allclose(outputs(layer, x)[:, 0], [8, 15], rtol=1e-6)
+    gate = sigmoid([0.1, -0.1])
+    np.testing.assert_allclose(
+        outputs(layer, x, training=True)[:, 0], gate * 8 + (1 - gate) * 15, rtol=1e-5
+    )
+
+
+def test_dmu_s_learned_selector_is_rounded_too():
+    layer = units.DMU(1, hard=True, dtype=PRECISE)
+    layer.build((None, 2))
+    layer.set_weights(layer.raw_weights({"O": [[1.4], [-0.6]], "gate": [1.0]}, None))
+    np.testing.assert_allclose(outputs(layer, [[5.0, 3.0]]), [[2.0]], rtol=1e-6)
+    np.testing.assert_allclose(outputs(layer, [[5.0, 3.0]], training=True), [[5.2]], rtol=1e-6)
+
+
+def test_a_frozen_selector_needs_two_features():
+    with pytest.raises(ValueError, match="selector='add' needs an input of two features"):
+        units.DMU(1, selector="add").build((None, 1))
+
+
 # Mass conservation
 
 
@@ -340,6 +427,15 @@ def test_mul_mcfc(sign):
     assert_outputs(layer, y * signs[sign])
     if sign == "real_npu":
         assert array(layer.penalties()["sparsity"]) == pytest.approx((0.25 + 0.5) / 2)
+
+
+def test_mul_mcfc_without_a_logarithm_below_zero():
+    layer = units.MulMCFC(2, sign="undefined", dtype=PRECISE)
+    built(layer, r=W1, w_o=W_O, b_o=B_O, bias=VECTOR)
+    y = np.exp(sigmoid(W_O[0] + B_O) * (np.log(np.abs(X)) @ softmax(W1)) + VECTOR)
+    y[(X < 0).any(axis=1)] = np.nan
+    assert np.isnan(y).any() and np.isfinite(y).any()
+    assert_outputs(layer, y)
 
 
 def test_mcfc_s_initial_values():
@@ -384,7 +480,8 @@ def test_unclipped_weights_stay_outside_and_are_penalised(cls, low):
         (lambda: units.NPU(1, clip=2), "clip must be one of True, False"),
         (lambda: units.NRU(1, eps=math.nan), "eps must be positive"),
         (lambda: units.NMRU(1, eps=True), "eps must be positive"),
-        (lambda: units.MulMCFC(1, sign="cos"), "sign must be one of None, 'inalu', 'real_npu'"),
+        (lambda: units.MulMCFC(1, sign="cos"), "sign must be one of None, 'undefined', 'inalu'"),
+        (lambda: units.DMU(1, selector="mul"), "selector must be one of None, 'add', 'sub'"),
         (lambda: units.NMU(1, clip=None), "clip must be one of True, False"),
     ],
 )
