@@ -1,29 +1,104 @@
 """Put the tables of results/ into the README and docs/results.md: `scripts/fill_tables.py`.
 
-A table stands between `<!-- results/NAME ... -->` and `<!-- end -->`; tests/test_docs.py holds each
-to what its folders say.
+A table stands between `<!-- results/NAME ... -->` and `<!-- end -->`. Between `<!-- published -->`
+and `<!-- end -->` stands what of results/ was compared with published figures; why cells are marked
+is written in results/marks.csv. tests/test_docs.py holds each table to what its folders say.
 """
 
+import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from nalu_seq.reports.beside import Tally, tally
 from nalu_seq.reports.formats import markdown
-from nalu_seq.reports.summaries import find_runs, protocols
-from nalu_seq.reports.tables import tables
+from nalu_seq.reports.published import sources
+from nalu_seq.reports.summaries import Run, find_runs, protocols
+from nalu_seq.reports.tables import Cell, Row, Table, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md")
-MARKED = re.compile(r"<!-- (results/[^>]*) -->\n.*?<!-- end -->", re.DOTALL)
+MARKED = re.compile(r"<!-- (results/[^>]*|published) -->\n.*?<!-- end -->", re.DOTALL)
+MARKS = ROOT / "results" / "marks.csv"
 
 
 def table(places: str) -> str:
     """The table of the runs in some folders, as Markdown.
 
     Args:
-        places: folders below the checkout, with spaces between them.
+        places: folders below the checkout, with spaces between them; or `published`, for the table
+            of all comparisons with published figures.
     """
+    if places == "published":
+        return markdown([comparisons()], notes=False)
     runs = [run for place in places.split() for run in find_runs(ROOT / place)[0]]
     return markdown([tables([group])[0] for group in protocols(runs)], notes=False)
+
+
+def comparisons() -> Table:
+    """What of results/ was compared with which published table, how much is marked, and why.
+
+    Runs that were trained otherwise than the published ones, to see what that changes, are shown
+    and not added up.
+    """
+    known = marks()
+    rows, compared, marked = [], 0, 0
+    for folder, source, counts in tallies():
+        mark = known.get((folder, source, counts.table), Mark("", otherwise=False))
+        if not mark.otherwise:
+            compared, marked = compared + counts.compared, marked + counts.marked
+        cells = [*map(str, counts[1:]), mark.why]
+        rows.append(Row([source, counts.table, folder], [Cell(text) for text in cells]))
+    share = f"{marked / compared:.1%} marked; chance alone would mark about 5 %"
+    cells = [Cell(text) for text in (str(compared), str(marked), "", share)]
+    columns = ["compared", "marked", "shorter", "why"]
+    rows.append(Row(["all that were trained as published", "", ""], cells))
+    return Table("", ["publication", "table", "results/"], columns, rows, [])
+
+
+def tallies() -> Iterator[tuple[str, str, Tally]]:
+    """The folder of results/, the publication and the counts of each comparison."""
+    for folder in sorted(path for path in (ROOT / "results").iterdir() if path.is_dir()):
+        runs = kept(folder)
+        for source in sources():
+            for counts in tally(runs, source):
+                yield folder.name, source, counts
+
+
+def kept(folder: Path) -> list[Run]:
+    """The runs in a folder of results/: its own, or those of the folders in it.
+
+    Args:
+        folder: a folder of results/.
+    """
+    try:
+        return find_runs(folder)[0]
+    except ValueError:
+        return [run for path in sorted(folder.iterdir()) if path.is_dir() for run in kept(path)]
+
+
+class Mark(NamedTuple):
+    """Why cells of a comparison are marked.
+
+    Attributes:
+        why: the reason, as a run has shown it.
+        otherwise: whether our runs were meant to be trained otherwise than the published ones.
+    """
+
+    why: str
+    otherwise: bool
+
+
+def marks() -> dict[tuple[str, str, str], Mark]:
+    """results/marks.csv: by the folder of results/, the publication and its table."""
+    with MARKS.open(encoding="utf-8", newline="") as lines:
+        return {
+            (row["results"], row["publication"], row["table"]): Mark(
+                row["why"], row["trained"] == "otherwise"
+            )
+            for row in csv.DictReader(lines)
+        }
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def _page(run: Path, results: Path, runs: list) -> str:
             f"# {results.name}",
             "",
             f"- command: `{_command(run)}`",
-            f"- commit: {first['git_commit']}",
+            f"- commit: {', '.join(dict.fromkeys(run.summary['git_commit'] for run in runs))}",
             f"- date: {written:%Y-%m-%d}",
             f"- machine: {os.cpu_count()} CPU cores, {platform.machine()}, {memory:.0f} GiB",
             f"- versions: {', '.join(f'{k} {v}' for k, v in first['versions'].items())}",
