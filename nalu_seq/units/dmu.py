@@ -21,15 +21,15 @@ from nalu_seq.units.facts import (
     Facts,
     Paper,
     products,
-    saturated,
+    saturating_weights,
     sums,
 )
 from nalu_seq.units.weights import (
     at_least_float32,
+    copy_initializer,
     cosine,
     log_max,
     one_of,
-    own_initializer,
     positive,
 )
 
@@ -112,8 +112,8 @@ class DMU(Unit):
         self.selector = one_of("DMU: selector", selector, (None, *FROZEN))
         self.hard = one_of("DMU: hard", hard, (True, False))
         self.eps = positive("DMU: eps", eps)
-        self.g_initializer = own_initializer(g_initializer)
-        self.o_initializer = own_initializer(o_initializer)
+        self.g_initializer = copy_initializer(g_initializer)
+        self.o_initializer = copy_initializer(o_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `gain`, `shift`, `g`, `b_g`, and of a learned selector `w_sign` to `b_mag`."""
@@ -135,7 +135,7 @@ class DMU(Unit):
             self.add_weight(
                 name=f"w_{name}",
                 shape=(self.features, count),
-                initializer=own_initializer(self.o_initializer),
+                initializer=copy_initializer(self.o_initializer),
             ),
             self.add_weight(name=f"b_{name}", shape=(count,), initializer="zeros"),
         )
@@ -217,7 +217,7 @@ class DMU(Unit):
         """Gates and selectors that do not depend on the input: all is in the biases."""
         del x
         nothing = np.zeros(self.features)
-        gate = [nothing, nothing, np.zeros(self.g.shape), saturated(effective["gate"])]
+        gate = [nothing, nothing, np.zeros(self.g.shape), saturating_weights(effective["gate"])]
         if self.selector:
             return gate
         o, nothing = np.reshape(effective["O"], -1), np.zeros(self.w_sign.shape)
