@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from nalu_seq.models.ugrnn import UGRNNCell
+
 
 class StatefulModel(NamedTuple):
     """A model that is fed a long sequence in pieces.
@@ -174,6 +176,8 @@ def _kinds(layer: Any, is_head: bool) -> list[str]:
         return ["bounded"]
     if isinstance(layer, keras.layers.SimpleRNN):
         return ["bounded" if layer.activation is keras.activations.tanh else "positive"]
+    if isinstance(getattr(layer, "cell", None), UGRNNCell):
+        return ["bounded"]
     return ["total" if is_head else "free"]
 
 

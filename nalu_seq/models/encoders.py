@@ -14,6 +14,7 @@ import keras
 from nalu_seq.models.convnet import Convnet
 from nalu_seq.models.heads import UnitCell
 from nalu_seq.models.routed import Routed
+from nalu_seq.models.ugrnn import UGRNNCell
 
 ACTIVATIONS = ("tanh", "relu")
 OUTPUTS = ("linear", "sigmoid", "softmax")
@@ -231,6 +232,24 @@ def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
     """
     kind = functools.partial(keras.layers.GRU, use_cudnn=False)
     return _recurrent(kind, "gru", units, unroll=unroll, return_state=return_state)
+
+
+def ugrnn(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+    """An update gate RNN, whose single gate says how much of the state stays.
+
+    Args:
+        units: size of the output and of the state.
+        unroll: write the loop over time out.
+        return_state: return the last state too.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
+
+    def kind(units: int, **how: Any) -> keras.layers.Layer:
+        return keras.layers.RNN(UGRNNCell(units), **how)
+
+    return _recurrent(kind, "ugrnn", units, unroll=unroll, return_state=return_state)
 
 
 def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:

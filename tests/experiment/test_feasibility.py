@@ -116,7 +116,7 @@ def test_an_encoder_that_cannot_be_fed_in_pieces_is_named(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn", "mlp"])
+@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn", "ugrnn", "mlp"])
 def test_encoders_with_states_can_be_fed_in_pieces(encoder: str, precision: str) -> None:
     check(experiment("task=count", f"encoder={encoder}", f"train.precision={precision}"))
 

@@ -19,7 +19,7 @@ from nalu_seq.models.heads import Accumulate, UnitCell
 from tests.units.layers import array
 
 FEATURES, UNITS, LENGTH, BATCH = 3, 2, 7, 4
-STATEFUL_ENCODERS = ("gru", "lstm", "rnn")
+STATEFUL_ENCODERS = ("gru", "lstm", "rnn", "ugrnn")
 STATEFUL_HEADS = ("accumulate", "unit_cell")
 BASELINES = ("gru", "lstm", "rnn")  # recurrent heads, for encoders of single steps
 PICTURE = (8, 8, 1)
@@ -249,7 +249,7 @@ def test_without_steps_what_needs_them_is_refused(encoder, head, named):
         build(*parts(encoder, head, "nau"), FEATURES, UNITS, sequence=False)
 
 
-@pytest.mark.parametrize("encoder", ["convnet", "gru", "lstm", "mlp", "rnn"])
+@pytest.mark.parametrize("encoder", ["convnet", "gru", "lstm", "mlp", "rnn", "ugrnn"])
 def test_only_an_encoders_products_are_in_bfloat16(encoder: str) -> None:
     plain, head, unit = parts(encoder, "accumulate", "nau")
     mixed = in_bfloat16(plain)

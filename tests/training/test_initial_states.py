@@ -92,6 +92,7 @@ def lstm_under_a_cell(length: int | None = LENGTH) -> StatefulModel:
     [
         (functools.partial(encoders.lstm, 3), ["bounded", "free"]),
         (functools.partial(encoders.gru, 3), ["bounded"]),
+        (functools.partial(encoders.ugrnn, 3), ["bounded"]),
         (functools.partial(encoders.rnn, 3, "tanh"), ["bounded"]),
         (functools.partial(encoders.rnn, 3, "relu"), ["positive"]),
         (functools.partial(encoders.hidden_cell, 3, NAU), ["free"]),
