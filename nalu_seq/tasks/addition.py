@@ -49,9 +49,9 @@ class Addition(TextTask):
     def texts(self, low: int, high: int, draws: Draws) -> tuple[list[Place], Any]:
         """Two numbers and a plus between them."""
         numbers = draws.integers(low, high, 2)
-        return self.sums(numbers[..., 0], numbers[..., 1], digits_of(high - 1))
+        return self.add(numbers[..., 0], numbers[..., 1], digits_of(high - 1))
 
-    def sums(self, first: Any, second: Any, digits: int) -> tuple[list[Place], Any]:
+    def add(self, first: Any, second: Any, digits: int) -> tuple[list[Place], Any]:
         """The texts of some sums, and the sums.
 
         Args:

@@ -11,7 +11,7 @@ from nalu_seq.tasks.addition import Addition
 def test_sums_by_hand(written: str) -> None:
     task = Addition(written=written)
     first, second = tf.constant([[37, 0, 9, 9999]]), tf.constant([[52, 0, 90, 1]])
-    places, sums = task.sums(first, second, digits=4)
+    places, sums = task.add(first, second, digits=4)
     steps = np.asarray(task.steps(places, task.longest(4)))[0]
     assert [task.text(x) for x in steps] == ["37+52", "0+0", "9+90", "9999+1"]
     np.testing.assert_array_equal(sums, [[89, 0, 99, 10_000]])
