@@ -33,7 +33,9 @@ def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:
 # These differ from mnist_count in what is told of the pictures alone.
 
 
-ABLATIONS = re.compile(r"inalu_exp[24]|madsen_(?!arithmetic|ten).*|trask_mnist_sum")
+ABLATIONS = re.compile(
+    r"inalu_exp[24]|madsen_(?!arithmetic|ten).*|trask_mnist_sum|program(_add_whole)?"
+)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Sums by hand: how they are written, and what they give."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,3 +26,15 @@ def test_a_sum_takes_a_step_for_each_character_or_number() -> None:
     assert [s.length for s in whole.splits.values()] == [3, 3, 3] and whole.length == 3
     assert (digits.input_size, digits.numbers) == (11, 0)
     assert (whole.input_size, whole.numbers) == (3, 1)
+
+
+@pytest.mark.slow
+def test_whole_numbers_around_an_lstm_are_added_at_any_size(main, tmp_path: Path) -> None:
+    routed = ["task.written=whole", "encoder=routed", "head=accumulate", "unit=nau"]
+    small = ["seeds=3", "train.steps=600", "train.eval_every=300", "train.compile=graph"]
+    code, _, err = main("task=addition", *routed, *small, f"output={tmp_path}")
+    assert code == 0, err
+    (summary,) = tmp_path.rglob("summary.json")
+    results = json.loads(summary.read_text())["results"]
+    exact = {r["split"]: r["median"] for r in results if r["metric"] == "exact"}
+    assert exact["digits_2"] == 1 and exact["digits_4"] == 1, exact
