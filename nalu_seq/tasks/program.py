@@ -76,6 +76,8 @@ class Program(TextTask):
     of digits, and end in `print`; there a network writes the result digit by digit.
     """
 
+    smaller = "fewer digits, fewer statements, or none that multiply"
+
     def __init__(
         self,
         variables: int = 2,

@@ -61,6 +61,9 @@ class TextTask(SequenceTask):
         written: "digits", a number has a step for each of its digits; "whole", one for all.
         examples: how many texts each split has.
 
+    Attributes:
+        smaller: what to take for smaller answers, in the words of an error.
+
     Raises:
         ValueError: one of these is out of its range; says which and what is valid.
     """
@@ -68,6 +71,7 @@ class TextTask(SequenceTask):
     output_size = 1
     counts = True
     criterion = Criterion("exact", 1.0, above=True)
+    smaller = "fewer digits"
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class TextTask(SequenceTask):
         if (reach := self.reach(most)) > LARGEST:
             raise ValueError(
                 f"numbers of {most} digits may give an answer of {reach:,}, and float32 has every "
-                f"whole number only up to {LARGEST:,}: take fewer digits, here or in test_digits"
+                f"whole number only up to {LARGEST:,}: take {self.smaller}"
             )
         self.symbols = characters + (NUMBER if self.whole else DIGITS)
         self.numbers = int(self.whole)

@@ -113,6 +113,7 @@ def test_the_longest_program_fills_every_step() -> None:
         ({"conditions": 1.5}, "conditions must be a number from 0 to 1, not 1.5"),
         ({"conditions": True}, "conditions must be a number from 0 to 1, not True"),
         ({"statements": 5}, "numbers of 4 digits may give an answer of 590,430,951"),
+        ({"statements": 5}, "take fewer digits, fewer statements, or none that multiply"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
