@@ -13,7 +13,7 @@ from nalu_seq.errors import Arguments, BadInput, command
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
-    "task.replacement", "task.reference", "data.dir", "head.snap",
+    "task.replacement", "task.reference", "task.test_digits", "data.dir", "head.snap",
 )  # fmt: skip
 
 

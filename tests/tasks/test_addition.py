@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import nalu_seq.evaluate
 from nalu_seq.tasks.addition import Addition
+from tests.commands import in_process
 
 
 @pytest.mark.parametrize("written", ["digits", "whole"])
@@ -29,7 +31,9 @@ def test_a_sum_takes_a_step_for_each_character_or_number() -> None:
 
 
 @pytest.mark.slow
-def test_whole_numbers_around_an_lstm_are_added_at_any_size(main, tmp_path: Path) -> None:
+def test_whole_numbers_around_an_lstm_are_added_at_any_size(
+    main, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     routed = ["task.written=whole", "encoder=routed", "head=accumulate", "unit=nau"]
     small = ["seeds=3", "train.steps=600", "train.eval_every=300", "train.compile=graph"]
     code, _, err = main("task=addition", *routed, *small, f"output={tmp_path}")
@@ -38,3 +42,6 @@ def test_whole_numbers_around_an_lstm_are_added_at_any_size(main, tmp_path: Path
     results = json.loads(summary.read_text())["results"]
     exact = {r["split"]: r["median"] for r in results if r["metric"] == "exact"}
     assert exact["digits_2"] == 1 and exact["digits_4"] == 1, exact
+    words = [str(summary.parent), "task.test_digits=[5]"]
+    code, out, err = in_process(nalu_seq.evaluate, monkeypatch, capfd, *words)
+    assert code == 0 and "digits 5 100%" in out, (out, err)
