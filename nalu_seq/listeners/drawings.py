@@ -170,7 +170,7 @@ def digits_figure(
     batch, _ = task.piece(split, draws, 0, 1, task.target_state(count, examples))
     changes = task.changes(population(batch.x), nothing.prediction)
     digits_read = np.asarray(task.digit_of(changes))[0, :, 0]
-    true = np.asarray(task.named(task.changes(batch.y, nothing.y)))[0, :, 0]
+    true = np.asarray(task.digit_of(task.changes(batch.y, nothing.y)))[0, :, 0]
     values = np.max(changes[0, :, 0], axis=-1)
     pictures = np.asarray(batch.x)[0, :, 0, :, :, 0]
     figure = Figure(figsize=(COLUMNS * 0.8, ROWS), layout="constrained")
