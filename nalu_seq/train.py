@@ -11,8 +11,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.errors import MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +23,7 @@ from omegaconf.errors import InterpolationValidationError, ValidationError
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Config, Strategy, Train, as_dataclass, register
-from nalu_seq.errors import BadInput, command
+from nalu_seq.errors import BadInput, command, refuse
 from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
 from nalu_seq.records.runs import (
@@ -197,6 +199,22 @@ def _strategy(option: str) -> DictConfig:
     return OmegaConf.merge(OmegaConf.structured(Strategy), node)  # type: ignore[return-value]
 
 
+def _check_flags(arguments: list[str]) -> None:
+    """Refuse flags for which Hydra would print its usage, end with a traceback, or unpickle."""
+    parser = get_args_parser()
+    parser.error = lambda message: refuse(f"{message}; --help says what is valid")  # type: ignore
+    if "--version" in arguments:  # Hydra prints it
+        return
+    flags = parser.parse_args(arguments)
+    for override in flags.overrides:
+        if not override.partition("=")[0].strip("+~ "):
+            raise BadInput(_explain_override(override))
+    if flags.experimental_rerun:
+        raise BadInput("--experimental-rerun unpickles a file: resume=RUN goes on with a run")
+    if flags.resolve and not (flags.cfg or flags.help):
+        raise BadInput("--resolve goes with --cfg: --cfg job --resolve shows a config's values")
+
+
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """Refuse groups and options for which Hydra itself would end with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
@@ -219,6 +237,9 @@ def _refuse_odd_groups(arguments: list[str]) -> None:
             raise BadInput(
                 f"{override.input_line}: {group} is set by other options; ~{group} leaves it out"
             )
+        if isinstance(option, Glob) and not option.filter(options(group)):
+            valid = ", ".join(options(group))
+            raise BadInput(f"{override.input_line}: matches no option; valid: {valid}")
         names = option if isinstance(option, list) else [option]
         odd = (bool, int, float, dict, list, type(None))
         if not names or any(isinstance(name, odd) or name == "" for name in names):
@@ -326,6 +347,7 @@ def main() -> None:
         elif any(a.startswith("sweep.resume=") for a in arguments):
             _resume_sweep(arguments)
         else:
+            _check_flags(arguments)
             _refuse_odd_groups(arguments)
             _train_job()
 

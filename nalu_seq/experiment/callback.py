@@ -69,6 +69,7 @@ class CheckBeforeRun(Callback):
         with _refusing():
             _refuse_sweeps_of_sweeps(config)
             _check_launcher(config)
+            _check_subdir(config)
             if config.strategy.name == "multi_worker":
                 raise BadInput("strategy=multi_worker trains one run at a time: no sweep with it")
             _start(config)
@@ -171,6 +172,16 @@ def _check_launcher(config: DictConfig) -> None:
         )
 
 
+def _check_subdir(config: DictConfig) -> None:
+    """Refuse a pattern that gives all jobs of a sweep one folder, or one outside the sweep's."""
+    pattern = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"])  # type: ignore[index, call-overload]
+    advice = "leave it out, or take '${hydra.job.num}'"
+    if "${" not in pattern:
+        raise BadInput(f"hydra.sweep.subdir={pattern} gives all jobs one folder: {advice}")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise BadInput(f"hydra.sweep.subdir={pattern} leads out of the sweep's folder: {advice}")
+
+
 def _refuse_sweeps_of_sweeps(config: DictConfig) -> None:
     """Refuse an experiment that is a sweep as a job of another sweep: see hydra#2807."""
     sources = [s.path for s in config.hydra.runtime.config_sources if s.schema == "file"]
@@ -209,6 +220,9 @@ def _start(config: DictConfig) -> None:
         raise BadInput("hydra.output_subdir: a run keeps its config in .hydra")
     if not config.output:
         raise BadInput("output is empty: give the directory that runs go into, or leave it out")
+    for kind in ("run", "sweep"):
+        if not str(config.hydra[kind].dir):
+            raise BadInput(f"hydra.{kind}.dir is empty: give a directory, or leave it out")
     from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(as_dataclass(Strategy, config.strategy), as_dataclass(Train, config.train))
