@@ -220,10 +220,10 @@ def _start(config: DictConfig) -> None:
         raise BadInput("hydra.output_subdir: a run keeps its config in .hydra")
     if not config.output:
         raise BadInput("output is empty: give the directory that runs go into, or leave it out")
-    for kind in ("run", "sweep"):
-        if not str(config.hydra[kind].dir):
-            raise BadInput(f"hydra.{kind}.dir is empty: give a directory, or leave it out")
     from nalu_seq.distribution.startup import start_tensorflow
 
     start_tensorflow(as_dataclass(Strategy, config.strategy), as_dataclass(Train, config.train))
     HydraConfig.instance().set_config(config)
+    for kind in ("run", "sweep"):
+        if not str(config.hydra[kind].dir):
+            raise BadInput(f"hydra.{kind}.dir is empty: give a directory, or leave it out")
