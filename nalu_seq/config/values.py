@@ -14,6 +14,7 @@ JUDGES = ("loss", "validation")
 DRAWS = ("initial", "uniform")
 MASKED = ("adam", "rmsprop")  # optimizers that can leave entries of a variable as they are
 PRECISIONS = ("float32", "bfloat16")
+MOST_STEPS = 2**53  # readers of JSON that have floats alone know whole numbers up to here
 FLOAT32_ENCODERS = ("none", "hidden", "hidden_cell")  # no products, or those of exact units
 
 
@@ -31,9 +32,15 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     for key in ("steps", "batch_size", "eval_every"):
         if train[key] < 1:
             raise BadInput(f"train.{key} must be a positive integer, not {train[key]}")
-    for key in ("parts", "threads"):
-        if train[key] is not None and train[key] < 1:
-            raise BadInput(f"train.{key} must be a positive integer or null, not {train[key]}")
+    if train.parts is not None and train.parts < 1:
+        raise BadInput(f"train.parts must be a positive integer or null, not {train.parts}")
+    for key in ("steps", "eval_every"):
+        if train[key] > MOST_STEPS:
+            raise BadInput(f"train.{key} must be at most {MOST_STEPS}, not {train[key]}")
+    for group in ("train", "restart", "alternate", "strategy"):
+        for key, value in cfg[group].items():
+            if isinstance(value, float) and math.isnan(value):
+                raise BadInput(f"{group}.{key} must be a number, not nan")
     for key in ("clip_norm", "clip_value"):
         if train[key] is not None and not 0 < train[key] < math.inf:
             raise BadInput(f"train.{key} must be positive or null, not {train[key]}")

@@ -5,6 +5,9 @@ import os
 import tensorflow as tf
 
 from nalu_seq.config.schema import Strategy, Train
+from nalu_seq.errors import BadInput
+
+MOST_THREADS = 2**12
 
 
 def cores() -> int:
@@ -23,8 +26,13 @@ def threads(train: Train, strategy: Strategy) -> int:
     Args:
         train: the config of the training; a number in `train.threads` goes first.
         strategy: the config of the strategy.
+
+    Raises:
+        BadInput: the config's number is out of range.
     """
     if train.threads is not None:
+        if not 1 <= train.threads <= MOST_THREADS:
+            raise BadInput(f"train.threads must be from 1 to {MOST_THREADS}, not {train.threads}")
         return train.threads
     together = train.parts == 1 or strategy.name in ("mirrored", "multi_worker") or _gpus()
     return cores() if together or train.compile == "xla" else 1
