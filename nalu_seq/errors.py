@@ -5,6 +5,7 @@ import codecs
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -44,10 +45,16 @@ def one_line(text: object) -> str:
 def first_line(error: BaseException) -> str:
     """The message of an error, in one line.
 
+    Keras puts a line before the messages of errors in a layer, and colours those: both are left
+    out.
+
     Args:
         error: the error; one without a text is shown as Python shows it.
     """
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    reasons = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return next(iter(reasons or lines), repr(error))
 
 
 def warn(text: object) -> None:

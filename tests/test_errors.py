@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nalu_seq.errors import Arguments, BadInput, command, one_line
+from nalu_seq.errors import Arguments, BadInput, command, first_line, one_line
 from tests.commands import command as shell
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +21,12 @@ ROOT = Path(__file__).parent.parent
 def test_a_line_is_printable_and_bounded(text: str) -> None:
     line = one_line(text)
     assert line.isprintable() and 0 < len(line) <= 300
+
+
+def test_the_reason_of_an_error_in_a_layer_is_its_first_line() -> None:
+    text = "Exception encountered when calling Dense.call().\n\n\x1b[1mtoo large\x1b[0m\n\nArgs"
+    assert first_line(ValueError(text)) == "too large"
+    assert first_line(ValueError("a\nb")) == "a" and first_line(ValueError()) == "ValueError()"
 
 
 def test_of_a_long_line_both_ends_are_left() -> None:
