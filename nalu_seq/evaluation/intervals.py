@@ -6,7 +6,7 @@ from math import exp, expm1, hypot, log, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaln, expit, gammaln, ndtri, stdtrit
+from scipy.special import bdtr, betaln, expit, gammaln, ndtri, stdtrit
 
 Values = Sequence[float] | np.ndarray
 
@@ -101,7 +101,7 @@ def newcombe(
     """
     low_a, high_a = wilson(successes_a, n_a, confidence)
     low_b, high_b = wilson(successes_b, n_b, confidence)
-    return _difference(
+    return gap(
         Estimate(successes_a / n_a, low_a, high_a), Estimate(successes_b / n_b, low_b, high_b)
     )
 
@@ -136,7 +136,7 @@ def ratio(a: Estimate, b: Estimate) -> Estimate:
     if any(x <= 0 for x in (*a, *b)):
         raise ValueError(f"ratio: means and limits must be positive, not {tuple(a)}, {tuple(b)}")
     log_a, log_b = (Estimate(*(log(x) for x in mean)) for mean in (a, b))
-    return Estimate(*(exp(x) for x in _difference(log_a, log_b)))
+    return Estimate(*(exp(x) for x in gap(log_a, log_b)))
 
 
 def gamma_mean(
@@ -238,8 +238,19 @@ def beta_mean(values: Values, confidence: float = 0.95) -> Estimate:
     return Estimate(*(float(expit(logit)) / 2 for logit in (peak, low, high)))
 
 
-def _difference(a: Estimate, b: Estimate) -> Estimate:
-    """The difference of two independent estimates, its limits by MOVER (Zou & Donner 2008)."""
+def gap(a: Estimate, b: Estimate) -> Estimate:
+    """The difference a - b of two independent estimates, its limits by MOVER.
+
+    Args:
+        a: an estimate with its interval.
+        b: the estimate that is subtracted.
+
+    Example:
+        >>> gap(Estimate(5.0, 2.0, 6.0), Estimate(1.0, 0.0, 5.0))
+        Estimate(value=4.0, low=-1.0, high=5.414213562373095)
+
+    Source: Zou & Donner 2008, Statistics in Medicine 27.
+    """
     value = a.value - b.value
     low = value - hypot(a.value - a.low, b.high - b.value)
     return Estimate(value, low, value + hypot(a.high - a.value, b.value - b.low))
@@ -251,6 +262,50 @@ def _student_interval(x: np.ndarray, confidence: float) -> Estimate:
         return Estimate(mean, nan, nan)
     half = float(stdtrit(len(x) - 1, _upper(confidence)) * x.std(ddof=1) / sqrt(len(x)))
     return Estimate(mean, mean - half, mean + half)
+
+
+def student_mean(values: Values, confidence: float = 0.95) -> Estimate:
+    """The mean of values with Student's t interval; one value alone has none.
+
+    Args:
+        values: at least one.
+        confidence: the interval's level.
+
+    Raises:
+        ValueError: there are no values, or one is not finite.
+
+    Example:
+        >>> [round(x, 2) for x in student_mean([1.0, 2.0, 3.0])]
+        [2.0, -0.48, 4.48]
+    """
+    return _student_interval(_array("student_mean", values), confidence)
+
+
+def median_interval(values: Values, confidence: float = 0.95) -> Estimate:
+    """The median of values, between two of them that hold it with the given confidence.
+
+        P(x_(k) <= median <= x_(n + 1 - k)) = 1 - 2 P(Binomial(n, 1/2) < k)
+
+    with the largest k for which this is at least the confidence; of ten values these are the second
+    and the ninth. Nothing is assumed of their distribution. Five values or fewer have no interval.
+
+    Args:
+        values: at least one.
+        confidence: the interval's level, reached or exceeded.
+
+    Raises:
+        ValueError: there are no values, or one is not finite.
+
+    Example:
+        >>> median_interval(range(1, 11))
+        Estimate(value=5.5, low=2.0, high=9.0)
+    """
+    x = np.sort(_array("median_interval", values))
+    tails = bdtr(np.arange(len(x)), len(x), 0.5)  # P(Binomial <= 0), P(Binomial <= 1), ...
+    k = int(np.sum(tails <= (1 - confidence) / 2))
+    if k < 1:
+        return Estimate(float(np.median(x)), nan, nan)
+    return Estimate(float(np.median(x)), float(x[k - 1]), float(x[-k]))
 
 
 def _likelihood_interval(

@@ -6,6 +6,7 @@ long sequence can be measured in pieces.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from nalu_seq.models.heads import UnitCell
 from nalu_seq.models.routed import Routed
 from nalu_seq.models.ugrnn import UGRNNCell
 
+INITIAL = ("keras", "torch")
 ACTIVATIONS = ("tanh", "relu")
 OUTPUTS = ("linear", "sigmoid", "softmax")
 PADDINGS = ("valid", "same")
@@ -204,34 +206,42 @@ def convnet(
     )
 
 
-def lstm(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+def lstm(
+    units: int, initial: str = "keras", *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
     """An LSTM; never cuDNN's kernel, which cannot be mapped over members.
 
     Args:
         units: size of the output and of each state.
+        initial: the initial values: Keras' own, or "torch", those of PyTorch.
         unroll: write the loop over time out.
         return_state: return the last states too.
 
     Raises:
-        ValueError: `units` is no positive integer.
+        ValueError: `units` is no positive integer, or the initial values are not known.
     """
     kind = functools.partial(keras.layers.LSTM, use_cudnn=False)
-    return _recurrent(kind, "lstm", units, unroll=unroll, return_state=return_state)
+    if initial == "torch":  # which has no forget gate that begins open
+        kind = functools.partial(kind, unit_forget_bias=False)
+    return _recurrent(kind, "lstm", units, initial, unroll=unroll, return_state=return_state)
 
 
-def gru(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+def gru(
+    units: int, initial: str = "keras", *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
     """A GRU; never cuDNN's kernel, which cannot be mapped over members.
 
     Args:
         units: size of the output and of the state.
+        initial: the initial values: Keras' own, or "torch", those of PyTorch.
         unroll: write the loop over time out.
         return_state: return the last state too.
 
     Raises:
-        ValueError: `units` is no positive integer.
+        ValueError: `units` is no positive integer, or the initial values are not known.
     """
     kind = functools.partial(keras.layers.GRU, use_cudnn=False)
-    return _recurrent(kind, "gru", units, unroll=unroll, return_state=return_state)
+    return _recurrent(kind, "gru", units, initial, unroll=unroll, return_state=return_state)
 
 
 def ugrnn(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
@@ -249,41 +259,54 @@ def ugrnn(units: int, *, unroll: bool, return_state: bool) -> keras.layers.Layer
     def kind(units: int, **how: Any) -> keras.layers.Layer:
         return keras.layers.RNN(UGRNNCell(units), **how)
 
-    return _recurrent(kind, "ugrnn", units, unroll=unroll, return_state=return_state)
+    return _recurrent(kind, "ugrnn", units, "keras", unroll=unroll, return_state=return_state)
 
 
-def rnn(units: int, activation: str, *, unroll: bool, return_state: bool) -> keras.layers.Layer:
+def rnn(
+    units: int, activation: str, initial: str = "keras", *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
     """A simple recurrent network, `h_t = activation(x_t W + h_{t-1} U + b)`, tanh or relu.
 
     Args:
         units: size of the output and of the state.
         activation: tanh or relu.
+        initial: the initial values: Keras' own, or "torch", those of PyTorch.
         unroll: write the loop over time out.
         return_state: return the last state too.
 
     Raises:
-        ValueError: `units` is no positive integer, or the activation is not known.
+        ValueError: `units` is no positive integer, or the activation or the initial values are not
+            known.
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"encoder.activation must be tanh or relu, not {activation!r}")
     kind = functools.partial(keras.layers.SimpleRNN, activation=activation)
-    return _recurrent(kind, "rnn", units, unroll=unroll, return_state=return_state)
+    return _recurrent(kind, "rnn", units, initial, unroll=unroll, return_state=return_state)
 
 
 def _recurrent(
     kind: Callable[..., keras.layers.Layer],
     name: str,
     units: int,
+    initial: str,
     *,
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
+    if initial not in INITIAL:
+        raise ValueError(f"encoder.initial must be {' or '.join(INITIAL)}, not {initial!r}")
+    values: dict[str, Any] = {}
+    if initial == "torch":  # U(-r, r) for all weights, with r = 1 / sqrt(units)
+        reach = 1 / math.sqrt(_positive(units))
+        for weights in ("kernel", "recurrent", "bias"):
+            values[f"{weights}_initializer"] = keras.initializers.RandomUniform(-reach, reach)
     return kind(
         _positive(units),
         return_sequences=True,
         unroll=unroll,
         return_state=return_state,
         name=name,
+        **values,
     )
 
 

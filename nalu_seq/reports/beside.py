@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from math import exp, isfinite, log, nan
 from typing import NamedTuple
 
-from nalu_seq.evaluation.intervals import Estimate, ratio
+from nalu_seq.evaluation.intervals import Estimate, gap, ratio
 from nalu_seq.reports.published import ALL, Fact, Match, facts_of, matches
 from nalu_seq.reports.summaries import (
     Run,
     case_labels,
     label_keys,
     labels,
+    mean_accuracy,
     mean_error,
+    median_error,
     setting_keys,
     solved_at_mean,
     solved_at_median,
@@ -37,6 +39,7 @@ MARK_NOTE = (
 SOLVED_AT_NOTE = (
     "Our mean of solved at is that of their code here (the variance held at the values' own)."
 )
+GAP_NOTE = "Errors: ours − theirs; accuracies: the same in percentage points (MOVER)."
 RECALLED_NOTE = "recalled: from memory, not confirmed against the paper."
 TRASK_NOTE = (
     "Table 1 is the error relative to that of a randomly initialised model, in % (100: no better); "
@@ -57,9 +60,20 @@ QUANTITIES = {
     "sparsity_error_mean": "sparsity error",
     "error_relative_to_random_init": "relative error",
     "mae_mean": "mae: mean",
+    "mse_median": "mse: median",
+    "accuracy_mean": "accuracy: mean",
 }
+# Compared by their difference, as intervals of errors near 0 reach 0, where there is no ratio.
+DIFFERENCES = ("mae: mean", "mse: median", "accuracy: mean")
 # Training for fewer steps alone moves our figure to this side of theirs: -1 below, 1 above.
-OF_FEWER_STEPS = {"success": -1, "solved at: mean": -1, "sparsity error": 1}
+OF_FEWER_STEPS = {
+    "success": -1,
+    "solved at: mean": -1,
+    "sparsity error": 1,
+    "mae: mean": 1,
+    "mse: median": 1,
+    "accuracy: mean": -1,
+}
 
 
 class Comparison(NamedTuple):
@@ -72,8 +86,9 @@ class Comparison(NamedTuple):
         match: what the paper calls the run's model, task and operation.
         fact: the published figure.
         ours: the same quantity of our run; None if the run does not have it.
-        contrast: the difference of two success rates, or the ratio of two means or medians (that
-            of medians and of mean errors has no interval); None if one of the two is unknown.
+        contrast: the difference of two success rates, errors or accuracies, or the ratio of two
+            other means or medians (that of medians of steps, and of errors published without an
+            interval, has none); None if one of the two is unknown.
     """
 
     run: Run
@@ -90,6 +105,13 @@ class Comparison(NamedTuple):
         return QUANTITIES[_metric(self.fact)]
 
     @property
+    def subtracted(self) -> bool:
+        """Whether the contrast is a difference; otherwise it is a ratio."""
+        if self.quantity in DIFFERENCES:
+            return self.fact.estimate is not None
+        return self.quantity == "success"
+
+    @property
     def has_interval(self) -> bool:
         """Whether the difference has an interval."""
         return self.contrast is not None and isfinite(self.contrast.low)
@@ -100,7 +122,7 @@ class Comparison(NamedTuple):
         if not self.has_interval:
             return 0
         assert self.contrast is not None
-        same = 0.0 if self.quantity == "success" else 1.0
+        same = 0.0 if self.subtracted else 1.0
         return (self.contrast.low > same) - (self.contrast.high < same)
 
     @property
@@ -208,17 +230,24 @@ def _comparison(run: Run, case: str, split: str, match: Match, fact: Fact) -> Co
             ours = sparsity_error(members, split)
         elif fact.metric == "mae_mean":
             ours = mean_error(members, split, run.metric)
+        elif fact.metric == "mse_median":
+            ours = median_error(members, split, run.metric)
+        elif fact.metric == "accuracy_mean":
+            ours = mean_accuracy(members, split, run.metric)
     return Comparison(run, case, split, match, fact, ours, _contrast(fact, ours))
 
 
 def _contrast(fact: Fact, ours: Estimate | None) -> Estimate | None:
     theirs = fact.estimate
-    if ours is not None and fact.metric in ("solved_at_median", "mae_mean"):
+    unjudged = fact.metric == "solved_at_median" or (fact.metric == "mae_mean" and theirs is None)
+    if ours is not None and unjudged:
         return Estimate(ours.value / fact.value, nan, nan)
     if ours is None or theirs is None or not all(isfinite(x) for x in (*ours, *theirs)):
         return None
     if _metric(fact) == "success_rate":
         return difference(ours, theirs)
+    if QUANTITIES[_metric(fact)] in DIFFERENCES:
+        return gap(ours, theirs)
     # A mean whose interval reaches 0 has no ratio.
     return ratio(ours, theirs) if min(*ours, *theirs) > 0 else None
 
@@ -269,6 +298,9 @@ def _estimate_cell(quantity: str, estimate: Estimate) -> Cell:
     if quantity == "success":
         figures = [f"{100 * x:.0f}" for x in estimate]
         figures[0] += " %"
+    elif quantity == "accuracy: mean":
+        figures = [f"{100 * x:.1f}" for x in estimate]
+        figures[0] += " %"
     else:
         figures = [(steps if quantity.startswith("solved at") else number)(x) for x in estimate]
     if quantity == "solved at: median":
@@ -283,13 +315,17 @@ def _difference_cell(c: Comparison) -> Cell:
     marked = c.side != 0 and not c.explained_by_steps
     if c.quantity == "success":
         value, low, high = (f"{100 * x:+.0f}".replace("-", "−") for x in c.contrast)
+    elif c.quantity == "accuracy: mean":
+        value, low, high = (f"{100 * x:+.1f}".replace("-", "−") for x in c.contrast)
+    elif c.subtracted:
+        value, low, high = (f"{x:+.2g}".replace("-", "−") for x in c.contrast)
     else:
         value, low, high = (number(x) if x < 100 else f"{x:.0f}" for x in c.contrast)
         value = f"×{value}"
     if not c.has_interval:
         return Cell(value, {**estimate_facts(c.contrast), "kind": "ratio", "marked": 0})
     text = f"{value}{'*' if marked else ''} [{low}, {high}]"
-    kind = "difference" if c.quantity == "success" else "ratio"
+    kind = "difference" if c.subtracted else "ratio"
     return Cell(text, {**estimate_facts(c.contrast), "kind": kind, "marked": int(marked)})
 
 
@@ -306,6 +342,8 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     notes = [MARK_NOTE] if with_interval else []
     if any(c.quantity == "solved at: mean" for c in with_interval):
         notes.append(SOLVED_AT_NOTE)
+    if any(c.subtracted and c.quantity != "success" for c in with_interval):
+        notes.append(GAP_NOTE)
     notes += _iterations(comparisons)
     if by_steps:
         notes.append(
@@ -315,7 +353,7 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     notes += [RECALLED_NOTE] if any(c.fact.from_memory for c in comparisons) else []
     notes += [TRASK_NOTE] if any(c.quantity == "relative error" for c in comparisons) else []
     notes += [DMU_NOTE] if any(c.fact.source == "DMU2025" for c in comparisons) else []
-    notes += [FIGURE_NOTE] if any(c.quantity == "mae: mean" for c in comparisons) else []
+    notes += [FIGURE_NOTE] if any(c.match.table == "Fig. 1" for c in comparisons) else []
     if with_interval:
         notes.append(
             f"{n} compared, {marked} marked; chance alone would mark about {0.05 * n:.1f} (5 %)."

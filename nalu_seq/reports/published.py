@@ -111,6 +111,17 @@ TRASK_ACTIVATIONS = {
 }
 # our split -> the point of figure 1 at which the published value was read off
 TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
+HEIM_HIDDEN = {"npu": "NPU", "real_npu": "RealNPU", "nmu_heim": "NMU"}
+HEIM_UNITS = {"npu": "NPU", "real_npu": "RealNPU", "nmu": "NMU", "nalu": "NALU"}
+HEIM_DENSE = {"encoder.units": 50, "encoder.layers": 2, "encoder.activation": "sigmoid"}
+HEIM_NMU_STEPS = {"add": 10_000, "mul": 20_000}
+MDLRNN_LANGUAGES = {
+    "[1,1]": "a^n b^n",
+    "[1,1,1]": "a^n b^n c^n",
+    "[1,1,1,1]": "a^n b^n c^n d^n",
+    "[1,2]": "a^n b^2n",
+}
+MDLRNN_MODELS = {"rnn": "Elman", "gru": "GRU", "lstm": "LSTM"}
 TRASK_FIGURE = {"encoder.units": 8, "encoder.layers": 3, "task.range": [-5, 5]}
 # unit -> its name in the notes on MCFC with the Primer's task (2023), by figure
 MISTRY_MODELS = {
@@ -230,6 +241,8 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
         "Trask2018": (_trask, _trask_figure),
         "Mistry2023": (_mistry,),
         "DMU2025": (_dmu,),
+        "Heim2020": (_heim_simple, _heim_large),
+        "MDLRNN2022": (_mdlrnn,),
     }
     return [match for find in finders.get(source, ()) for match in find(run, case, split)]
 
@@ -446,12 +459,58 @@ def _of_primer(run: Run, split: str) -> bool:
     return run.summary["task"] == "single_module" and two and split == "extrapolation"
 
 
+def _heim_simple(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Four operations by one network: each operation is a row, and has a split of its own."""
+    if run.summary["task"] != "npu_simple" or split == "validation" or case == ALL:
+        return
+    hidden, unit = _units(run)
+    model = HEIM_HIDDEN.get(hidden) if unit == "linear" else None
+    if hidden == unit == "nalu":
+        model = "NALU"
+    if all(_same(run.value(key), value) for key, value in HEIM_DENSE.items()):
+        model = "Dense"
+    if model:
+        place = "simple arithmetic, 20 models"
+        yield Match("simple arithmetic", place, split, (model,), 20_000)
+
+
+def _heim_large(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Sums of 50 of 100 inputs, in the range of training or in that of the test."""
+    known = {"validation": "training range", "extrapolation": "testing"}
+    model = HEIM_UNITS.get(str(run.summary["unit"]))
+    if run.summary["task"] != "npu_large" or split not in known or not model or case == ALL:
+        return
+    op = str(run.value("task.operation"))
+    steps = HEIM_NMU_STEPS.get(op, 100_000) if model == "NMU" else 100_000
+    place = "100 inputs, the best 10 of 10 or 20 runs"
+    yield Match(f"large scale arithmetic, {known[split]}", place, op, (model,), steps)
+
+
+def _mdlrnn(run: Run, case: str, split: str) -> Iterator[Match]:
+    """The recurrent networks of Lan et al., on languages or on addition."""
+    kind = MDLRNN_MODELS.get(str(run.summary["encoder"]))
+    if split != "test" or not kind or case == ALL or run.summary["unit"] != "linear":
+        return
+    tanh = run.value("encoder.activation") in (None, "tanh")
+    if not tanh or run.value("encoder.initial") != "torch":
+        return
+    if run.summary["task"] == "anbn":
+        multiples = str(run.value("task.multiples")).replace(" ", "")
+        op, place = MDLRNN_LANGUAGES.get(multiples, ""), f"{run.value('task.strings')} strings"
+    elif run.summary["task"] == "binary_addition":
+        op, place = "addition", f"below {run.value('task.below')}"
+    else:
+        return
+    model = f"{kind} {run.value('encoder.units')}"
+    yield Match("runs of Table 1", place, op, (model,), 1000)
+
+
 def _same(value: Any, expected: Any) -> bool:
     """Whether a setting has a value, as a number or as text: a sweep records `8` as text."""
     try:
         return bool(json.loads(str(value)) == expected)
     except ValueError:
-        return False
+        return bool(value == expected)
 
 
 def _units(run: Run) -> tuple[str, str]:

@@ -9,7 +9,14 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from nalu_seq.errors import first_line
-from nalu_seq.evaluation.intervals import Estimate, beta_mean, gamma_mean, wilson
+from nalu_seq.evaluation.intervals import (
+    Estimate,
+    beta_mean,
+    gamma_mean,
+    median_interval,
+    student_mean,
+    wilson,
+)
 from nalu_seq.records.files import Unreadable, read_json
 from nalu_seq.records.sweeps import read_jobs
 from nalu_seq.reports.form import GROUPS, OF_A_MEMBER, unusable
@@ -339,6 +346,39 @@ def mean_error(members: Sequence[Member], split: str, metric: str) -> Estimate |
     # A Gamma distribution does not contain 0: an error of 0 is replaced by one of float32's
     # rounding.
     return gamma_mean([max(error, 1e-6) for error in errors])
+
+
+def median_error(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
+    """The median error on a split, between two of the errors that hold it with 95 % confidence.
+
+    Args:
+        members: the members, at least one.
+        split: the split that was measured.
+        metric: the name of the error metric.
+
+    Returns:
+        The median; None if a member diverged.
+    """
+    errors = [m[metric][split] for m in members]
+    return None if any(error is None for error in errors) else median_interval(errors)
+
+
+def mean_accuracy(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
+    """The mean accuracy on a split with Student's interval, over all members.
+
+    Args:
+        members: the members, at least one.
+        split: the split that was measured.
+        metric: the name of the metric.
+
+    Returns:
+        The mean, its limits within 0 and 1; None if a member diverged.
+    """
+    shares = [m[metric][split] for m in members]
+    if any(share is None for share in shares):
+        return None
+    mean, low, high = student_mean(shares)
+    return Estimate(mean, max(low, 0.0), min(high, 1.0))
 
 
 def _jobs(directory: Path) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import keras
 
 from nalu_seq.units.base import Unit
 from nalu_seq.units.facts import SUM_WEIGHTS, Facts
-from nalu_seq.units.weights import weighted_sums
+from nalu_seq.units.weights import one_of, own_initializer, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -17,6 +17,8 @@ class Linear(Unit):
 
     Args:
         units: size of the output.
+        bias: whether there is a b; without one, y is a plain weighted sum.
+        w_initializer: initial `w`, `[in, units]`; Glorot uniform by default.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
@@ -27,16 +29,29 @@ class Linear(Unit):
         (8, 2)
 
     Raises:
-        ValueError: `units` is no positive integer, or the input has no known feature size.
+        ValueError: `units` is no positive integer, `bias` is no boolean, or the input has no known
+            feature size.
 
     Source: the baseline of Madsen & Johansen 2020 (arXiv 2001.05016); Glorot uniform W, b = 0.
     """
 
+    def __init__(
+        self,
+        units: int,
+        bias: bool = True,
+        w_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, **kwargs)
+        self.bias = one_of("Linear: bias", bias, (True, False))
+        self.w_initializer = own_initializer(w_initializer)
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make `w`, `[in, units]`, and `b`, `[units]`."""
+        """Make `w`, `[in, units]`, and with a bias `b`, `[units]`."""
         super().build(input_shape)
-        self.w = self.add_matrix("w", "glorot_uniform")
-        self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
+        self.w = self.add_matrix("w", self.w_initializer)
+        if self.bias:
+            self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
 
     def matrices(self) -> dict[str, Any]:
         """The effective weights: `W`."""
@@ -44,13 +59,23 @@ class Linear(Unit):
 
     def facts(self) -> Facts:
         """A baseline: it computes sums and differences, and favours no weights."""
-        return Facts(solutions={o: {"W": w, "b": [0.0]} for o, w in SUM_WEIGHTS.items()})
+        b = {"b": [0.0]} if self.bias else {}
+        return Facts(solutions={o: {"W": w, **b} for o, w in SUM_WEIGHTS.items()})
 
     def effective(self, x: Any) -> dict[str, Any]:
-        """The effective weights and gates: `W`, and `b`, `[units]`."""
+        """The effective weights: `W`, and `b`, `[units]`, where there is one."""
         del x
-        return {"W": self.w.value, "b": self.b.value}
+        return self.matrices() | ({"b": self.b.value} if self.bias else {})
 
     def call(self, x: Any) -> Any:
         """Apply the unit: `[..., in] -> [..., units]`."""
-        return weighted_sums(x, self.matrices()["W"]) + self.b
+        y = weighted_sums(x, self.matrices()["W"])
+        return y + self.b if self.bias else y
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "bias": self.bias,
+            "w_initializer": keras.initializers.serialize(self.w_initializer),
+        }

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import beta, binom, binomtest, gamma
+from scipy.stats import t as student
 
 from nalu_seq.evaluation import intervals
 from nalu_seq.evaluation.intervals import (
@@ -374,3 +375,19 @@ def test_gamma_at_a_held_variance_stays_with_values_that_lie_close(deviation: fl
     estimate = gamma_mean(values, hold_variance=True)
     assert estimate.value == pytest.approx(values.mean(), rel=3e-3)
     assert estimate.low < values.mean() < estimate.high
+
+
+def test_a_medians_interval_holds_it_as_often_as_it_says() -> None:
+    # x_(k) is above the median exactly when fewer than k values lie below the median.
+    for n in (6, 10, 20, 25):
+        estimate = intervals.median_interval(np.arange(1.0, n + 1))
+        missed = binom.cdf(estimate.low - 1, n, 0.5) + binom.sf(estimate.high - 1, n, 0.5)
+        assert missed <= 0.05 < missed + 2 * binom.pmf(estimate.low, n, 0.5)
+        assert estimate.value == (n + 1) / 2
+    assert all(math.isnan(x) for x in intervals.median_interval([1.0, 2.0, 3.0])[1:])
+
+
+def test_students_mean_is_scipys() -> None:
+    values = np.array([0.3, 0.9, 0.5, 0.45])
+    low, high = student(3, values.mean(), values.std(ddof=1) / 2).interval(0.95)
+    assert intervals.student_mean(values) == pytest.approx((values.mean(), low, high))

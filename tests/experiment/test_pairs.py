@@ -18,6 +18,7 @@ GROUPS = ("optimizer", "encoder", "head", "unit")
 # What each protocol was written for.
 PROTOCOLS = {
     "dmu": ["task=single_module", "unit=dmu_add"],
+    "heim": ["task=npu_large", "optimizer=keras", "unit=npu"],
     "inalu": ["task=inalu_simple", "unit=inalu"],
     "madsen": ["task=arithmetic", "unit=nmu"],
     "madsen_mnist": ["task=mnist_sum", "unit=nau", "data=digits", "task.lengths=[1,2,5]"],

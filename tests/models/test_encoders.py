@@ -1,4 +1,4 @@
-"""The activations of an MLP: each is what its name says, and an older Keras is told of."""
+"""Encoders: the activations of an MLP, and the initial values of recurrent layers."""
 
 import re
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from nalu_seq.models.encoders import MLP_ACTIVATIONS, NEEDED_KERAS, mlp
+from nalu_seq.models.encoders import MLP_ACTIVATIONS, NEEDED_KERAS, gru, lstm, mlp, rnn
 from tests.units.layers import array
 
 X = np.array([-7, -1.5, -0.3, 0, 0.05, 0.3, 1.5, 7], "float32")
@@ -63,3 +63,20 @@ def test_an_older_keras_is_told_which_it_needs(activation, monkeypatch) -> None:
 def test_an_activation_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match=r"must be one of tanh, .* linear, not 'sine'$"):
         build("sine")
+
+
+@pytest.mark.parametrize("make", [lstm, gru, rnn])
+def test_pytorchs_initial_values_are_uniform_by_the_layers_size(make) -> None:
+    more = {"activation": "tanh"} if make is rnn else {}
+    layer = make(units=16, initial="torch", unroll=False, return_state=False, **more)
+    layer.build((None, None, 3))
+    assert len(layer.get_weights()) == 3
+    for weights in layer.get_weights():  # of the two inputs' matrices and of the bias
+        assert 0.2 < np.abs(weights).max() <= 0.25  # 1 / sqrt(16)
+        assert weights.min() < -0.15
+
+
+@pytest.mark.parametrize("make", [lstm, gru])
+def test_other_initial_values_are_refused(make) -> None:
+    with pytest.raises(ValueError, match="initial must be keras or torch, not 'jax'"):
+        make(units=2, initial="jax", unroll=False, return_state=False)

@@ -46,7 +46,7 @@ def compared(run: Run, source: str) -> list[Table]:
 
 
 def test_every_figure_is_read() -> None:
-    assert len(facts()) == 2952
+    assert len(facts()) == 3136
     assert {fact.source for fact in facts() if fact.from_memory} == {"Trask2018"}
     assert any(fact.where.endswith("(10/70)") for fact in facts())
 
@@ -337,3 +337,103 @@ def test_where_a_member_diverged_there_is_no_mean_error(write: Write) -> None:
 def test_the_difference_of_intervals_is_newcombes() -> None:
     rates = [Estimate(k / n, *wilson(k, n)) for k, n in ((56, 70), (48, 80))]
     assert difference(*rates) == pytest.approx(newcombe(56, 70, 48, 80))
+
+
+def with_values(run: Run, metric: str, split: str, values: list[float | None]) -> Run:
+    """The same run, judged by another metric, with these values on a split."""
+    for member, value in zip(run.members, values, strict=True):
+        member.pop("mse")
+        member[metric] = {split: value}
+        member["solved"] = {split: False}
+    return run
+
+
+@pytest.mark.parametrize(
+    ("unit", "encoder", "config", "split", "model", "value"),
+    [
+        ("linear", "hidden", {"encoder.unit": "npu"}, "add", "NPU", 0.2),
+        ("linear", "hidden", {"encoder.unit": "real_npu"}, "root", "RealNPU", 0.004),
+        ("linear", "hidden", {"encoder.unit": "nmu_heim"}, "div", "NMU", 11.399),
+        ("nalu", "hidden", {"encoder.unit": "null"}, "mul", "NALU", 4.55),
+        (
+            "linear", "mlp",
+            {"encoder.units": 50, "encoder.layers": 2, "encoder.activation": "sigmoid"},
+            "add", "Dense", 2.103,
+        ),
+    ],
+)  # fmt: skip
+def test_heims_simple_task_has_a_row_for_each_operation(
+    write: Write, unit: str, encoder: str, config: dict[str, Any], split: str, model: str,
+    value: float,
+) -> None:  # fmt: skip
+    path = write("run", {"default": [None]}, "npu_simple", unit, config, encoder=encoder)
+    (match,) = matches("Heim2020", find_runs(path)[0][0], "default", split)
+    (fact,) = facts_of("Heim2020", match)
+    assert (fact.model, fact.metric, fact.value) == (model, "mae_mean", value)
+
+
+def test_mean_errors_with_published_intervals_are_subtracted(write: Write) -> None:
+    config = {"encoder.unit": "real_npu"}
+    path = write("run", {"default": [None] * 4}, "npu_simple", "linear", config, steps=20_000)
+    run = with_values(find_runs(path)[0][0], "mae", "add", [0.5, 0.5, 0.6, 0.6])
+    (table,) = compared(run, "Heim2020")
+    (row,) = table.rows
+    # 0.55 - 0.08, published with 2.093 x 0.021 to each side.
+    assert row.cells[2].facts["value"] == pytest.approx(0.47)
+    assert row.cells[1].text == "0.08 [0.036, 0.12]" and row.cells[2].text.startswith("+0.47* [")
+    assert any(note.startswith("Errors: ours − theirs") for note in table.notes)
+    assert table.notes[-1].startswith("1 compared, 1 marked")
+
+
+@pytest.mark.parametrize(
+    ("operation", "unit", "split", "value", "steps"),
+    [
+        ("add", "nmu", "extrapolation", 0.00602, 10_000),
+        ("mul", "npu", "extrapolation", 4.28, 100_000),
+        ("inverse", "real_npu", "validation", 1.3e-6, 100_000),
+    ],
+)
+def test_heims_large_task_is_compared_by_the_median(
+    write: Write, operation: str, unit: str, split: str, value: float, steps: int
+) -> None:
+    config = {"task.operation": operation, "encoder.unit": "nau_heim"}
+    path = write("run", {"default": [None] * 10}, "npu_large", unit, config, steps=steps)
+    run = find_runs(path)[0][0]
+    (match,) = matches("Heim2020", run, "default", split)
+    (fact,) = facts_of("Heim2020", match)
+    assert (fact.metric, fact.value, match.steps) == ("mse_median", value, steps)
+    run = with_values(run, "mse", split, [value * (0.9 + 0.02 * i) for i in range(10)])
+    (row,) = compared(run, "Heim2020")[0].rows
+    assert row.cells[0].facts["low"] == pytest.approx(value * 0.92)  # the second of ten
+    assert "*" not in row.cells[2].text
+
+
+MDLRNN: dict[str, Any] = {
+    "task.multiples": "[1, 1]", "task.strings": 100, "encoder.units": 2, "encoder.initial": "torch",
+}  # fmt: skip
+
+
+def language(write: Write, encoder: str = "gru", task: str = "anbn", **config: Any) -> Run:
+    path = write(
+        "run", {"default": [None] * 3}, task, "linear", MDLRNN | config, encoder=encoder, steps=1000
+    )
+    return with_values(find_runs(path)[0][0], "accuracy", "test", [0.9, 0.99806, 0.99806])
+
+
+def test_mdlrnns_networks_are_found_by_language_size_and_kind(write: Write) -> None:
+    (table,) = compared(language(write), "MDLRNN2022")
+    ours, theirs, difference = (cell.text for cell in table.rows[0].cells)
+    assert (ours.split()[:2], theirs) == (["96.5", "%"], "99.8 % [99.8, 99.8]")
+    assert difference.startswith("−3.3 [")
+
+
+def test_mdlrnns_addition_is_found_by_its_largest_number(write: Write) -> None:
+    config = {"task.below": 20, "encoder.units": 4, "encoder.activation": "tanh"}
+    run = language(write, "rnn", "binary_addition", **config)
+    (match,) = matches("MDLRNN2022", run, "default", "test")
+    assert [fact.value for fact in facts_of("MDLRNN2022", match)] == [0.716756]
+
+
+@pytest.mark.parametrize("changed", [{"encoder.initial": "keras"}, {"encoder.activation": "relu"}])
+def test_another_network_is_not_mdlrnns(write: Write, changed: dict[str, Any]) -> None:
+    assert matches("MDLRNN2022", language(write, **changed), "default", "test") == []

@@ -1,5 +1,8 @@
 """Each unit against its paper's equation, written out here once more in NumPy."""
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -26,7 +29,7 @@ def sigmoid(x: ArrayLike) -> np.ndarray:
 W = np.tanh(W_HAT) * sigmoid(M_HAT)
 
 
-def built(cls: type[units.Unit], **weights: ArrayLike) -> units.Unit:
+def built(cls: Callable[..., units.Unit], **weights: ArrayLike) -> units.Unit:
     """A unit with these weights, the first of them `[in, units]`."""
     features, count = np.shape(next(iter(weights.values())))
     layer = cls(count, dtype=PRECISE)
@@ -210,6 +213,15 @@ def test_linear_s_initial_bias_is_zero():
     layer = units.Linear(2)
     layer.build((None, 3))
     np.testing.assert_array_equal(layer.b.numpy(), [0, 0])
+
+
+def test_linear_without_a_bias_is_a_weighted_sum():
+    layer = built(partial(units.Linear, bias=False), w=[[1.0, 2.0], [3.0, -0.5]])
+    np.testing.assert_array_equal(outputs(layer, [[2.0, 4.0]]), [[14.0, 2.0]])
+    again = units.Linear.from_config(layer.get_config())
+    assert again.bias is False and again.facts().solutions.keys() == layer.facts().solutions.keys()
+    with pytest.raises(ValueError, match="Linear: bias must be one of"):
+        units.Linear(2, bias=3)
 
 
 # Penalties
