@@ -17,6 +17,7 @@ EXAMPLES = 10_000
 BITS = 30  # of one number of SciPy's sequence
 POINTS_BITS = 24  # 2^24 points: 131,072 steps of 128 examples
 SHARE = 1e-4
+FIRST, FIRST_MEASURED = 1, 2  # places in the sequence; its point 0 is all zeros
 
 
 class Operation(NamedTuple):
@@ -50,8 +51,8 @@ class NpuLarge(ExampleTask):
     members see the same points. `validation` has its first 10,000 points in the range of training;
     `extrapolation` has them in the range by which the published table was computed, which is not
     the one that the paper prints: (-2, 2) for add and mul (printed: -4 to 4), (-0.5, 0) for inverse
-    (printed: -0.5 to 0.5). A model that always answers 0 has the mean squared error 165 when it
-    adds in (-2, 2), and 661 in (-4, 4); the published one of such a model is 161.65.
+    (printed: -0.5 to 0.5). The mean square of the sums is 161.6 in (-2, 2) and 646 in (-4, 4); the
+    published error of an NPU without gates, which answers about 0, is 161.65.
 
     The paper has no success; here a member has solved a split when its mse is below 1e-4 of the
     targets' mean square.
@@ -84,13 +85,12 @@ class NpuLarge(ExampleTask):
     def train_batch(self, draws: Draws) -> Batch:
         """The next points of the sequence, the same for all members."""
         step, examples = tf.cast(draws.step, tf.uint32), tf.cast(draws.examples, tf.uint32)
-        # The sequence's very first point, all zeros, is left out.
-        place = 1 + step * tf.cast(draws.batch_size, tf.uint32) + examples
+        place = FIRST + step * tf.cast(draws.batch_size, tf.uint32) + examples
         return self._for_all(sobol(place, self.directions), self.operation.train, draws)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed inputs of a split, the same for all members."""
-        places = 1 + tf.cast(draws.examples, tf.uint32)
+        places = FIRST_MEASURED + tf.cast(draws.examples, tf.uint32)
         unit = sobol(places, self.directions)
         return self._for_all(unit, self._range(split), draws)
 
@@ -109,7 +109,7 @@ class NpuLarge(ExampleTask):
     def _batch(self, split: str) -> Batch:
         """All examples of a split as arrays `[B, ...]`."""
         sequence = qmc.Sobol(INPUTS, scramble=False)
-        sequence.fast_forward(1)
+        sequence.fast_forward(FIRST_MEASURED)
         low, high = self._range(split)
         return self._targets(low + (high - low) * sequence.random(EXAMPLES), np.sum)
 

@@ -18,7 +18,7 @@ def draws(step: int, examples: int) -> Draws:
 def test_points_are_those_of_scipys_sequence() -> None:
     sequence = qmc.Sobol(100, scramble=False)
     sequence.fast_forward(1000)
-    points = sobol(tf.range(1000, 1300, dtype=tf.uint32), directions(100))
+    points = sobol(tf.cast(tf.range(1000, 1300), tf.uint32), directions(100))
     np.testing.assert_array_equal(points, sequence.random(300).astype(np.float32))
     sequence.fast_forward(2**23 - 1300 + 5)
     late = sobol(tf.constant([2**23 + 5], tf.uint32), directions(100))
@@ -40,17 +40,20 @@ def test_targets_come_from_two_sums_that_share_twelve_inputs(operation: str) -> 
     batch = task.split_batch("extrapolation", draws(0, 50))
     x, y = batch.x.numpy().astype(np.float64), batch.y.numpy()[..., 0]
     a, b = x[..., :50].sum(axis=-1), x[..., 38:88].sum(axis=-1)
-    by_hand = {"add": a + b, "mul": a * b, "inverse": 1 / a, "root": np.sqrt(abs(a))}
+    by_hand = {"add": a + b, "mul": a * b, "inverse": 1 / (a + (a == 0)), "root": abs(a) ** 0.5}
     np.testing.assert_allclose(y, by_hand[operation], rtol=1e-4, atol=1e-4)
 
 
 def test_the_tested_range_is_that_of_the_published_table() -> None:
-    # 76 inputs count once and 12 twice: a model that answers 0 errs by 124 times their variance.
+    # An NPU without gates answers about 0. Its published errors are 161.65 +- 0.11 in the test, and
+    # 41.6 +- 3.1 in the range of training.
     task = NpuLarge("add")
-    answers = np.square(task.split_batch("extrapolation", draws(0, 10_000)).y[0]).mean()
-    assert answers == pytest.approx(124 * 4**2 / 12, rel=0.01)  # published: 161.65
-    answers = np.square(task.split_batch("validation", draws(0, 10_000)).y[0]).mean()
-    assert answers == pytest.approx(124 * 2**2 / 12, rel=0.01)  # published: 41.6
+    errors = {
+        split: np.square(task.split_batch(split, draws(0, 10_000)).y[0]).mean()
+        for split in ("extrapolation", "validation")
+    }
+    assert errors == {"extrapolation": pytest.approx(161.65, abs=0.11),
+                      "validation": pytest.approx(41.6, abs=3.1)}  # fmt: skip
 
 
 def test_a_split_is_solved_by_an_error_far_below_the_targets() -> None:
