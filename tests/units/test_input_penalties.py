@@ -13,7 +13,7 @@ from nalu_seq.units.base import mean_inputs
 from tests.units.layers import IN, OUT, array, built, each_option, inputs, with_gradients
 
 X = np.array([[2.0, 3.0], [-1.0, 4.0]])  # means 0.5 and 3.5
-HAS_R_Z = {"nac", "nac_mul_nmu", "nau", "nmu", "snmu"}
+HAS_R_Z = {"nac", "nac_mul_nmu", "nau", "nmu", "nmu_heim", "snmu"}
 
 
 def unit_with(cls: type[units.Unit], w: list[list[float]], **kwargs: str) -> units.Unit:
