@@ -6,7 +6,7 @@ import keras
 
 from nalu_seq.units.base import Unit
 from nalu_seq.units.facts import SUM_WEIGHTS, Facts
-from nalu_seq.units.weights import one_of, own_initializer, weighted_sums
+from nalu_seq.units.weights import copy_initializer, one_of, weighted_sums
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -44,7 +44,7 @@ class Linear(Unit):
     ) -> None:
         super().__init__(units, **kwargs)
         self.bias = one_of("Linear: bias", bias, (True, False))
-        self.w_initializer = own_initializer(w_initializer)
+        self.w_initializer = copy_initializer(w_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`, and with a bias `b`, `[units]`."""
