@@ -95,7 +95,7 @@ class BinaryAddition(SequenceTask):
         new = (tf.ones_like(y), right, entropy)
         return tuple(a + tf.reduce_sum(b, axis=[1, 2, 3]) for a, b in zip(before, new, strict=True))
 
-    def tallied(self, tally: Any) -> dict[str, Any]:
+    def tally_metrics(self, tally: Any) -> dict[str, Any]:
         """`accuracy` and `cross_entropy`, both NaN for a member that has diverged."""
         steps, right, entropy = tally
         accuracy = tf.where(tf.math.is_nan(entropy), entropy, right / steps)

@@ -119,7 +119,7 @@ class NextSymbol(SequenceTask):
         """
         return tf.argmax(prediction, axis=-1) == tf.argmax(y, axis=-1)
 
-    def tallied(self, tally: Any) -> dict[str, Any]:
+    def tally_metrics(self, tally: Any) -> dict[str, Any]:
         """`accuracy` and `cross_entropy`, both NaN for a member that has diverged."""
         steps, right, bits = tally
         accuracy = tf.where(tf.math.is_nan(bits), bits, right / steps)

@@ -70,7 +70,7 @@ def test_a_running_sum_of_weighted_symbols_solves_it_for_any_n() -> None:
     start, a, b = tf.unstack(tf.cumsum(batch.x, axis=2), axis=-1)
     prediction = tf.stack([0.5 * start, a + start - 3 * b, a - b], axis=-1)  # of #, a and b
     tally = task.tally(batch.y, prediction, task.tally_start(MEMBERS, 3))
-    assert task.tallied(tally)["accuracy"].numpy().tolist() == [1.0] * MEMBERS
+    assert task.tally_metrics(tally)["accuracy"].numpy().tolist() == [1.0] * MEMBERS
 
 
 def test_always_b_has_the_published_accuracy_of_the_best_networks() -> None:
@@ -80,7 +80,7 @@ def test_always_b_has_the_published_accuracy_of_the_best_networks() -> None:
     a, b = batch.x[..., 0], start - batch.x[..., 0]  # a after #, b after anything else
     prediction = tf.stack([tf.zeros_like(a), a, b], axis=-1)
     tally = task.tally(batch.y, prediction, task.tally_start(MEMBERS, 50))
-    assert task.tallied(tally)["accuracy"].numpy() == pytest.approx(0.99806, abs=2e-5)
+    assert task.tally_metrics(tally)["accuracy"].numpy() == pytest.approx(0.99806, abs=2e-5)
 
 
 def test_loss_and_cross_entropy_are_means_over_the_steps_that_count() -> None:
@@ -90,9 +90,9 @@ def test_loss_and_cross_entropy_are_means_over_the_steps_that_count() -> None:
     zeros = tf.zeros_like(batch.y)
     assert task.loss(batch.y, zeros).numpy() == pytest.approx(np.log(3))
     tally = task.tally(batch.y, zeros, task.tally_start(MEMBERS, 10))
-    assert task.tallied(tally)["cross_entropy"].numpy() == pytest.approx(np.log2(3))
+    assert task.tally_metrics(tally)["cross_entropy"].numpy() == pytest.approx(np.log2(3))
     lost = task.tally(batch.y, zeros / 0, task.tally_start(MEMBERS, 10))
-    assert np.isnan(task.tallied(lost)["accuracy"]).all()
+    assert np.isnan(task.tally_metrics(lost)["accuracy"]).all()
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_accuracy_is_the_share_of_right_bits() -> None:
     y = tf.constant([[[[1.0], [0.0]], [[1.0], [1.0]]]])  # [1, 2, 2, 1]
     right = 2 * y - 1
     tally = task.tally(y, right * tf.constant([[[[1.0], [1.0]], [[1.0], [-1.0]]]]), (0.0, 0.0, 0.0))
-    assert task.tallied(tally)["accuracy"].numpy().tolist() == [0.75]
-    even = task.tallied(task.tally(y, 0 * y, (0.0, 0.0, 0.0)))
+    assert task.tally_metrics(tally)["accuracy"].numpy().tolist() == [0.75]
+    even = task.tally_metrics(task.tally(y, 0 * y, (0.0, 0.0, 0.0)))
     assert even["cross_entropy"].numpy() == pytest.approx(1.0)
     assert task.loss(y, 0 * y).numpy() == pytest.approx(np.log(2))
 
