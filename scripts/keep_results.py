@@ -39,7 +39,7 @@ def main() -> None:
     if kept_before and "README.md" not in kept_before:
         raise SystemExit(f"{arguments.results} is not empty and holds no kept results")
     shutil.rmtree(arguments.results, ignore_errors=True)
-    for summary in sorted(arguments.run.rglob("summary.json")):
+    for summary in _summaries(arguments.run):
         target = arguments.results / summary.relative_to(arguments.run)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_compact(summary.read_text()))
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _page(run: Path, results: Path, runs: list) -> str:
     first = runs[0].summary
-    written = datetime.fromtimestamp((run / _first_summary(run)).stat().st_mtime, UTC)
+    written = sorted(datetime.fromtimestamp(p.stat().st_mtime, UTC) for p in _summaries(run))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return "\n".join(
         [
@@ -59,7 +59,7 @@ def _page(run: Path, results: Path, runs: list) -> str:
             "",
             f"- command: `{_command(run)}`",
             f"- commit: {', '.join(dict.fromkeys(run.summary['git_commit'] for run in runs))}",
-            f"- date: {written:%Y-%m-%d}",
+            f"- date: {', '.join(dict.fromkeys(f'{day:%Y-%m-%d}' for day in written))}",
             f"- machine: {os.cpu_count()} CPU cores, {platform.machine()}, {memory:.0f} GiB",
             f"- versions: {', '.join(f'{k} {v}' for k, v in first['versions'].items())}",
             f"- seeds: {describe_seeds(first['seeds'])}",
@@ -83,8 +83,8 @@ def _compact(text: str) -> str:
     return ",\n".join(parts) + "\n}\n"
 
 
-def _first_summary(run: Path) -> Path:
-    return min(p.relative_to(run) for p in run.rglob("summary.json"))
+def _summaries(run: Path) -> list[Path]:
+    return sorted(run.rglob("summary.json"))
 
 
 def _command(run: Path) -> str:

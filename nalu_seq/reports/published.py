@@ -429,14 +429,14 @@ def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:
 def _mistry(run: Run, case: str, split: str) -> Iterator[Match]:
     """The notes on MCFC: sums and products of two inputs, nine ranges, by the Primer's protocol.
 
-    Their MulMCFC without a sign takes the logarithm of the input itself, which has none below 0: on
-    ranges that reach below 0 only `unit.sign=undefined` corresponds to it.
+    Their MulMCFC without a sign takes the logarithm of the input itself, which has none below 0:
+    only `unit.sign=undefined` corresponds to it.
     """
     figure, model = MISTRY_MODELS.get(run.summary["unit"], ("", ""))
     operation = str(run.value("task.operation"))
     if not _of_primer(run, split) or MISTRY_OPERATIONS.get(figure) != operation or case == ALL:
         return
-    if model == "MulMCFC" and "-" in task_case(case) and run.value("unit.sign") != "undefined":
+    if model == "MulMCFC" and run.value("unit.sign") != "undefined":
         return
     yield Match(f"MCFC findings (2023) {figure}", case, operation, (model,), PRIMER_STEPS)
 
