@@ -42,7 +42,6 @@ REASONS = (
     r"optimizer=adam and optimizer=rmsprop can",
     r"protocol=[a-z_]+( with unit=[a-z_]+)? sets a penalty on arithmetic units, and head=[a-z]+ "
     r"has none",
-    r"Routed: all [0-9]+ inputs are numbers, and reads=symbols leaves none to read: say reads=all",
 )
 
 

@@ -76,14 +76,40 @@ def test_a_routed_model_has_three_equal_forms_and_a_file(reads: str, tmp_path) -
     np.testing.assert_allclose(array(loaded(x)), y, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_to_read_is_refused() -> None:
+def test_without_symbols_the_recurrent_layer_knows_the_step_alone() -> None:
     lstm = keras.layers.LSTM(2, return_sequences=True, return_state=True)
-    with pytest.raises(ValueError, match="all 4 inputs are numbers"):
-        Routed(lstm, outputs=1, numbers=4)(inputs())
+    layer = Routed(lstm, outputs=1, numbers=4)
+    y = array(layer(inputs()))
+    np.testing.assert_array_equal(y[..., 1:], inputs())
+    np.testing.assert_array_equal(y[..., :1], array(layer(inputs(seed=1)))[..., :1])
+    expected = layer.dense(lstm(np.ones((BATCH, LENGTH, 1), "float32"))[0])
+    np.testing.assert_array_equal(y[..., :1], array(expected))
+
+
+def test_what_a_routed_encoder_says_can_be_rounded() -> None:
+    plain, rounded = (
+        functools.partial(encoders.routed, "lstm", 3, 2, "symbols", snap=snap)(
+            unroll=False, return_state=False
+        )
+        for snap in (None, 0.25)
+    )
+    y = array(plain(inputs()))
+    rounded(inputs())
+    rounded.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(array(rounded(inputs()))[..., :2], np.round(4 * y[..., :2]) / 4)
+    np.testing.assert_array_equal(array(rounded(inputs()))[..., 2], y[..., 2])
+    again = Routed.from_config(rounded.get_config())
+    assert again.snap == 0.25
+
+
+def test_bad_routes_are_refused() -> None:
+    lstm = keras.layers.LSTM(2, return_sequences=True, return_state=True)
     with pytest.raises(ValueError, match="reads must be symbols or all, not 'none'"):
         Routed(lstm, outputs=1, numbers=1, reads="none")
     with pytest.raises(ValueError, match="this task has none"):
         routed()(numbers=0, unroll=False, return_state=False)
+    with pytest.raises(ValueError, match="snap must be a positive number or null, not -1"):
+        Routed(lstm, outputs=1, numbers=1, snap=-1)
 
 
 # Rounding what is accumulated

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import Batch, SequenceTask, Split
 from nalu_seq.tasks.count import Count
+from nalu_seq.tasks.expression import Expression
 from nalu_seq.tasks.ledger import FACTORS, Ledger
+from nalu_seq.tasks.running_product import RunningProduct
 from nalu_seq.tasks.running_sum import RunningSum
 
 MEMBERS, EXAMPLES = 2, 3
@@ -64,9 +66,11 @@ def test_patterns_are_found_where_they_end_overlaps_included(pattern: list[int])
         Count(alphabet=3, length=12),
         Count(alphabet=2, length=12, pattern=[1, 0, 1]),
         RunningSum(length=12),
+        RunningProduct(length=12),
         Ledger(length=12),
+        Expression(length=12),
     ],
-    ids=["count", "pattern", "running_sum", "ledger"],
+    ids=["count", "pattern", "running_sum", "running_product", "ledger", "expression"],
 )
 @pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [11, 1], [3, 1, 8]], ids=str)
 def test_pieces_make_up_the_whole(task: SequenceTask, pieces: list[int]) -> None:
@@ -86,6 +90,55 @@ def test_running_sum_sums_in_its_range() -> None:
         task.splits["range_-10_10"], draws(), 0, 6, task.target_state(MEMBERS, EXAMPLES)
     )
     assert wide.x.numpy().min() < -5 and wide.x.numpy().max() > 5
+
+
+def test_running_product_multiplies_in_its_range() -> None:
+    task = RunningProduct(negative=0.25, length=8, range=[1.0, 2.0], ranges=[[1.0, 20.0]])
+    batch = task.train_batch(draws(100))
+    assert batch.x.shape == batch.y.shape == (MEMBERS, 100, 8, 1)
+    x = batch.x.numpy().astype(np.float64)
+    assert 0.5 < np.abs(x).min() < 0.52 and 1.96 < np.abs(x).max() < 2
+    assert 0.2 < (x < 0).mean() < 0.3 and 0.45 < (np.abs(x) < 1).mean() < 0.55
+    np.testing.assert_allclose(batch.y, np.cumprod(x, axis=2), rtol=1e-6)
+    wide, _ = task.piece(
+        task.splits["range_1_20"], draws(), 0, 8, task.target_state(MEMBERS, EXAMPLES)
+    )
+    magnitudes = np.abs(wide.x)
+    assert 0.05 < magnitudes.min() < 0.5 and 2 < magnitudes.max() < 20
+
+
+def test_a_thousand_factors_stay_within_float32() -> None:
+    task = RunningProduct(lengths=[1000])
+    batch = in_pieces(task, task.splits["length_1000"], [400, 600])
+    exact = np.cumprod(batch.x.numpy().astype(np.float64), axis=2)
+    assert np.abs(exact).max() > 1e6 and np.isfinite(batch.y).all()
+    np.testing.assert_allclose(batch.y, exact, rtol=1e-6)
+
+
+def test_running_products_errors_are_relative() -> None:
+    task = RunningProduct()
+    y = tf.constant([[[[1e30]], [[-1e-30]]]])
+    metrics = task.metrics(y[:, :, 0], tf.constant([[[1.01e30], [-0.97e-30]]]))
+    np.testing.assert_allclose(metrics["relative_error"], [0.02], rtol=1e-4)
+    np.testing.assert_allclose(task.loss(y, 1.5 * y), [0.25], rtol=1e-6)
+    np.testing.assert_allclose(task.loss(y, -y), [4.0], rtol=1e-6)
+
+
+def test_an_expressions_value_is_what_python_says() -> None:
+    batch = Expression(length=11).train_batch(draws(20))
+    for symbols, values in zip(
+        symbols_of(batch).reshape(-1, 11), np.reshape(batch.y, [-1, 11]), strict=True
+    ):
+        text = "".join("0123456789+-"[symbol] for symbol in symbols)
+        for t in range(11):
+            assert values[t] == eval(text[: t + 1].rstrip("+-"))
+
+
+def test_an_expression_can_be_supervised_at_its_end_alone() -> None:
+    y = tf.zeros([1, 1, 3, 1])
+    wrong_early = tf.constant([[[[3.0], [0.0], [0.0]]]])
+    assert float(Expression(length=3).loss(y, wrong_early)[0]) == 3.0
+    assert float(Expression(length=3, supervise="last").loss(y, wrong_early)[0]) == 0.0
 
 
 def test_the_ledger_holds_its_last_symbol() -> None:
@@ -158,6 +211,13 @@ def test_running_sums_error_is_relative() -> None:
         (Ledger, {"operations": []}, "operations must be a list of add, subtract"),
         (Ledger, {"silent": 1.0}, "silent must be a number from 0 to below 1"),
         (Ledger, {"ranges": 3}, "ranges must be"),
+        (RunningProduct, {"range": [0.0, 1.0]}, "range must be .* with 0 < low < high"),
+        (RunningProduct, {"negative": 1.5}, "negative must be a number from 0 to 1, not 1.5"),
+        (RunningProduct, {"ranges": 3}, "ranges must be a list"),
+        (RunningProduct, {"lengths": [10_000]}, "leave float32: take at most 1116 numbers"),
+        (RunningProduct, {"ranges": [[1.0, 1e30]]}, "leave float32: take at most 1 numbers"),
+        (Expression, {"length": 0}, "length must be a positive integer, not 0"),
+        (Expression, {"supervise": "some"}, "every or last"),
         (RunningSum, {"ranges": [[0.0]]}, "ranges must be"),
         (RunningSum, {"range": ["a", 1.0]}, "range must be"),
     ],
