@@ -13,7 +13,8 @@ from nalu_seq.errors import Arguments, BadInput, command
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
-    "task.replacement", "task.reference", "task.test_digits", "data.dir", "head.snap",
+    "task.replacement", "task.reference", "task.test_digits", "data.dir",
+    "head.snap", "head.snap_factor",
 )  # fmt: skip
 
 

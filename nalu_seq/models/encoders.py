@@ -315,7 +315,6 @@ def routed(
     units: int,
     outputs: int,
     reads: str,
-    snap: float | None = None,
     *,
     numbers: int = 1,
     unroll: bool,
@@ -328,14 +327,13 @@ def routed(
         units: size of its state.
         outputs: how many numbers are computed from its state at each step.
         reads: "symbols" or "all": what of the input the recurrent layer reads.
-        snap: the numbers that are computed are rounded to multiples of this; None for no rounding.
         numbers: how many of the inputs, the last ones, are numbers.
         unroll: write the loop over time out.
         return_state: return the last states too.
 
     Raises:
-        ValueError: the recurrent layer is not known, a size is no positive integer, `snap` is not
-            positive, or the task has no numbers.
+        ValueError: the recurrent layer is not known, a size is no positive integer, or the task has
+            no numbers.
     """
     if recurrent not in RECURRENT:
         raise ValueError(
@@ -348,8 +346,7 @@ def routed(
     layer = RECURRENT[recurrent](units, unroll=unroll, return_state=True)
     outputs = _positive(outputs, "outputs")
     # In float32, whatever the recurrent layer's precision is, so that numbers are not rounded.
-    named = {"name": "routed", "dtype": "float32"}
-    return Routed(layer, outputs, numbers, reads, return_state, snap, **named)
+    return Routed(layer, outputs, numbers, reads, return_state, name="routed", dtype="float32")
 
 
 RECURRENT: dict[str, Callable[..., keras.layers.Layer]] = {

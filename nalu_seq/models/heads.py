@@ -286,11 +286,12 @@ def snap_to_grid(x: Any, grid: float) -> Any:
     return x + ops.stop_gradient(grid * ops.round(x / grid) - x)
 
 
-def check_snap(snap: Any) -> float | None:
+def check_snap(snap: Any, name: str = "snap") -> float | None:
     """A grid to round to, or None.
 
     Args:
         snap: what an argument or a config says.
+        name: the argument's name in the message.
 
     Raises:
         ValueError: it is neither None nor a positive number.
@@ -298,7 +299,7 @@ def check_snap(snap: Any) -> float | None:
     if snap is None:
         return None
     if isinstance(snap, bool) or not isinstance(snap, int | float) or not 0 < snap < math.inf:
-        raise ValueError(f"snap must be a positive number or null, not {snap!r}")
+        raise ValueError(f"{name} must be a positive number or null, not {snap!r}")
     return float(snap)
 
 

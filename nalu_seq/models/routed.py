@@ -5,8 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from nalu_seq.models.heads import check_snap, snap_to_grid
-
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class Routed(keras.layers.Layer):
@@ -14,13 +12,11 @@ class Routed(keras.layers.Layer):
 
         h_t = recurrent(symbols_t, h_{t-1})
         y_t = concat(h_t W + b, numbers_t)
-        with snap:  y_t = concat(nearest multiple of snap to h_t W + b, numbers_t)
 
     A recurrent layer's outputs are bounded: a number that goes through it can't leave the range of
     the training. Here numbers reach the arithmetic unit unchanged, beside outputs that can say
-    whether to add, subtract or ignore them. With `snap` these outputs are rounded, in training too,
-    so that a subtracted number is multiplied by -1 and not by -0.998. Where all inputs are numbers,
-    the recurrent layer reads a 1 at each step: it knows how many steps there were, and no more.
+    whether to add, subtract or ignore them. Where all inputs are numbers, the recurrent layer reads
+    a 1 at each step: it knows how many steps there were, and no more.
 
     Args:
         recurrent: a Keras recurrent layer that returns its sequences and its state.
@@ -28,8 +24,6 @@ class Routed(keras.layers.Layer):
         numbers: how many of the inputs are numbers: the last ones.
         reads: "symbols", or "all": whether the recurrent layer reads the numbers too.
         return_state: also return the last state, so that a long sequence can be fed in pieces.
-        snap: round the outputs to multiples of it, such as 1 for the factors 1, -1 and 0; the
-            gradient passes as if nothing were rounded. None for no rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments: x `[batch, time, symbols + numbers]`; initial_state, the recurrent layer's, a
@@ -41,7 +35,7 @@ class Routed(keras.layers.Layer):
         (2, 10, 5)
 
     Raises:
-        ValueError: `reads` is neither, or `snap` is not positive.
+        ValueError: `reads` is neither.
     """
 
     def __init__(
@@ -51,14 +45,13 @@ class Routed(keras.layers.Layer):
         numbers: int,
         reads: str = "symbols",
         return_state: bool = False,
-        snap: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if reads not in ("symbols", "all"):
             raise ValueError(f"Routed: reads must be symbols or all, not {reads!r}")
         self.recurrent, self.outputs, self.numbers = recurrent, outputs, numbers
-        self.reads, self.return_state, self.snap = reads, return_state, check_snap(snap)
+        self.reads, self.return_state = reads, return_state
         self.dense = keras.layers.Dense(outputs, name="outputs")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -79,8 +72,6 @@ class Routed(keras.layers.Layer):
         sequence = symbols if self.reads == "symbols" else x
         h, *states = self.recurrent(sequence, initial_state=initial_state)
         outputs = ops.cast(self.dense(h), self.compute_dtype)
-        if self.snap is not None:
-            outputs = snap_to_grid(outputs, self.snap)
         y = ops.concatenate([outputs, numbers], axis=-1)
         return [y, *states] if self.return_state else y
 
@@ -91,7 +82,7 @@ class Routed(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = ("outputs", "numbers", "reads", "return_state", "snap")
+        own = ("outputs", "numbers", "reads", "return_state")
         return {
             **super().get_config(),
             "recurrent": keras.saving.serialize_keras_object(self.recurrent),

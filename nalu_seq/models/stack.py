@@ -4,16 +4,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
-from nalu_seq.models.heads import Accumulate
+from nalu_seq.models.heads import Accumulate, check_snap, snap_to_grid
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
 class Stack(keras.layers.Layer):
     """Units one after another, `y = unit_n(... unit_1(x))`, such as a sum of products.
 
+        with snap_factor:  y = number * nearest multiple of snap_factor to unit_n(...) / number
+
     Args:
         stacked: the units, in the order in which they are applied.
+        snap_factor: where the output is a factor times the last input, the number: round the factor
+            to multiples of this, such as 1 where numbers are added, subtracted or ignored, so that
+            small errors of the factor do not add up. The gradient passes as if nothing were
+            rounded. None for no rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Attributes:
@@ -25,11 +32,20 @@ class Stack(keras.layers.Layer):
         >>> products_summed = Stack([nalu_seq.units.NMU(2), nalu_seq.units.NAU(1)])
         >>> tuple(products_summed(keras.ops.ones((8, 3))).shape)
         (8, 1)
+
+    Raises:
+        ValueError: snap_factor is not positive.
     """
 
-    def __init__(self, stacked: Sequence[keras.layers.Layer], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        stacked: Sequence[keras.layers.Layer],
+        snap_factor: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.stacked = list(stacked)
+        self.snap_factor = check_snap(snap_factor, "snap_factor")
         self.units = self.stacked[-1].units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -45,14 +61,19 @@ class Stack(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """`[..., in] -> [..., units]`."""
+        y = x
         for unit in self.stacked:
-            x = unit(x)
-        return x
+            y = unit(y)
+        if self.snap_factor is None:
+            return y
+        number = ops.cast(x[..., -1:], y.dtype)
+        factor = y / ops.where(number == 0, 1.0, number)
+        return number * snap_to_grid(factor, self.snap_factor)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         stacked = [keras.saving.serialize_keras_object(unit) for unit in self.stacked]
-        return {**super().get_config(), "stacked": stacked}
+        return {**super().get_config(), "stacked": stacked, "snap_factor": self.snap_factor}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Stack":
@@ -69,6 +90,7 @@ def accumulate_stack(
     under_units: int,
     operation: str,
     snap: float | None = None,
+    snap_factor: float | None = None,
     unroll: bool,
     return_state: bool,
 ) -> keras.layers.Layer:
@@ -80,6 +102,8 @@ def accumulate_stack(
         under_units: size of the output of the unit under it.
         operation: "sum" or "product".
         snap: what each step gives is rounded to multiples of this; None for no rounding.
+        snap_factor: the factor of the number in what each step gives is rounded to multiples of
+            this; see `Stack`. None for no rounding.
         unroll: without effect, as the sum is one operation.
         return_state: return the last sum or product too.
 
@@ -89,5 +113,5 @@ def accumulate_stack(
     del unroll
     if isinstance(under_units, bool) or not isinstance(under_units, int) or under_units < 1:
         raise ValueError(f"head.under_units must be a positive integer, not {under_units!r}")
-    stack = Stack([under(units=under_units, name="under"), unit], name="stack")
+    stack = Stack([under(units=under_units, name="under"), unit], snap_factor, name="stack")
     return Accumulate(stack, operation, return_state, snap, name="accumulate")

@@ -20,10 +20,13 @@ def exact_ledger():
     """A simple RNN that holds the last of three words, under an NMU and a NAU.
 
     Its two states are near 1 after "subtract" and after "ignore", else near -1; a step without a
-    word leaves them where they are. The factor is -(1 + 2 * first + second) / 2, rounded.
+    word leaves them where they are. The factor is -(1 + 2 * first + second) / 2, rounded to
+    a whole number.
     """
-    encoder = functools.partial(encoders.routed, "rnn", 2, 1, "symbols", snap=1.0)
-    head = functools.partial(accumulate_stack, under=units.NMU, under_units=1, operation="sum")
+    encoder = functools.partial(encoders.routed, "rnn", 2, 1, "symbols")
+    head = functools.partial(
+        accumulate_stack, under=units.NMU, under_units=1, operation="sum", snap_factor=1
+    )
     model = build(encoder, head, units.NAU, 5, 1)
     words = 20 * np.array([[-1, -1], [1, -1], [-1, 1], [0, 0]])  # add, subtract, ignore, none
     weights = [words, 5 * np.eye(2), [-2, -2], [[-1], [-0.5]], [-0.5], [[1], [1]], [[1]]]
@@ -59,7 +62,7 @@ def test_five_hundred_entries_stay_right_and_a_wrong_one_is_named(
     model.save(network)
     assert "every one right to the cent" in run(capsys, monkeypatch, network, entries)
     weights = model.get_weights()
-    weights[-1] = 0.999 * weights[-1]
+    weights[3] = -weights[3]  # the factors are wrong
     model.set_weights(weights)
     model.save(network)
     assert "wrong from entry" in run(capsys, monkeypatch, network, entries)

@@ -86,33 +86,34 @@ def test_without_symbols_the_recurrent_layer_knows_the_step_alone() -> None:
     np.testing.assert_array_equal(y[..., :1], array(expected))
 
 
-def test_what_a_routed_encoder_says_can_be_rounded() -> None:
-    plain, rounded = (
-        functools.partial(encoders.routed, "lstm", 3, 2, "symbols", snap=snap)(
-            unroll=False, return_state=False
-        )
-        for snap in (None, 0.25)
-    )
-    y = array(plain(inputs()))
-    rounded(inputs())
-    rounded.set_weights(plain.get_weights())
-    np.testing.assert_array_equal(array(rounded(inputs()))[..., :2], np.round(4 * y[..., :2]) / 4)
-    np.testing.assert_array_equal(array(rounded(inputs()))[..., 2], y[..., 2])
-    again = Routed.from_config(rounded.get_config())
-    assert again.snap == 0.25
-
-
 def test_bad_routes_are_refused() -> None:
     lstm = keras.layers.LSTM(2, return_sequences=True, return_state=True)
     with pytest.raises(ValueError, match="reads must be symbols or all, not 'none'"):
         Routed(lstm, outputs=1, numbers=1, reads="none")
     with pytest.raises(ValueError, match="this task has none"):
         routed()(numbers=0, unroll=False, return_state=False)
-    with pytest.raises(ValueError, match="snap must be a positive number or null, not -1"):
-        Routed(lstm, outputs=1, numbers=1, snap=-1)
 
 
 # Rounding what is accumulated
+
+
+def test_the_factor_of_a_number_can_be_rounded() -> None:
+    """Factors are 0.997, -0.5 and 0.2 of the number, which is the last input."""
+    sums = [units.NAU(1, w_initializer="ones")]
+    product = units.NMU(1, w_initializer="ones")
+    plain, halves = Stack([product, *sums]), Stack([product, *sums], snap_factor=0.5)
+    x = np.float32([[0.997, 100], [-0.5, -3], [0.2, 7], [0.2, 0]])
+    np.testing.assert_allclose(array(plain(x))[:, 0], [99.7, 1.5, 1.4, 0], rtol=1e-6)
+    np.testing.assert_array_equal(array(halves(x))[:, 0], [100, 1.5, 0, 0])
+    again = Stack.from_config(halves.get_config())
+    assert again.snap_factor == 0.5
+    _, gradients = with_gradients(halves, keras.ops.convert_to_tensor(x), [])
+    assert np.isfinite(array(gradients[0])).all()
+    head = accumulate_stack(
+        units.NAU(1), under=units.NMU, under_units=2, operation="sum", snap_factor=1,
+        unroll=False, return_state=False,
+    )  # fmt: skip
+    assert head.unit.snap_factor == 1
 
 
 def test_what_is_snapped_is_exact_and_passes_its_gradient() -> None:
@@ -140,3 +141,5 @@ def test_a_grid_that_is_none_is_refused(snap) -> None:
     for make in (Accumulate, UnitCell):
         with pytest.raises(ValueError, match="snap must be a positive number or null"):
             make(units.NAU(1), snap=snap)
+    with pytest.raises(ValueError, match="snap_factor must be a positive number or null"):
+        Stack([units.NAU(1)], snap_factor=snap)
