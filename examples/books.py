@@ -2,9 +2,10 @@
 
     python examples/books.py ledger.keras entries.csv
 
-`ledger.keras` is a member of `python -m nalu_seq.train task=ledger`, exported. `entries.csv` has a
-line for each entry: add, subtract, ignore or nothing, a comma, and an amount. An entry without a
-word counts as the one before it does, the first one as add.
+`ledger.keras` is a member of `python -m nalu_seq.train task=ledger`, exported
+(docs/how-to/ledger.md). `entries.csv` has a line for each entry: add, subtract, ignore or nothing,
+a comma, and an amount. An entry without a word counts as the one before it does, the first one as
+add.
 """
 
 import csv
@@ -24,6 +25,9 @@ def read(path):
     """The words and the amounts, in hundredths, of a file of entries."""
     with open(path, newline="") as file:
         rows = [(word.strip(), int(100 * Decimal(amount))) for word, amount in csv.reader(file)]
+    if unknown := {word for word, _ in rows} - {*WORDS}:
+        print(f"{path}: {min(unknown)!r} is no word; add, subtract, ignore are", file=sys.stderr)
+        sys.exit(2)
     return [word for word, _ in rows], np.asarray([amount for _, amount in rows])
 
 
@@ -40,7 +44,7 @@ def predictions(model, words, amounts):
     """The balance after each entry, as the network says."""
     symbols = np.eye(len(WORDS))[[WORDS.index(word) for word in words]]
     x = np.concatenate([symbols, amounts[:, None]], axis=1)[None]  # [1, T, symbols + 1]
-    return np.asarray(model(x.astype("float32")))[0, :, 0]
+    return model.predict(x.astype("float32"), verbose=0)[0, :, 0]
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ def _arguments() -> argparse.Namespace:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from nalu_seq.records.runs import read_run
 
-    if arguments.export and (arguments.json or arguments.plot or arguments.overrides):
-        raise BadInput("--export measures nothing: no override, --json or --plot beside it")
+    where = [override for override in arguments.overrides if not override.startswith("head.")]
+    if arguments.export and (arguments.json or arguments.plot or where):
+        raise BadInput("--export measures nothing: no --json, --plot or task. override beside it")
     if arguments.case and not arguments.export:
         raise BadInput("--case goes with --export")
     overrides = _overrides(arguments.overrides)

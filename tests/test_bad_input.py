@@ -278,6 +278,7 @@ def test_a_run_from_elsewhere_is_data(
         (["--export", "0", "m.h5"], "must end in .keras"),
         (["--export", "0", "/nowhere/m.keras"], "/nowhere is no directory"),
         (["--export", "0", "m.keras", "--json"], "--export measures nothing"),
+        (["task.lengths=[5]", "--export", "0", "m.keras"], "--export measures nothing"),
         (["task.lengths=[-3]"], "lengths must be a positive integer, not -3"),
     ],
 )

@@ -51,6 +51,16 @@ def test_a_books_balance_is_printed_beside_the_networks(tmp_path, capsys, monkey
     )
 
 
+def test_a_word_that_was_never_trained_is_named(tmp_path, capsys, monkeypatch) -> None:
+    network, entries = tmp_path / "ledger.keras", tmp_path / "entries.csv"
+    exact_ledger().save(network)
+    entries.write_text("add,1.00\nsubstract,1.00\n")
+    monkeypatch.setattr(sys, "argv", [str(BOOKS), str(network), str(entries)])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(BOOKS), run_name="__main__")
+    assert left.value.code == 2 and "'substract' is no word" in capsys.readouterr().err
+
+
 def test_five_hundred_entries_stay_right_and_a_wrong_one_is_named(
     tmp_path, capsys, monkeypatch
 ) -> None:
