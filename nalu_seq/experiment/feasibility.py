@@ -36,8 +36,8 @@ def check(experiment: Experiment) -> None:
     """
     replicas = experiment.strategy.num_replicas_in_sync
     assert len(experiment.members) > 0
+    _check_memory(experiment)  # first: the others make values of the task's sizes
     check_criterion(experiment.task, f"task={experiment.choices.get('task')}")
-    _check_memory(experiment)
     model = _build_every_case(experiment)
     experiment.optimizer()
     check_lengths(experiment)

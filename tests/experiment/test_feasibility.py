@@ -61,12 +61,19 @@ def test_memory_says_what_is_too_large_and_what_would_fit(
     monkeypatch.setattr(feasibility, "available", lambda: None)
 
 
-@pytest.mark.parametrize("units", [10**6, 10**9, 10**12])
-def test_a_model_too_large_for_memory_is_not_made(units: int) -> None:
+@pytest.mark.parametrize("key", ["encoder.units", "task.alphabet"])
+@pytest.mark.parametrize("size", [10**9, 10**12])
+def test_a_model_too_large_for_memory_is_not_made(key: str, size: int) -> None:
     with pytest.raises(BadInput, match=r"one member alone .* its model is too large for this mach"):
-        check(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
+        check(experiment(*SMALL, "seeds=1", f"{key}={size}"))
     with pytest.raises(BadInput, match=r"^1 members' weights need [0-9,]*\.[0-9] GiB"):
-        check_weights(experiment(*SMALL, "seeds=1", f"encoder.units={units}"))
+        check_weights(experiment(*SMALL, "seeds=1", f"{key}={size}"))
+
+
+@pytest.mark.parametrize("key", ["encoder.units", "task.alphabet"])
+def test_a_size_that_no_tensor_can_have_gets_one_line(key: str) -> None:
+    with pytest.raises(BadInput, match=r"^(?!Exception encountered)"):
+        check(experiment(*SMALL, "seeds=1", f"{key}={10**20}"))
 
 
 def test_the_batch_that_is_named_fits(monkeypatch: pytest.MonkeyPatch) -> None:
