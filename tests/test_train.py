@@ -55,6 +55,15 @@ def test_resume_makes_more_steps(run: Path, tmp_path: Path) -> None:
     assert (directory / "metrics.csv").read_text().startswith(before)
 
 
+def test_a_run_that_lacks_its_summary_alone_gets_one(main, run: Path, tmp_path: Path) -> None:
+    directory = copy(run, tmp_path)
+    (directory / "summary.json").unlink()
+    code, _, err = main(f"resume={directory}")
+    assert code == 0, err
+    written, kept = (json.loads((p / "summary.json").read_text()) for p in (directory, run))
+    assert written["status"] == "done" and written["members"] == kept["members"]
+
+
 def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         command(str(run), "task.lengths=[5,300]", "--json", module="evaluate"),

@@ -156,7 +156,8 @@ class TensorBoard(Listener):
         if self._step == self._steps:
             with self._writer.as_default(step=self._steps):
                 resumed = self._first_step / self._steps  # the share of an earlier process
-                if self._budget.stepping() >= SHORTEST * (1 - resumed):
+                # A run that was stopped after its last step measures nothing when it goes on.
+                if self._errors and self._budget.stepping() >= SHORTEST * (1 - resumed):
                     self._draw()
                 write(hparams.end(time.time()))
         self._writer.close()
