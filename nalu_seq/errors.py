@@ -143,6 +143,10 @@ def command(explain: Callable[[Exception], str] = first_line) -> Iterator[None]:
         refuse(f"a number in the input has more than {sys.get_int_max_str_digits()} digits")
     except RecursionError:
         refuse("the input is nested too deeply to be read")
+    except FileNotFoundError as error:
+        if error.filename is None:  # as of os.getcwd
+            refuse("the current directory is gone: change to another one")
+        fail(error)
     except (OSError, MemoryError) as error:
         fail(str(error) or "there is not enough memory")
     except KeyboardInterrupt:

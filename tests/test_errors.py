@@ -51,6 +51,15 @@ def test_each_end_has_its_code(error: BaseException, code: int, said: str, capsy
     assert left.value.code == code and said in err and len(err.splitlines()) == 1
 
 
+def test_a_current_directory_that_is_gone_is_told(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as left, command():
+        Path("output").absolute()
+    assert left.value.code == 2 and "current directory is gone" in capsys.readouterr().err
+
+
 def test_a_bug_is_no_bad_input() -> None:
     with pytest.raises(ValueError, match="of ours"), command():
         raise ValueError("of ours")
