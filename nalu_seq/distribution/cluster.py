@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nalu_seq.errors import BadInput
+from nalu_seq.errors import BadInput, first_line
 
 TURN_SECONDS = 0.2  # the longest time between two checks for new callers
 CALLER_SECONDS = 2  # the time that a caller has to say which worker it is
@@ -55,7 +55,7 @@ def find_cluster() -> Cluster:
         spec = resolver.cluster_spec().as_dict()
         place = resolver.task_id
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
-        raise BadInput(f"strategy=multi_worker: {error or error!r}") from error
+        raise BadInput(f"strategy=multi_worker: {first_line(error)}") from error
     addresses = spec.get("worker", [])
     if set(spec) != {"worker"} or not isinstance(place, int) or not 0 <= place < len(addresses):
         raise BadInput(
