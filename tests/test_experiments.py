@@ -34,7 +34,7 @@ def test_a_sweep_ends_with_its_folder_and_its_jobs(tmp_path: Path) -> None:
 
 
 ABLATIONS = re.compile(
-    r"inalu_exp[24]|madsen_(?!arithmetic|ten).*|trask_mnist_sum|program(_add_whole)?"
+    r"inalu_exp[234]|madsen_(?!arithmetic|ten).*|trask_mnist_sum|program(_add_whole)?"
     r"|heim_(?!simple$).*|mdlrnn_.*"
 )
 
@@ -54,6 +54,8 @@ def test_every_experiment_trains_a_row_alone(main, experiment: str, tmp_path: Pa
     small += ["train.compile=graph", *(f"{key}={o[0]}" for key, o in swept(experiment).items())]
     if "_mnist_" in experiment:
         small.insert(0, "variant=quick_digits")
+    if experiment == "inalu_exp3":  # 108 members of 100 inputs each
+        small.append("task.examples=640")
     code, out, err = main(f"experiment={experiment}", f"output={tmp_path}", *small)
     assert code == 0, err
     directory = Path(out.splitlines()[-1].removeprefix("run: "))

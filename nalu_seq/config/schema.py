@@ -42,7 +42,8 @@ class Restart:
     The rule is applied in the first `window` of every `every` steps, to members that have more than
     `history` recorded errors. A member whose newer half of errors is no better than the older half
     (`training/restarts.py`) draws new weights, from the initial distribution or from
-    U(-reach, reach), and its errors are recorded from there on.
+    U(-reach, reach), and its errors are recorded from there on. Where XLA compiles, the rule is
+    applied after every ten steps, or every `check_every` if that is fewer.
     """
 
     history: int = 0
@@ -52,6 +53,7 @@ class Restart:
     threshold: float = 1.0
     draw: str = "initial"  # or uniform
     reach: float = 2.0
+    check_every: int = 10
 
 
 @dataclass

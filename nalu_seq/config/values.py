@@ -74,9 +74,11 @@ def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     restart = cfg.restart
     if restart.draw not in DRAWS:
         raise BadInput(f"restart.draw must be initial or uniform, not {restart.draw!r}")
-    if min(restart.history, restart.every - 1, restart.window - 1) < 0 or restart.reach <= 0:
+    least = min(restart.history, *(restart[k] - 1 for k in ("every", "window", "check_every")))
+    if least < 0 or restart.reach <= 0:
         raise BadInput(
-            "restart: history must not be negative, every and window at least 1, reach above 0"
+            "restart: history must not be negative, every, window and check_every at least 1, "
+            "reach above 0"
         )
     alternate = cfg.alternate
     if alternate.period >= 2**31:

@@ -83,6 +83,7 @@ class Outcome:
         """The outcome of each member, from which reports compute their intervals."""
         metric = self._criterion.metric
         sparsity = self._series.get(("train", "sparsity_error"), {})
+        restarts = self._series.get(("train", "restarts"), {})
         outcomes = []
         for member, step in self.selected.items():
             values = {
@@ -99,6 +100,8 @@ class Outcome:
             }
             if member in sparsity:
                 line["sparsity_error"] = _finite(self._at_selected_step(sparsity[member], member))
+            if member in restarts:
+                line["restarts"] = int(self._at_selected_step(restarts[member], member))
             line["solved"] = {split: solved[member] for split, solved in self.solved.items()}
             line["solved_at"] = {split: at[member] for split, at in self.solved_at.items()}
             outcomes.append(line)

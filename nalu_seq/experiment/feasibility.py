@@ -39,6 +39,9 @@ def check(experiment: Experiment) -> None:
     _check_memory(experiment)  # first: the others make values of the task's sizes
     check_criterion(experiment.task, f"task={experiment.choices.get('task')}")
     model = _build_every_case(experiment)
+    if experiment.task.weights:
+        with one_line():
+            experiment.task.weights.initial(0, model.trainable_variables)
     experiment.optimizer()
     check_lengths(experiment)
     _check_penalties(experiment, model)

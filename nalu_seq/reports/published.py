@@ -237,7 +237,7 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
     """
     finders = {
         "Madsen2020": (_madsen, _madsen_mnist),
-        "iNALU2020": (_inalu,),
+        "iNALU2020": (_inalu, _inalu_grid),
         "Trask2018": (_trask, _trask_figure),
         "Mistry2023": (_mistry,),
         "DMU2025": (_dmu,),
@@ -399,6 +399,18 @@ def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:
     place = place if case == ALL else f"{place} {case}"
     models = INALU_MODELS.get(unit, ())
     yield Match(table, place, str(run.value("task.operation")), models, INALU_STEPS)
+
+
+def _inalu_grid(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Experiment 3 of iNALU, at one setting of the initial values."""
+    known = {"validation": "int", "extrapolation": "ext"}
+    values = re.fullmatch(r"g_mean=(\S+) m_mean=(\S+) w_mean=(\S+) stddev=(\S+)", case)
+    if run.summary.get("experiment") != "inalu_exp3" or values is None or split not in known:
+        return
+    g, m, w, deviation = map(float, values.groups())
+    place = f"exp3 {known[split]} init g={g:.1f} m={m:.1f} w={w:.1f} sd={deviation:.1f}"
+    operation = str(run.value("task.operation"))
+    yield Match("exp3 init grid", place, operation, ("iNALU",), 2 * INALU_STEPS)
 
 
 def _distributions(place: str) -> Iterable[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -75,6 +75,32 @@ class Split:
     part: str = ""
 
 
+class Weights(Protocol):
+    """Draws the members' weights in the place of the model's initializers."""
+
+    def initial(self, seed: int, variables: Sequence[Any]) -> list[np.ndarray]:
+        """A member's weights at the start.
+
+        Args:
+            seed: the member's seed.
+            variables: the trainable variables of one model, each with its name and its shape.
+        """
+        ...
+
+    def restarted(
+        self, seed: int, variables: Sequence[Any], count: int, reach: float
+    ) -> list[np.ndarray]:
+        """A member's weights after a restart that draws them from U(-reach, reach).
+
+        Args:
+            seed: the member's seed.
+            variables: as for `initial`.
+            count: the number of the member's restart, from 1.
+            reach: the largest magnitude.
+        """
+        ...
+
+
 class Task(ABC):
     """One learning problem, which does not depend on units, models or the training loop.
 
@@ -90,6 +116,8 @@ class Task(ABC):
             `Draws.cases` has the one of each member.
         splits: the splits that it is measured on, by name; the first is the interpolation.
         criterion: the rule by which a member has solved a split.
+        weights: draws the members' weights, for a task that trains published runs again; None for
+            those of the model's initializers.
     """
 
     input_size: int | tuple[int, ...]
@@ -101,6 +129,7 @@ class Task(ABC):
     cases: Sequence[str] = ("default",)
     splits: dict[str, Split]
     criterion: Criterion
+    weights: Weights | None = None
 
     @abstractmethod
     def loss(self, y: Any, prediction: Any) -> Any:

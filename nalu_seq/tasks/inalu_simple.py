@@ -1,5 +1,6 @@
 """iNALU's experiments: fixed sets of inputs from normal, uniform and exponential distributions."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from nalu_seq.tasks.base import (
     check_positive,
     mean_per_member,
 )
+from nalu_seq.tasks.inalu_replay import Replay
 from nalu_seq.tasks.ranges import is_range
 from nalu_seq.tasks.thresholds import OPERATIONS
 
@@ -63,6 +65,8 @@ class InaluSimple(ExampleTask):
         examples: how many examples each of the three sets holds.
         distributions: each `[normal, [-3, 3], [8, 10]]`, `[uniform, ...]` with two ranges, or
             `[exponential, 0.8, 0.5]` with two scales: what is trained, and what is tested.
+        replay: whether a seed's examples, initial weights and weights after restarts are those of
+            the published run of that seed. The initial weights are then not the unit's own.
 
     Raises:
         ValueError: one of these is out of its range; says which and what is valid.
@@ -73,6 +77,7 @@ class InaluSimple(ExampleTask):
     output_size = 1
     operations = ("add", "sub", "mul", "div")
     criterion = Criterion("mse", LIMIT)
+    weights: Replay | None
 
     def __init__(
         self,
@@ -81,6 +86,7 @@ class InaluSimple(ExampleTask):
         irrelevant: int = 0,
         examples: int = 64_000,
         distributions: list[Any] | None = None,
+        replay: bool = False,
     ) -> None:
         if operation not in self.operations:
             raise ValueError(
@@ -97,15 +103,28 @@ class InaluSimple(ExampleTask):
         self.distributions = _parse(distributions or [["normal", [-3, 3], [8, 10]]])
         self.cases = tuple(self.distributions)
         self.splits = {"validation": Split(examples), "extrapolation": Split(examples)}
+        if not isinstance(replay, bool):
+            raise ValueError(f"replay must be true or false, not {replay!r}")
+        if replay and inputs > 2:
+            raise ValueError(
+                "replay is of experiments 1 and 2, with inputs=2: experiment 4 draws its examples "
+                "before it sets a seed"
+            )
+        self.weights = Replay(examples, self.input_size) if replay else None
+        self._replayed: dict[Any, Batch] = {}
 
     def train_batch(self, draws: Draws) -> Batch:
         """The next examples of the training set; it starts again when it is through."""
         step, examples = tf.cast(draws.step, tf.int64), tf.cast(draws.examples, tf.int64)
         place = (step * draws.batch_size + examples) % self.examples
+        if self.weights:
+            return self._of_published("train", draws, place)
         return self._batch(draws.at(0, place), draws, test=False)
 
     def split_batch(self, split: str, draws: Draws) -> Batch:
         """The fixed examples of a split."""
+        if self.weights:
+            return self._of_published(split, draws, draws.examples)
         return self._batch(draws, draws, test=split == "extrapolation")
 
     def loss(self, y: Any, prediction: Any) -> Any:
@@ -121,6 +140,26 @@ class InaluSimple(ExampleTask):
         distribution_of_member = [self.distributions[case] for case in draws.cases]
         x = _transform(where.uniform(0.0, 1.0, self.input_size), distribution_of_member, test)
         return Batch(x, OPERATIONS[self.operation](*self._sums(x, draws)))
+
+    def _of_published(self, name: str, draws: Draws, places: Any) -> Batch:
+        """The examples at some places `[B]` of the published runs' sets of one name."""
+        key = name, draws.stream.seeds, draws.cases
+        if key not in self._replayed:
+            with tf.init_scope():  # arrays that programs share, not constants in each of them
+                self._replayed[key] = self._published(*key)
+        return Batch(*(tf.gather(array, places, axis=1) for array in self._replayed[key]))
+
+    def _published(self, name: str, seeds: Sequence[int], cases: Sequence[str]) -> Batch:
+        """Whole sets of the published runs. Targets are computed in float64, as there."""
+        assert self.weights is not None
+        sets = []
+        for seed, case in zip(seeds, cases, strict=True):
+            shape, train, test = self.distributions[case]
+            ranges = {"train": train, "validation": train, "extrapolation": test}
+            sets.append(self.weights.inputs_of(seed, shape, ranges, name))
+        x = np.stack(sets)  # [M, examples, inputs]
+        y = OPERATIONS[self.operation](x[..., :1], x[..., 1:2])
+        return Batch(tf.constant(x, tf.float32), tf.constant(y, tf.float32))
 
     def _sums(self, x: Any, draws: Draws) -> tuple[Any, Any]:
         if self.inputs == 2:

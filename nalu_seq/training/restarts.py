@@ -5,6 +5,7 @@
 `older` and `newer` are the older and the newer half of the errors since the member last began.
 """
 
+import bisect
 import zlib
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from nalu_seq.config.schema import Restart
 from nalu_seq.population.population import Population
+from nalu_seq.tasks.base import Weights
 
 
 class Restarts:
@@ -24,6 +26,7 @@ class Restarts:
     Args:
         rule: when a member is restarted, and how its weights are drawn.
         population: the members.
+        weights: draws uniform weights in the place of a generator of this class's own; or None.
 
     Attributes:
         count: `[M]`, how often each member has been restarted.
@@ -31,8 +34,10 @@ class Restarts:
     Source: Schlör et al. 2020 (arXiv 2003.07629), section 4.
     """
 
-    def __init__(self, rule: Restart, population: Population) -> None:
-        self.rule, self.population = rule, population
+    def __init__(
+        self, rule: Restart, population: Population, weights: Weights | None = None
+    ) -> None:
+        self.rule, self.population, self._weights = rule, population, weights
         members = len(population)
         self.count = np.zeros(members, np.int64)
         self._starts = np.zeros(members, np.int64)  # the block at which each member last began
@@ -62,6 +67,21 @@ class Restarts:
         self._totals = list(self._saved_totals.numpy())
         self.count, self._starts = self._saved_counts.numpy()
 
+    def call_length(self, step: int, most: int) -> int:
+        """How many steps the next call of the training step may make, so that no check is missed.
+
+        Args:
+            step: how many steps have been made.
+            most: the largest number of steps of a call.
+        """
+        rule = self.rule
+        if rule.check_every >= most:
+            return most
+        place = step % rule.every
+        if step + 1 >= rule.every and place < rule.window:
+            return rule.check_every
+        return min(most, rule.every - place)
+
     def after(self, step: int, errors: np.ndarray) -> None:
         """Note the errors of a call, and restart members by the rule.
 
@@ -88,8 +108,9 @@ class Restarts:
         result = np.zeros(len(self.count), bool)
         for start in np.unique(self._starts):
             members = self._starts == start
+            half = self._half(int(start), last, int(np.argmax(members)))
             first, middle, newest = (
-                self._totals[block][:, members] for block in (start, (start + last) // 2, last)
+                self._totals[block][:, members] for block in (start, half, last)
             )
             (n, older, _, before), (k, newer, squares, since) = middle - first, newest - middle
             with np.errstate(all="ignore"):
@@ -101,14 +122,30 @@ class Restarts:
             result[members] = no_progress & (n + k > self.rule.history)
         return result
 
+    def _half(self, start: int, last: int, member: int) -> int:
+        """The last block before which a member had at most half of its errors."""
+
+        def errors(block: int) -> float:
+            return float(self._totals[block][0, member])
+
+        half = errors(start) + (errors(last) - errors(start)) // 2
+        return start + bisect.bisect_right(range(start, last + 1), half, key=errors) - 1
+
     def _draw(self, member: int) -> None:
         """Draw new weights for a member, by its seed and by how often it was restarted."""
+        population, reach = self.population, self.rule.reach
+        if self._weights and self.rule.draw == "uniform":
+            seed, count = population.seeds[member], int(self.count[member]) + 1
+            variables = population.model.trainable_variables
+            values = self._weights.restarted(seed, variables, count, reach)
+            for variable, value in zip(population.trainable_variables, values, strict=True):
+                population.assign(variable, member, value)
+            return
         seed = zlib.crc32(f"{self.population.seeds[member]} {self.count[member] + 1}".encode())
         if self.rule.draw == "initial":
-            self.population.redraw(member, seed)
+            population.redraw(member, seed)
             return
         generator = np.random.default_rng(seed)
-        for variable in self.population.trainable_variables:
-            shape = variable.shape[1:]
-            values = generator.uniform(-self.rule.reach, self.rule.reach, shape)
-            self.population.assign(variable, member, values)
+        for variable in population.trainable_variables:
+            values = generator.uniform(-reach, reach, variable.shape[1:])
+            population.assign(variable, member, values)

@@ -197,7 +197,10 @@ class Step:
         members = tf.reduce_any(tf.stack(list(penalty_weights.values())) > 0, axis=0)  # [M]
         ranks = [len(v.shape) for v in self.population.trainable_variables]
         masks = [tf.reshape(members, [-1] + [1] * (rank - 1)) for rank in ranks]
+        # A schedule, and Adam's correction of its first moments, go by the number of steps.
+        iterations = tf.identity(self.optimizer.iterations.value)
         self._update(self._gradients.of_penalties(penalty_weights), masks)
+        self.optimizer.iterations.assign(iterations)
 
 
 def ramp_of_members(ramp: Ramp, start: int, stop: int) -> Ramp:

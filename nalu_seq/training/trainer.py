@@ -73,7 +73,7 @@ class Trainer:
         self.population, self.optimizer, self.members = population, optimizer, members
         self.strategy = population.strategy
         self.seconds = tf.Variable(0.0, dtype=tf.float64, name="seconds")
-        self.restarts = None if restart is None else Restarts(restart, population)
+        self.restarts = None if restart is None else Restarts(restart, population, task.weights)
         self._compiled = train.compile == "xla"
         interval = _largest_divisor(train.eval_every, STEPS_BETWEEN_CHECKS) if self._compiled else 1
         self._steps_between_checks = interval
@@ -121,9 +121,10 @@ class Trainer:
             self.last_loss.numpy()  # a GPU may still be at work: the caller measures the seconds
             return
         errors = self._whole.counters.errors
-        blocks, rest = divmod(steps, self._steps_between_checks)
-        for count in [self._steps_between_checks] * blocks + [1] * rest:
-            self._call(tf.constant(count))
+        end = int(self.step.numpy()) + steps
+        while (step := int(self.step.numpy())) < end:
+            count = self.restarts.call_length(step, self._steps_between_checks)
+            self._call(tf.constant(count if step + count <= end else 1))
             self.restarts.after(int(self.step.numpy()), errors.numpy())
             errors.assign(tf.zeros_like(errors))
 

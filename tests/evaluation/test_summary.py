@@ -176,3 +176,11 @@ def test_members_say_what_became_of_each() -> None:
     )
     assert (lost["solved"], lost["solved_at"]) == ({"far": False}, {"far": 0})
     assert "sparsity_error" not in solved
+
+
+def test_a_member_says_how_often_it_was_restarted() -> None:
+    record = rows({0: [9.0, 9.0], 10: [0.1, 9.0]})
+    record += rows({0: [0.0, 0.0], 10: [0.0, 3.0]}, metric="restarts", split="train")
+    members = Outcome(record, BELOW, Members.of_seeds(range(2))).members()
+    assert [member["restarts"] for member in members] == [0, 3]
+    assert "restarts" not in Outcome(rows({0: [1.0]}), BELOW, Members.of_seeds([0])).members()[0]

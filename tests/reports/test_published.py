@@ -261,6 +261,20 @@ def test_inalus_cells(write: Write, unit: str, model: str, theirs: str) -> None:
     assert facts_of("iNALU2020", match)[0].model == model
 
 
+def test_inalus_grid_of_initial_values(write: Write) -> None:
+    cases = {"g_mean=0 m_mean=0 w_mean=0 stddev=0.1": [200_000] * 20, "default": [200_000] * 20}
+    directory = write(
+        "run", cases, "inalu_simple", "inalu", splits=("validation", "extrapolation"),
+        config={"task.operation": "sub"}, experiment="inalu_exp3", steps=200_000,
+    )  # fmt: skip
+    run = find_runs(directory)[0][0]
+    grid, other = run.cases
+    values = [facts_of("iNALU2020", m)[0].value for split in ("validation", "extrapolation")
+              for m in matches("iNALU2020", run, grid, split)]  # fmt: skip
+    assert values == pytest.approx([12 / 12, 11 / 12], abs=1e-5)
+    assert matches("iNALU2020", run, other, "validation") == []
+
+
 def test_the_paper_without_figures_has_none_at_hand(write: Write) -> None:
     run = find_runs(write("run", {"U[1,2]": [1000]}))[0][0]
     assert compared(run, "Primer2022")[0].notes == ["published: none at hand"]

@@ -1,8 +1,10 @@
 """Members that start anew: when, with which weights, and what a checkpoint keeps of it."""
 
 import csv
+import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -96,6 +98,55 @@ def test_it_looks_in_the_first_steps_of_each_period_but_not_of_the_first() -> No
     assert began == [10, 16, 22, 28, 34, 40]
     _, (began,) = watched(Restart(history=25, every=10, window=2), [[5.0] * 65])
     assert began == [31, 61]
+
+
+@pytest.mark.parametrize(
+    ("rule", "lengths"),
+    [
+        (Restart(every=100, window=20), [10] * 30),
+        (Restart(every=100, window=20, check_every=5), [10] * 10 + ([5] * 4 + [10] * 8) * 2),
+        (Restart(every=25, window=2, check_every=1), [10, 10, 5] + [1, 1, 10, 10, 3] * 11),
+        (Restart(every=10, window=10, check_every=10), [10] * 30),
+    ],
+    ids=["every tenth", "some", "each", "always"],
+)
+def test_calls_end_where_a_check_is_due(rule: Restart, lengths: list[int]) -> None:
+    restarts, step, calls = Restarts(rule, Population(model, 1)), 0, []
+    while step < 300:
+        calls.append(restarts.call_length(step, 10))
+        step += calls[-1]
+    assert calls == lengths
+
+
+def test_halves_are_of_errors_whatever_the_lengths_of_calls() -> None:
+    # 40 errors of 5 in calls of 10, then 21 of 4 in calls of 1: the newer half begins with the last
+    # call of 10, and has a mean of 4.32 and a deviation of 0.47.
+    rule = Restart(history=50, every=60, window=1, check_every=1, deviations=1.5)
+    for deviations, count in ((1.5, 1), (1.3, 0)):
+        restarts = Restarts(dataclasses.replace(rule, deviations=deviations), Population(model, 1))
+        for step in (10, 20, 30, 40):
+            restarts.after(step, np.array([[10.0], [50.0], [250.0]]))
+        for step in range(41, 61):
+            restarts.after(step, np.array([[1.0], [4.0], [16.0]]))
+        restarts.after(61, np.array([[1.0], [4.0], [16.0]]))
+        assert restarts.count.tolist() == [count]
+
+
+def test_weights_of_a_task_replace_uniform_ones() -> None:
+    class Counted:
+        def initial(self, seed: int, variables: Any) -> list[np.ndarray]:
+            raise AssertionError
+
+        def restarted(self, seed: int, variables: Any, count: int, reach: float) -> list:
+            return [np.full(v.shape, seed + 10 * count + reach) for v in variables]
+
+    rule = Restart(history=9, every=10, window=1, draw="uniform", reach=0.5)
+    restarts = Restarts(rule, Population(model, [3, 4]), Counted())
+    watch(restarts, [[5.0] * 21, [0.1] * 21])
+    assert set(weights(restarts.population, 0)) == {23.5}
+    np.testing.assert_array_equal(
+        weights(restarts.population, 1), weights(Population(model, [4]), 0)
+    )
 
 
 def test_a_member_is_judged_by_what_came_after_it_began() -> None:
