@@ -152,8 +152,10 @@ class Experiment:
             build = [builders[case.name] for case, _ in self.members]
         population = Population(build, self.members.seeds, strategy=self.strategy)
         population.parts = self.cfg.train.parts or 1
-        for index, seed in enumerate(self.members.seeds if self.task.weights else ()):
-            values = self.task.weights.initial(seed, population.model.trainable_variables)
+        weights = self.task.weights
+        for index, seed in enumerate(self.members.seeds if weights else ()):
+            assert weights is not None
+            values = weights.initial(seed, population.model.trainable_variables)
             for variable, value in zip(population.trainable_variables, values, strict=True):
                 population.assign(variable, index, value)
         return population
