@@ -388,6 +388,8 @@ def _inalu(run: Run, case: str, split: str) -> Iterator[Match]:
     known = {"validation": "int", "extrapolation": "ext"}
     if run.summary["task"] != "inalu_simple" or experiment is None or split not in known:
         return
+    if str(run.value("task.replay")) == "True":  # the published runs again, no sample of their own
+        return
     unit = run.summary["unit"]
     if unit == "inalu" and str(run.value("unit.tied")).lower() == "true":
         unit = "inalu_shared"

@@ -261,6 +261,14 @@ def test_inalus_cells(write: Write, unit: str, model: str, theirs: str) -> None:
     assert facts_of("iNALU2020", match)[0].model == model
 
 
+def test_replayed_runs_are_no_sample_to_compare(write: Write) -> None:
+    directory = write(
+        "run", {INALU[0]: [40_000]}, "inalu_simple", "inalu", {"task.replay": True},
+        splits=("validation",), experiment="inalu_exp1", steps=100_000,
+    )  # fmt: skip
+    assert matches("iNALU2020", find_runs(directory)[0][0], INALU[0], "validation") == []
+
+
 def test_inalus_grid_of_initial_values(write: Write) -> None:
     cases = {"g_mean=0 m_mean=0 w_mean=0 stddev=0.1": [200_000] * 20, "default": [200_000] * 20}
     directory = write(
