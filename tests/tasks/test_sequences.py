@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nalu_seq.models.heads import UnitCell
 from nalu_seq.population.random import Draws, Stream
 from nalu_seq.tasks.base import Batch, SequenceTask, Split
 from nalu_seq.tasks.count import Count
@@ -15,6 +17,7 @@ from nalu_seq.tasks.expression import Expression
 from nalu_seq.tasks.ledger import FACTORS, Ledger
 from nalu_seq.tasks.running_product import RunningProduct
 from nalu_seq.tasks.running_sum import RunningSum
+from nalu_seq.units import NMU
 
 MEMBERS, EXAMPLES = 2, 3
 
@@ -113,6 +116,17 @@ def test_a_thousand_factors_stay_within_float32() -> None:
     exact = np.cumprod(batch.x.numpy().astype(np.float64), axis=2)
     assert np.abs(exact).max() > 1e6 and np.isfinite(batch.y).all()
     np.testing.assert_allclose(batch.y, exact, rtol=1e-6)
+
+
+def test_an_nmu_of_ones_as_a_cell_multiplies_a_hundred_factors() -> None:
+    task = RunningProduct(lengths=[100])
+    batch = in_pieces(task, task.splits["length_100"], [100])
+    cell = UnitCell(NMU(1, w_initializer="ones"), initial_state=1.0)
+    products = keras.layers.RNN(cell)(tf.reshape(batch.x, [-1, 100, 1]))
+    last = batch.y[:, :, -1]
+    metrics = task.metrics(last, tf.reshape(products, last.shape))
+    assert (metrics["relative_error"].numpy() < 1e-5).all()
+    assert task.criterion.solved(metrics["relative_error"], "length_100", ["default"] * 2).all()
 
 
 def test_running_products_errors_are_relative() -> None:
