@@ -119,9 +119,11 @@ def check_unchanged(recorded_settings: Any, now: Mapping[str, Any]) -> None:
     """
     if not isinstance(recorded_settings, dict):
         return  # then its record does not fit either
-    # A key that came with a later version has the value that it had when there was no such key.
+    # A key that came with a later version has the value that it had when there was no such key. One
+    # that may change by now could not when an earlier version recorded it.
     defaults = settings(OmegaConf.structured(Config))
-    for key in sorted({*recorded_settings, *now}):
+    keys = [key for key in {*recorded_settings, *now} if not key.startswith(FREE)]
+    for key in sorted(keys):
         before, after = recorded_settings.get(key, defaults.get(key)), now.get(key)
         if repr(before) != repr(after):  # as text: nan equals nan
             raise BadInput(
