@@ -42,7 +42,7 @@ class Fitting(keras.Model):
         self.built = True
         self.steps_per_execution: int = 1
         self.active = _variable(tf.ones([len(population)], tf.bool))
-        self.gone = np.zeros(len(population), bool)  # whether each had stopped when the epoch began
+        self.inactive = np.zeros(len(population), bool)  # at the epoch's beginning
         self.may_freeze = False
         self._counted: set[int] = set()  # ids of metrics' variables that each replica counts itself
         self._metric_pairs: list[Pair] = []
@@ -106,9 +106,9 @@ class Fitting(keras.Model):
         if not self.active.numpy().any():
             self.stop_training = True
 
-    def note_gone(self) -> None:
+    def note_inactive(self) -> None:
         """Note which members have stopped, at the beginning of an epoch."""
-        self.gone = ~self.active.numpy()
+        self.inactive = ~self.active.numpy()
 
     # The methods that Keras' `fit`, `evaluate` and `predict` call.
 

@@ -56,7 +56,7 @@ class CallbackList(keras.callbacks.CallbackList):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note which members have stopped before this epoch."""
-        self.model._fitting.note_gone()
+        self.model._fitting.note_inactive()
         super().on_epoch_begin(epoch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -107,7 +107,7 @@ class CallbackAdapter(keras.callbacks.Callback):
         if "predict" not in hook:
             member_logs = {name: per_member(value, self.members) for name, value in logs.items()}
         if hook == "on_epoch_end":
-            stopped = self.model._fitting.gone
+            stopped = self.model._fitting.inactive
             member_logs = {
                 name: _nan_where(values, stopped) for name, values in member_logs.items()
             }

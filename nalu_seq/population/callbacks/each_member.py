@@ -61,7 +61,7 @@ class EachMember(keras.callbacks.Callback):
             logs: each logged value by name, `[M]`; entries that a copy adds are added here.
         """
         fitting, member_logs = self.model._fitting, {}
-        stopped = fitting.gone if "epoch" in hook else ~fitting.active.numpy()
+        stopped = fitting.inactive if "epoch" in hook else ~fitting.active.numpy()
         for index, own in enumerate(self.copies):
             if not stopped[index] or hook in ("on_train_begin", "on_train_end"):
                 member_logs[index] = {name: _scalar(values[index]) for name, values in logs.items()}
