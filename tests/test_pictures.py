@@ -101,7 +101,7 @@ def test_a_run_of_an_experiment_is_read_with_its_data(run: Path, tmp_path: Path)
         (["task=mnist_sum", "data=digits", "data.size=8"], "8 x 8 are too small"),
         (["task=mnist_count", "data=digits", "encoder.activation=tanh"], "linear, sigmoid"),
         (["task=mnist_sum", "data=digits", "unit=nac", "head=solved"], "encoder.outputs=1"),
-        (["task=count", "encoder=convnet"], "pictures are needed"),
+        (["task=count", "encoder=convnet"], "Convnet needs pictures"),
         (["task=mnist_sum", "data=digits", "data.size=2"], "data.size must be an integer from 8"),
     ],
 )

@@ -37,11 +37,10 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
         from nalu_seq.distribution.cores import cores, threads
         from nalu_seq.distribution.strategy import start
 
+        of_operation = threads(train or Train(), strategy)
         with contextlib.suppress(RuntimeError):  # raised if TensorFlow has its threads already
             tf.config.threading.set_inter_op_parallelism_threads(cores())
-            tf.config.threading.set_intra_op_parallelism_threads(
-                threads(train or Train(), strategy)
-            )
+            tf.config.threading.set_intra_op_parallelism_threads(of_operation)
         # In TF32, a GPU would round inputs to ten bits: exact weights would miss their thresholds.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         start(strategy)
