@@ -14,6 +14,7 @@ def quiet(_: str) -> None:
     """Say nothing of each stop."""
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_leaves_the_same_record_and_weights(tmp_path: Path) -> None:
     _, same = stop_often(Chaos(tmp_path, seed=2), 3, signal.SIGKILL, quiet)
     assert same > 20

@@ -61,6 +61,7 @@ def check_told(run: Path, err: str, seconds: float, lost: int) -> None:
     assert err.endswith(f"go on on each with: python -m nalu_seq.train resume={run}\n")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_named(tmp_path: Path) -> None:
     check_told(*lose(tmp_path, signal.SIGKILL, lost=1), lost=1)
 
