@@ -64,7 +64,7 @@ class Budget:
 
     def stepping(self) -> float:
         """The seconds since the end of the first call, without what was spent."""
-        return time.perf_counter() - self._second - self._spent
+        return max(time.perf_counter() - self._second - self._spent, 0.0)
 
     @contextlib.contextmanager
     def spending(self, name: str) -> Iterator[None]:
