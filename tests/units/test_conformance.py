@@ -185,8 +185,16 @@ def test_gradients_match_finite_differences(option):
     _, gradients = with_gradients(layer, x, layer.trainable_variables)
     point = keras.Variable(x, dtype=PRECISE)
     for place, gradient in zip([point, *layer.trainable_variables], gradients, strict=True):
-        differences = central_differences(lambda: array(total(layer(point.value))), place, step)
-        np.testing.assert_allclose(gradient, differences, rtol=tolerance, atol=tolerance / 100)
+        differences, halves = (
+            central_differences(lambda: array(total(layer(point.value))), place, size)
+            for size in (step, step / 2)
+        )
+        # In float32 steps are so long that one may cross the kink of a clamp: then they disagree.
+        smooth = DOUBLE | np.isclose(differences, halves, tolerance, tolerance / 100)
+        assert np.mean(smooth) > 0.8
+        np.testing.assert_allclose(
+            array(gradient)[smooth], differences[smooth], rtol=tolerance, atol=tolerance / 100
+        )
 
 
 def central_differences(
