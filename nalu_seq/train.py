@@ -72,9 +72,8 @@ def _train_job(cfg: DictConfig) -> float | None:
     """
     from nalu_seq.distribution.startup import start_tensorflow
 
-    start_tensorflow(
-        as_dataclass(Strategy, cfg.strategy), as_dataclass(Train, cfg.train)
-    )  # a launcher's processes have not
+    # In a launcher's process TensorFlow has not been started yet.
+    start_tensorflow(as_dataclass(Strategy, cfg.strategy), as_dataclass(Train, cfg.train))
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.feasibility import check
 
@@ -218,11 +217,8 @@ def _check_flags(arguments: list[str]) -> None:
 def _refuse_odd_groups(arguments: list[str]) -> None:
     """Refuse groups and options for which Hydra itself would end with a traceback."""
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-    required_groups = (
-        *GROUPS,
-        "strategy",
-        "protocol",
-    )  # other groups' options are looked up by these
+    # Other groups' options are looked up by the choices in these.
+    required_groups = (*GROUPS, "strategy", "protocol")
     for argument in arguments:
         group = argument.removeprefix("~").partition("=")[0]
         if argument.startswith("~") and group in required_groups:

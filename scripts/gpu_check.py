@@ -1,6 +1,6 @@
 """Trains what a GPU must get right, and compares it with the CPU of the same machine.
 
-    scripts/gpu_check            an hour or so, most of it the CPU's part; results/gpu/<device>/
+    scripts/gpu_check            writes results/gpu/<device>/; never run whole: its cost is unknown
     scripts/gpu_check --quick    20 steps of two seeds each: shows whether all of it runs
 
 Counts, products and digits train on the first GPU; counts also mirrored over all GPUs, and with a

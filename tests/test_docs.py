@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -55,23 +54,13 @@ def test_python_runs_and_prints_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lines: list[str] = []
-
-    def collect(*values: object, **how: Any) -> None:
-        # The page's own lines alone: in a long session others may print at the same time.
-        if "file" in how:
-            print(*values, **how)
-        else:
-            lines.extend(" ".join(map(str, values)).splitlines())
-
-    # A block may use what the blocks above it have made.
-    page = {"__name__": "page", "print": collect}
+    page = {"__name__": "page"}  # a block may use what the blocks above it have made
     for code in PYTHON[name]:
-        lines.clear()
-        with contextlib.redirect_stdout(io.StringIO()):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
             exec(compile(code, name, "exec"), page)
         said = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
-        assert not said or lines == said
+        assert not said or printed.getvalue().splitlines() == said
 
 
 @pytest.mark.parametrize("command", COMMANDS)

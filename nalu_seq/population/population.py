@@ -11,6 +11,12 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
+from nalu_seq.population.arguments import (
+    check_count,
+    check_examples,
+    check_schedule,
+    check_sizes,
+)
 from nalu_seq.population.callbacks import (
     CallbackList,
     History,
@@ -92,7 +98,7 @@ class Population(Stacked):
                 training step of its own.
         """
         if steps_per_execution is not None:
-            _check_count("steps_per_execution", steps_per_execution)
+            check_count("steps_per_execution", steps_per_execution)
         for name, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if isinstance(value, str) or callable(value):
                 metrics = [value] if name == "metrics" else metrics
@@ -173,11 +179,11 @@ class Population(Stacked):
         """
         check_process()
         self._check_compiled()
-        _check_examples(x)
-        _check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
-        _check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
-        _check_count("epochs", epochs)
-        _check_schedule(epochs, initial_epoch, validation_split, validation_freq)
+        check_examples(x)
+        check_sizes(batch_size=batch_size, validation_batch_size=validation_batch_size)
+        check_sizes(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
+        check_count("epochs", epochs)
+        check_schedule(epochs, initial_epoch, validation_split, validation_freq)
         if class_weight is not None and not isinstance(class_weight, Mapping):
             raise ValueError(f"class_weight must map classes to weights, not {class_weight!r}")
         if validation_split and validation_data is None:
@@ -186,7 +192,7 @@ class Population(Stacked):
             )
         history, fitting = History(), self._fitting
         callback_list = make_callback_list(
-            self, _as_list(callbacks), [history, Progress(epochs, bool(verbose))]
+            self, callbacks, [history, Progress(epochs, bool(verbose))]
         )
         steps = self._steps(callback_list, steps_per_epoch, validation_steps)
         if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
@@ -264,9 +270,9 @@ class Population(Stacked):
         del verbose
         check_process()
         self._check_compiled()
-        _check_examples(x)
-        _check_sizes(batch_size=batch_size, steps=steps)
-        callback_list = make_callback_list(self, _as_list(callbacks))
+        check_examples(x)
+        check_sizes(batch_size=batch_size, steps=steps)
+        callback_list = make_callback_list(self, callbacks)
         number = self._steps(callback_list, steps)
         inputs = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
         if len(inputs) == 1:
@@ -316,9 +322,9 @@ class Population(Stacked):
         """
         del verbose
         check_process()
-        _check_examples(x)
-        _check_sizes(batch_size=batch_size, steps=steps)
-        callback_list = make_callback_list(self, _as_list(callbacks))
+        check_examples(x)
+        check_sizes(batch_size=batch_size, steps=steps)
+        callback_list = make_callback_list(self, callbacks)
         predictions = self._fitting.predict(
             x, batch_size=batch_size, steps=steps, callbacks=callback_list
         )
@@ -418,46 +424,3 @@ class Population(Stacked):
     def _check_compiled(self) -> None:
         if not self._fitting.compiled:
             raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
-
-
-def _as_list(callbacks: Any) -> Sequence[keras.callbacks.Callback]:
-    if isinstance(callbacks, list | tuple):
-        return callbacks
-    return [] if callbacks is None else [callbacks]
-
-
-def _check_examples(x: Any) -> None:
-    """Raise ValueError if there are no inputs, or an array of them has no examples."""
-    if x is None:
-        raise ValueError("x is missing: give arrays, Rows, a data set or a generator")
-    if isinstance(x, np.ndarray | np.number | tf.Tensor | int | float) and not np.size(x):
-        raise ValueError("x has no examples: give it at least one")
-    if isinstance(x, np.ndarray | np.number | tf.Tensor | int | float) and not np.ndim(x):
-        raise ValueError(f"x must be [examples, ...], not the single number {x!r}")
-
-
-def _check_schedule(epochs: int, initial_epoch: Any, split: Any, frequency: Any) -> None:
-    """Raise ValueError if there would be no epoch, or no examples or no epoch to evaluate on."""
-    whole = isinstance(initial_epoch, int | np.integer) and not isinstance(initial_epoch, bool)
-    if not whole or not 0 <= initial_epoch < epochs:
-        raise ValueError(
-            f"initial_epoch must be a whole number from 0 to below epochs={epochs}, "
-            f"not {initial_epoch!r}"
-        )
-    number = isinstance(split, int | float | np.number) and not isinstance(split, bool)
-    if not number or not 0 <= split < 1:
-        raise ValueError(f"validation_split must be a number from 0 to below 1, not {split!r}")
-    for value in frequency if isinstance(frequency, list | tuple | set) else [frequency]:
-        _check_count("validation_freq", value)
-
-
-def _check_sizes(**sizes: Any) -> None:
-    for name, value in sizes.items():
-        if value is not None:
-            _check_count(name, value)
-
-
-def _check_count(name: str, value: Any) -> None:
-    """Raise ValueError unless an argument is a whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1, not {value!r}")

@@ -5,7 +5,8 @@ from math import exp, isfinite, log, nan
 from typing import NamedTuple
 
 from nalu_seq.evaluation.intervals import Estimate, gap, ratio
-from nalu_seq.reports.published import ALL, Fact, Match, facts_of, matches
+from nalu_seq.reports.publications import matches
+from nalu_seq.reports.published import ALL, Fact, Match, facts_of
 from nalu_seq.reports.summaries import (
     Run,
     case_labels,

@@ -212,7 +212,6 @@ class SequenceTask(Task):
             state: the state that `target_state` or the call for the piece before returned.
         """
 
-    @abstractmethod
     def target_state(self, members: int, examples: int) -> Any:
         """The state of the targets before the first step, such as a count of 0.
 
@@ -221,8 +220,10 @@ class SequenceTask(Task):
             examples: B.
 
         Returns:
-            Tensors `[M, B, ...]`.
+            Tensors `[M, B, ...]`; none for a task whose targets do not depend on earlier steps.
         """
+        del members, examples
+        return ()
 
     def events(self, symbols: Any, recent: Any) -> tuple[Any, Any]:
         """The increments of the counts at each symbol, for a task with an `alphabet`.
@@ -290,6 +291,33 @@ def mean_per_member(x: Any) -> Any:
         x: a tensor `[M, ...]`.
     """
     return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
+
+
+def check_supervise(supervise: Any) -> str:
+    """Which steps of a sequence are trained, as an option of a task.
+
+    Args:
+        supervise: the option's value.
+
+    Raises:
+        ValueError: it is neither "every" nor "last".
+    """
+    if supervise not in ("every", "last"):
+        raise ValueError(f"supervise must be every or last, not {supervise!r}")
+    return supervise
+
+
+def squared_error(y: Any, prediction: Any, supervise: str) -> Any:
+    """The mean squared error of each member, `[M]`, over every step or at the last.
+
+    Args:
+        y: targets, `[M, B, T, output_size]`.
+        prediction: the model's outputs, of the same shape.
+        supervise: "every" step, or only the "last".
+    """
+    if supervise == "last":
+        y, prediction = y[:, :, -1:], prediction[:, :, -1:]
+    return mean_per_member(tf.square(prediction - y))
 
 
 def length_splits(train_length: int, lengths: list[int] | None, **split: Any) -> dict[str, Split]:

@@ -6,13 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.population.random import Draws
-from nalu_seq.tasks.base import Batch, Criterion, SequenceTask, Split, check_positive
+from nalu_seq.tasks.base import Batch, Split, check_positive
+from nalu_seq.tasks.step_accuracy import StepAccuracy
 
 LARGEST = 2**20
 BEYOND = 250
 
 
-class BinaryAddition(SequenceTask):
+class BinaryAddition(StepAccuracy):
     """Two numbers in binary, one bit of each a step, the lowest first; the target is their sum.
 
     What has to be remembered is the carry, 0 or 1. The loss is the cross-entropy of a sigmoid. The
@@ -35,7 +36,6 @@ class BinaryAddition(SequenceTask):
     """
 
     input_size, output_size = 2, 1
-    criterion = Criterion("accuracy", 1.0, above=True)
 
     def __init__(self, below: int = 20, examples: int = 1000) -> None:
         if not 2 <= check_positive("below", below) <= LARGEST:
@@ -50,11 +50,6 @@ class BinaryAddition(SequenceTask):
             ),
         }
         self.train_split = self.splits["training"]
-
-    def target_state(self, members: int, examples: int) -> Any:
-        """Nothing: any bit of a sum can be computed by itself."""
-        del members, examples
-        return ()
 
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
@@ -78,28 +73,11 @@ class BinaryAddition(SequenceTask):
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(y, prediction)
         return tf.reduce_mean(entropy, axis=[1, 2, 3])
 
-    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
-        """None at the last step, which is the highest bit alone."""
-        del y, prediction
-        return {}
-
-    def tally_start(self, members: int, examples: int) -> Any:
-        """Bits so far, right ones, and their cross-entropy in bits, `[M]` each."""
-        del examples
-        return tuple(tf.zeros([members]) for _ in range(3))
-
-    def tally(self, y: Any, prediction: Any, before: Any) -> Any:
-        """Add a piece's bits to those before it."""
-        entropy = tf.nn.sigmoid_cross_entropy_with_logits(y, prediction) / np.log(2)
+    def judge_steps(self, y: Any, prediction: Any) -> tuple[Any, Any, Any]:
+        """Every bit of the sum is measured, and right if it is on the right side of 1/2."""
+        bits = tf.nn.sigmoid_cross_entropy_with_logits(y, prediction) / np.log(2)
         right = tf.cast((prediction > 0) == (y > 0), tf.float32)
-        new = (tf.ones_like(y), right, entropy)
-        return tuple(a + tf.reduce_sum(b, axis=[1, 2, 3]) for a, b in zip(before, new, strict=True))
-
-    def tally_metrics(self, tally: Any) -> dict[str, Any]:
-        """`accuracy` and `cross_entropy`, both NaN for a member that has diverged."""
-        steps, right, entropy = tally
-        accuracy = tf.where(tf.math.is_nan(entropy), entropy, right / steps)
-        return {"accuracy": accuracy, "cross_entropy": entropy / steps}
+        return tf.ones_like(y), right, bits
 
 
 def _bits(largest: int) -> int:

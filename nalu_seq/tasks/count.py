@@ -12,8 +12,10 @@ from nalu_seq.tasks.base import (
     SequenceTask,
     Split,
     check_positive,
+    check_supervise,
     length_splits,
     mean_per_member,
+    squared_error,
 )
 
 
@@ -63,9 +65,7 @@ class Count(SequenceTask):
                 f"pattern must hold symbols from 0 to {alphabet - 1}, not {self.pattern}; "
                 "a larger alphabet allows more"
             )
-        if supervise not in ("every", "last"):
-            raise ValueError(f"supervise must be every or last, not {supervise!r}")
-        self.supervise = supervise
+        self.supervise = check_supervise(supervise)
         self.memory = max(len(self.pattern), 1)
         self.output_size = 1 if self.pattern else alphabet
         self.splits = length_splits(length, lengths)
@@ -113,9 +113,7 @@ class Count(SequenceTask):
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """Mean squared error, over every step or at the last."""
-        if self.supervise == "last":
-            y, prediction = y[:, :, -1:], prediction[:, :, -1:]
-        return mean_per_member(tf.square(prediction - y))
+        return squared_error(y, prediction, self.supervise)
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mae`, and `exact`: the share of sequences of which every count rounds to the truth."""

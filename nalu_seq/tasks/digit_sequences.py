@@ -13,7 +13,9 @@ from nalu_seq.tasks.base import (
     SequenceTask,
     Split,
     check_positive,
+    check_supervise,
     mean_per_member,
+    squared_error,
 )
 from nalu_seq.tasks.references import reference_thresholds
 
@@ -93,13 +95,11 @@ class DigitSequences(SequenceTask):
     ) -> None:
         self.digits = _check_digits(list(range(10)) if digits is None else digits)
         self.length = check_positive("length", length)
-        if supervise not in ("every", "last"):
-            raise ValueError(f"supervise must be every or last, not {supervise!r}")
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement must be true or false, not {replacement!r}")
         if not isinstance(lengths, list | None):
             raise ValueError(f"lengths must be a list of positive integers, not {lengths!r}")
-        self.supervise, self.replacement = supervise, replacement
+        self.supervise, self.replacement = check_supervise(supervise), replacement
         self.mean, self.deviation = data.mean, data.deviation
         self.parts: dict[str, Part] = {}
         for name, images in data.parts.items():
@@ -165,9 +165,7 @@ class DigitSequences(SequenceTask):
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """Mean squared error, over every step or at the last."""
-        if self.supervise == "last":
-            y, prediction = y[:, :, -1:], prediction[:, :, -1:]
-        return mean_per_member(tf.square(prediction - y))
+        return squared_error(y, prediction, self.supervise)
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mae` and `mse`; `exact`: the share of sequences whose total rounds to the truth."""

@@ -12,8 +12,10 @@ from nalu_seq.tasks.base import (
     SequenceTask,
     Split,
     check_positive,
+    check_supervise,
     length_splits,
     mean_per_member,
+    squared_error,
 )
 
 DIGITS = 10
@@ -50,9 +52,7 @@ class Expression(SequenceTask):
         self, length: int = 11, lengths: list[int] | None = None, supervise: str = "every"
     ) -> None:
         self.length = check_positive("length", length)
-        if supervise not in ("every", "last"):
-            raise ValueError(f"supervise must be every or last, not {supervise!r}")
-        self.supervise = supervise
+        self.supervise = check_supervise(supervise)
         self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)
         reach = float((DIGITS - 1) * (length + 1) // 2)
@@ -81,9 +81,7 @@ class Expression(SequenceTask):
 
     def loss(self, y: Any, prediction: Any) -> Any:
         """Mean squared error, over every step or at the last."""
-        if self.supervise == "last":
-            y, prediction = y[:, :, -1:], prediction[:, :, -1:]
-        return mean_per_member(tf.square(prediction - y))
+        return squared_error(y, prediction, self.supervise)
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mae`, and `exact`: the share of sequences of which the value rounds to the truth."""

@@ -157,11 +157,6 @@ class Language(SequenceTask):
         }
         self.train_split = Split(len(parts["train"]), self.length)  # drawn, not gone through
 
-    def target_state(self, members: int, examples: int) -> Any:
-        """Nothing: the target is the same at every step."""
-        del members, examples
-        return ()
-
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
     ) -> tuple[Batch, Any]:

@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.population.random import Draws
-from nalu_seq.tasks.base import Batch, Criterion, SequenceTask, Split
+from nalu_seq.tasks.base import Batch, Split
+from nalu_seq.tasks.step_accuracy import StepAccuracy
 
 END = "#"
 CORPUS_SEED = 100
 
 
-class NextSymbol(SequenceTask):
+class NextSymbol(StepAccuracy):
     """Strings of a language, read symbol by symbol; a step's target is the symbol that follows.
 
     A string is read from `#` on, and `#` follows its last symbol. Training goes through the strings
@@ -29,8 +30,6 @@ class NextSymbol(SequenceTask):
         trained: the strings of training.
         tested: the strings of the test.
     """
-
-    criterion = Criterion("accuracy", 1.0, above=True)
 
     def __init__(self, alphabet: str, trained: Sequence[str], tested: Sequence[str]) -> None:
         self.symbols = END + alphabet
@@ -64,11 +63,6 @@ class NextSymbol(SequenceTask):
             measured.
         """
 
-    def target_state(self, members: int, examples: int) -> Any:
-        """Nothing: the strings are known."""
-        del members, examples
-        return ()
-
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
     ) -> tuple[Batch, Any]:
@@ -92,38 +86,12 @@ class NextSymbol(SequenceTask):
         entropy = -tf.reduce_sum(y * tf.nn.log_softmax(prediction), axis=[1, 2, 3])
         return entropy / tf.reduce_sum(y, axis=[1, 2, 3])
 
-    def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
-        """None at the last step: strings end at different ones."""
-        del y, prediction
-        return {}
-
-    def tally_start(self, members: int, examples: int) -> Any:
-        """Steps so far, right ones, and their cross-entropy in bits, `[M]` each."""
-        del examples
-        return tuple(tf.zeros([members]) for _ in range(3))
-
-    def tally(self, y: Any, prediction: Any, before: Any) -> Any:
-        """Add a piece's steps to those before it."""
-        measured = tf.reduce_max(y, axis=-1)  # [M, B, T]: 1 where a step is measured
+    def judge_steps(self, y: Any, prediction: Any) -> tuple[Any, Any, Any]:
+        """A step is measured where `y` names a symbol, and right if that has the largest output."""
+        measured = tf.reduce_max(y, axis=-1)  # [M, B, T]
         bits = -tf.reduce_sum(y * tf.nn.log_softmax(prediction), axis=-1) / np.log(2)
-        right = tf.cast(self.right(y, prediction), tf.float32)
-        new = (measured, measured * right, measured * bits)
-        return tuple(a + tf.reduce_sum(b, axis=[1, 2]) for a, b in zip(before, new, strict=True))
-
-    def right(self, y: Any, prediction: Any) -> Any:
-        """Whether each step is answered right, `[M, B, T]`.
-
-        Args:
-            y: what can follow, `[M, B, T, symbols]`.
-            prediction: the model's outputs, of the same shape.
-        """
-        return tf.argmax(prediction, axis=-1) == tf.argmax(y, axis=-1)
-
-    def tally_metrics(self, tally: Any) -> dict[str, Any]:
-        """`accuracy` and `cross_entropy`, both NaN for a member that has diverged."""
-        steps, right, bits = tally
-        accuracy = tf.where(tf.math.is_nan(bits), bits, right / steps)
-        return {"accuracy": accuracy, "cross_entropy": bits / steps}
+        right = tf.argmax(prediction, axis=-1) == tf.argmax(y, axis=-1)
+        return measured, tf.cast(right, tf.float32), bits
 
     def _table(self, strings: Sequence[str]) -> np.ndarray:
         """The symbols of strings by their places, int8 `[N, T]`; -1 after a string's end."""

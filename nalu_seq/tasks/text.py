@@ -134,11 +134,6 @@ class TextTask(SequenceTask):
             The places of the texts, the empty ones included, and the answers, int32 `[M, B]`.
         """
 
-    def target_state(self, members: int, examples: int) -> Any:
-        """Nothing: the target is the same at every step."""
-        del members, examples
-        return ()
-
     def piece(
         self, split: Split, draws: Draws, start: Any, count: Any, state: Any
     ) -> tuple[Batch, Any]:

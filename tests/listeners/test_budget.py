@@ -53,3 +53,12 @@ def test_nothing_is_spent_on_a_short_training(clock: Clock) -> None:
     spent = after_a_slow_first_call(clock, steps=101)
     clock.now = 19.0  # it is done
     assert not spent.allows(101, "drawing", 0.0)
+
+
+def test_steps_are_timed_from_the_end_of_the_first_call(clock: Clock) -> None:
+    spent = after_a_slow_first_call(clock)
+    clock.now = 13.0
+    assert spent.stepping() == 3.0
+    with spent.spending("drawing"):
+        clock.now += 2.0
+    assert spent.stepping() == 3.0

@@ -11,15 +11,8 @@ from nalu_seq.config.options import conf_dir
 from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate, newcombe, wilson
 from nalu_seq.reports.beside import Tally, beside, difference, tally
-from nalu_seq.reports.published import (
-    ALL,
-    TRASK_ACTIVATIONS,
-    TRASK_ENDS,
-    check_source,
-    facts,
-    facts_of,
-    matches,
-)
+from nalu_seq.reports.publications import TRASK_ACTIVATIONS, TRASK_ENDS, matches
+from nalu_seq.reports.published import ALL, check_source, facts, facts_of
 from nalu_seq.reports.summaries import Run, find_runs
 from nalu_seq.reports.tables import Table
 

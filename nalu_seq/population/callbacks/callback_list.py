@@ -9,6 +9,7 @@ import numpy as np
 
 from nalu_seq.population.callbacks.each_member import EachMember
 from nalu_seq.population.callbacks.median import Median
+from nalu_seq.population.callbacks.wrapper import Wrapper
 
 STEPS_PER_EXECUTION = 10
 HOOKS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
@@ -74,7 +75,7 @@ class CallbackList(keras.callbacks.CallbackList):
         super().on_train_batch_end((batch + 1) * self.steps_a_call - 1, logs)
 
 
-class CallbackAdapter(keras.callbacks.Callback):
+class CallbackAdapter(Wrapper):
     """Passes each call of Keras' `fit` on to a callback, with the logs in the shape it expects.
 
     Args:
@@ -83,21 +84,11 @@ class CallbackAdapter(keras.callbacks.Callback):
     """
 
     def __init__(self, callback: keras.callbacks.Callback, members: int) -> None:
-        super().__init__()
-        self.callback, self.members = callback, members
+        super().__init__(callback)
+        self.members = members
         for hook in HOOKS:
             if _overrides(_innermost(callback), hook):
                 setattr(self, hook, functools.partial(self._pass_on, hook))
-
-    def set_model(self, model: Any) -> None:
-        """As for any callback."""
-        super().set_model(model)
-        self.callback.set_model(model)
-
-    def set_params(self, params: dict[str, Any] | None) -> None:
-        """As for any callback."""
-        super().set_params(params)
-        self.callback.set_params(params)
 
     def _pass_on(self, hook: str, *args: Any, logs: Any = None) -> None:
         if len(args) == (2 if "epoch" in hook or "batch" in hook else 1):
@@ -121,19 +112,21 @@ class CallbackAdapter(keras.callbacks.Callback):
 
 def make_callback_list(
     population: Any,
-    callbacks: Sequence[keras.callbacks.Callback],
+    callbacks: Any,
     own: Sequence[keras.callbacks.Callback] = (),
 ) -> CallbackList:
     """The callbacks that `fit` calls: the user's, each wrapped by `wrap`, then `own`.
 
     Args:
         population: the population that the callbacks see.
-        callbacks: the user's callbacks.
+        callbacks: the user's callbacks: a list or tuple of them, one alone, or None.
         own: callbacks of the population itself, such as its history.
 
     Raises:
         ValueError: a population can't serve one of the callbacks.
     """
+    if not isinstance(callbacks, list | tuple):
+        callbacks = [] if callbacks is None else [callbacks]
     return CallbackList([*map(wrap, callbacks), *own], population)
 
 

@@ -2,30 +2,17 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
+from nalu_seq.population.callbacks.wrapper import Wrapper
 
-class Median(keras.callbacks.Callback):
+
+class Median(Wrapper):
     """Passes to a callback the median of each logged value, over the members that have a number.
 
     Args:
         callback: the callback that reports, such as `CSVLogger`.
     """
-
-    def __init__(self, callback: keras.callbacks.Callback) -> None:
-        super().__init__()
-        self.callback = callback
-
-    def set_model(self, model: Any) -> None:
-        """As for any callback."""
-        super().set_model(model)
-        self.callback.set_model(model)
-
-    def set_params(self, params: dict[str, Any] | None) -> None:
-        """As for any callback."""
-        super().set_params(params)
-        self.callback.set_params(params)
 
     def call_hook(self, hook: str, args: tuple[Any, ...], logs: dict[str, np.ndarray]) -> None:
         """Call the callback with the medians of the logs.
