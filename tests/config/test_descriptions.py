@@ -29,3 +29,11 @@ def test_the_line_comes_from_the_comment_or_else_from_the_docstring() -> None:
     assert description("experiment", "primer_add").startswith("The Primer's single module task")
     assert description("unit", "nmu").startswith("Products of its inputs, signs included")
     assert description("encoder", "none") == "No encoder: the unit sees the raw steps."
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_says_what_it_is_compared_with_and_what_it_costs(name: str) -> None:
+    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+    header = [line for line in text.splitlines() if line.startswith("# ")]
+    assert header[1] == f"# python -m nalu_seq.train experiment={name}"
+    assert re.search(r"# published: .*Cost: .+\.", " ".join(header))
