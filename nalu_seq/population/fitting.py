@@ -161,10 +161,11 @@ class Fitting(keras.Model):
         Returns:
             A data set of `Batch`, or of `OwnBatch` with several replicas.
         """
-        members = len(self.population)
+        members, count = len(self.population), rows.rows.shape[-1]
         if self.population.strategy.num_replicas_in_sync == 1:
+            if shuffle:  # XLA can assign only values of the shape that the variable has already
+                self._order.assign(tf.zeros([members, count], tf.int32))
             return rows.dataset(batch_size, shuffle, members, steps)
-        count = rows.rows.shape[-1]
         in_order = np.tile(np.arange(count), [members, 1])
         orders = (lambda: self.next_order(count)) if shuffle else (lambda: in_order)
         return rows.shared(batch_size, orders, members)
@@ -223,13 +224,12 @@ class Fitting(keras.Model):
     def _picked(self, data: Batch, start: Any, size: int) -> tuple[Any, Any]:
         """The examples from a place on: each member's own, `[M, B, ...]`, or shared ones."""
         own = data.rows.shape.rank == 2
+        places = start + data.places[:size]  # not a slice: XLA would compile one for each start
         if data.order:
-            picked = tf.slice(self._order, [0, start], [len(self.population), size])
+            picked = tf.gather(self._order, places, axis=-1)
             picked = tf.gather(data.rows, picked, axis=-1, batch_dims=1 if own else 0)
-        elif own:
-            picked = tf.slice(data.rows, [0, start], [len(self.population), size])
         else:
-            picked = tf.slice(data.rows, [start], [size])
+            picked = tf.gather(data.rows, places, axis=-1)
         examples = tf.nest.map_structure(lambda part: tf.gather(part, picked), data.data)
         return (examples, None) if picked.shape.rank == 2 else ((), examples)
 

@@ -109,6 +109,18 @@ def test_each_member_shuffles_by_its_own_seed():
     assert not np.allclose(losses[0], losses[2], rtol=1e-4)
 
 
+def test_a_compiled_step_takes_the_same_rows_in_the_same_order():
+    losses = []
+    for jit_compile in (False, True):
+        population = Population(linear, SEEDS)
+        population.compile("sgd", "mse", jit_compile=jit_compile)
+        # 70 rows: the last batch has six. The second training has another number of rows.
+        first = population.fit(X, X[:, :1], batch_size=16, epochs=2, verbose=0)
+        other = population.fit(X[:40], X[:40, :1], batch_size=16, epochs=2, verbose=0)
+        losses.append([*first.history["loss"], *other.history["loss"]])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
 def test_every_example_is_used_once_a_pass():
     population = Population(linear, 2)
     population.compile("sgd", "mse")
