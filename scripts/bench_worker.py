@@ -181,8 +181,9 @@ def seconds_a_step(work: Work) -> float:
 def users(overrides: list[str]) -> Work:
     member = OneMember(overrides)
     # A task that gathers pictures draws by words that TensorFlow's generator has no name for here.
+    # XLA has no deterministic gradient of its convnet's pooling.
     if "mnist" in overrides[0]:
-        return fastest(member, [(1, False, "ours"), (1, True, "ours")])
+        return fastest(member, [(1, False, "ours")])
     return fastest(member, [(1, False, "tensorflow"), (1, True, "ours"), (1, True, "tensorflow")])
 
 
