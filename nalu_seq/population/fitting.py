@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.losses import loss as losses
 
+from nalu_seq.population.mapping import NotVectorised
 from nalu_seq.population.optimizing import (
     check_begins,
     check_optimizer,
@@ -274,7 +275,11 @@ class Fitting(keras.Model):
             return tf.constant(0)
 
         self._keep(updates)
-        self._mapped(applied, dense, [*pairs[:count], *self.optimizer_pairs], False)
+        changed = [*pairs[:count], *self.optimizer_pairs]
+        try:  # layers that need the loop are not called here
+            self._mapped(applied, dense, changed, differentiated=False, loop=False)
+        except NotVectorised:
+            self._mapped(applied, dense, changed, differentiated=False)
         return logs
 
     def _train_within(self, own: Any, shared: Any, pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -340,11 +345,11 @@ class Fitting(keras.Model):
         one_member: Callable[[Any], Any],
         inputs: Any,
         pairs: Sequence[Pair],
-        differentiated: bool = True,
+        **how: bool,
     ) -> Any:
         """A function of one member for all members; its assignments to variables are kept."""
         values = [variable.value for _, variable in pairs]
-        outputs, updates = self.population.map(one_member, inputs, pairs, values, differentiated)
+        outputs, updates = self.population.map(one_member, inputs, pairs, values, **how)
         self._keep(updates)
         return outputs
 

@@ -211,6 +211,7 @@ class Stacked:
         pairs: Sequence[Pair],
         values: Sequence[Any],
         differentiated: bool = True,
+        loop: bool | None = None,
     ) -> tuple[Any, list[tuple[keras.Variable, Any]]]:
         """Call a function for all members, with each member's own values of variables.
 
@@ -220,6 +221,8 @@ class Stacked:
             pairs: the variables that it may use, and the stack of each.
             values: the value `[M, ...]` of each stack.
             differentiated: whether gradients of the results are taken.
+            loop: whether to write the function out for one member after another; by default as
+                the stack does.
 
         Returns:
             The function's results, `[M, ...]`, and each stack that it assigns to with its new
@@ -242,7 +245,8 @@ class Stacked:
 
         tensors = [tf.convert_to_tensor(value) for value in values]
         layers = self.model._flatten_layers()
-        result, after = map_members(scoped, (tensors, inputs), layers, self.loop, self.parts)
+        loop = self.loop if loop is None else loop
+        result, after = map_members(scoped, (tensors, inputs), layers, loop, self.parts)
         return result, [(pairs[i][1], value) for i, value in zip(updated, after, strict=True)]
 
     def scalars(self, of: Callable[[keras.Model], dict[str, Any]]) -> dict[str, Any]:

@@ -109,6 +109,25 @@ def test_each_member_shuffles_by_its_own_seed():
     assert not np.allclose(losses[0], losses[2], rtol=1e-4)
 
 
+class DistinctSteps(keras.optimizers.SGD):
+    """Counts the distinct gradients, which TensorFlow has no mapped form of."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        distinct, _ = tf.unique(tf.reshape(gradient, [-1]))
+        rate = learning_rate / tf.cast(tf.size(distinct), tf.float32)
+        super().update_step(gradient, variable, rate)
+
+
+def test_one_after_another_where_an_optimizer_has_no_mapped_form():
+    population = Population(linear, SEEDS, loop=True)
+    model = population.member(1)
+    for trained in (population, model):
+        trained.compile(DistinctSteps(0.1), "mse")
+        trained.fit(X, X[:, :1], batch_size=16, shuffle=False, verbose=0)
+    for own, other in zip(population.member(1).variables, model.variables, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
+
+
 def test_a_compiled_step_takes_the_same_rows_in_the_same_order():
     losses = []
     for jit_compile in (False, True):
