@@ -28,6 +28,7 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
     # Both would log a line for each checkpoint and for each collective.
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("tensorflow").addFilter(_tells_no_tracing)
     strategy = strategy or Strategy()
     with silence_stderr(BadInput):
         with _hide_packages(*LOOKED_FOR):
@@ -46,6 +47,11 @@ def start_tensorflow(strategy: Strategy | None = None, train: Train | None = Non
         start(strategy)
         tf.constant(0) + 0  # makes the devices, which prints more messages
     tf.config.experimental.enable_op_determinism()
+
+
+def _tells_no_tracing(record: logging.LogRecord) -> bool:
+    """Leave out that a function was traced often: each run of a sweep traces its own, once."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextlib.contextmanager

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from nalu_seq.config.schema import Strategy, Train
-from nalu_seq.distribution import cores
+from nalu_seq.distribution import cores, startup
 from nalu_seq.distribution.startup import start_tensorflow
 
 pytestmark = pytest.mark.alone
@@ -49,6 +51,28 @@ def test_products_on_a_gpu_keep_their_bits() -> None:
     tf.config.experimental.enable_tensor_float_32_execution(True)
     start_tensorflow()
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def test_functions_that_each_run_of_a_sweep_traces_are_not_warned_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warnings(function: Callable[[int], Any]) -> str:
+        traced = tf.function(function)
+        for number in range(12):
+            traced(number)
+        return caplog.text
+
+    def silent(number: int) -> Any:
+        return tf.constant(number)
+
+    def warned_of(number: int) -> Any:
+        return tf.constant(number)
+
+    start_tensorflow()
+    monkeypatch.setattr(tf.get_logger(), "handlers", [caplog.handler])
+    assert "retracing" not in warnings(silent)
+    tf.get_logger().removeFilter(startup._tells_no_tracing)
+    assert "retracing" in warnings(warned_of)
 
 
 @pytest.mark.slow
