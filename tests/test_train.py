@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 import nalu_seq.models  # noqa: F401 - its layers are what load_model looks for
 from nalu_seq.config.descriptions import describe_options
 from nalu_seq.config.options import options
+from nalu_seq.listeners import tensorboard
+from nalu_seq.listeners.gallery import Gallery
 from tests.commands import command, copy, resume
 
 pytestmark = pytest.mark.alone
@@ -65,6 +67,22 @@ def test_a_run_that_lacks_its_summary_alone_gets_one(main, tmp_path: Path) -> No
     code, _, err = main(f"resume={summary.parent}")
     assert code == 0, err
     assert json.loads(summary.read_text())["members"] == members
+
+
+def test_a_picture_that_fails_costs_a_run_one_line(
+    main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise TypeError("no such shape\nsecond line")
+
+    monkeypatch.setattr(tensorboard, "SHORTEST", 0)
+    monkeypatch.setattr(Gallery, "formula", fails)
+    small = ["seeds=1", "train.steps=2", "train.eval_every=1", "train.compile=graph"]
+    code, out, err = main("task=single_module", *small, f"output={tmp_path}")
+    assert code == 0, err
+    assert "TensorBoard's pictures failed: TypeError: no such shape\n" in out + err
+    run = Path(out.splitlines()[-1].removeprefix("run: "))
+    assert json.loads((run / "summary.json").read_text())["status"] == "done"
 
 
 def test_evaluate_measures_elsewhere_and_exports(run: Path, tmp_path: Path) -> None:

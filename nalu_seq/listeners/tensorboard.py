@@ -77,7 +77,7 @@ class TensorBoard(Listener):
         self._directory, self._subject = directory, subject
         self._trainer, self._evaluator = trainer, evaluator
         self._steps, self._eval_every = steps, eval_every
-        self._alone = alone
+        self._alone, self._say = alone, say
         self._task, self._population = evaluator.task, evaluator.population
         self._members: Members = evaluator.members
         self._splits = list(self._task.splits)
@@ -158,7 +158,11 @@ class TensorBoard(Listener):
                 resumed = self._first_step / self._steps  # the share of an earlier process
                 # A run that was stopped after its last step measures nothing when it goes on.
                 if self._errors and self._budget.stepping() >= SHORTEST * (1 - resumed):
-                    self._draw()
+                    try:
+                        self._draw()
+                    except Exception as error:  # it must not cost a training its summary
+                        line = str(error).partition("\n")[0]
+                        self._say(f"TensorBoard's pictures failed: {type(error).__name__}: {line}")
                 write(hparams.end(time.time()))
         self._writer.close()
 

@@ -73,7 +73,7 @@ class NpuSimple(ExampleTask):
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
         """`mse` and `mae`, of the outputs that have a target."""
         error = tf.where(tf.math.is_nan(y), 0.0, prediction - y)
-        measured = tf.cast(~tf.math.is_nan(y), tf.float32)
+        measured = tf.cast(~tf.math.is_nan(y), error.dtype)
         count = tf.reduce_sum(measured, axis=[1, 2])
         return {
             "mse": tf.reduce_sum(tf.square(error), axis=[1, 2]) / count,
