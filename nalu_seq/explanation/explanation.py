@@ -119,7 +119,8 @@ class Explainer:
         after = self._errors()
         self._note(trained, after)
         self._check(trained, after)
-        self._check(trained, self._formula_errors(examples))
+        if self.task.criterion.metric in self.task.metrics(*(tf.zeros([1, 1, 1]),) * 2):
+            self._check(trained, self._formula_errors(examples))  # at the last step
 
     def _read_events(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
         """Measure each member's increment at each symbol, and read its events."""
@@ -170,20 +171,28 @@ class Explainer:
         assert isinstance(task, SequenceTask)
         draws = self.members.stream(split).at(0, where.examples)
         state = task.target_state(len(self.population), where.examples)
+        tally = task.tally_start(len(self.population), where.examples)
         totals = np.full([len(self.population), where.examples, task.output_size], np.nan)
         before: list[Any] = [None] * len(self.population)
         for start in range(0, where.length, PIECE):
             count = min(PIECE, where.length - start)
             batch, state = task.piece(where, draws, start, count, state)
             symbols = batch.x.numpy().argmax(axis=-1)  # [M, B, T]
+            running = np.full(batch.y.shape, np.nan)  # [M, B, T, units]
             for i, explanation in enumerate(self.explanations):
                 if isinstance(events := explanation.formula, Events):
                     if before[i] is None:
                         totals[i] = 0
                         before[i] = np.full([where.examples, events.memory - 1], events.alphabet)
-                    totals[i] += events.increments(symbols[i], before[i]).sum(axis=1)
+                    increments = events.increments(symbols[i], before[i])
+                    running[i] = totals[i][:, None] + increments.cumsum(axis=1)
                     history = np.concatenate([before[i], symbols[i]], axis=1)
                     before[i] = history[:, history.shape[1] - (events.memory - 1) :]
+            totals = running[:, :, -1]
+            tally = task.tally(batch.y, tf.constant(running, tf.float32), tally)
+        counts = task.tally_metrics(tally)
+        if (metric := task.criterion.metric) in counts:
+            return counts[metric].numpy()
         return self._metric(batch.y.numpy()[:, :, -1], totals)
 
     def _metric(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:

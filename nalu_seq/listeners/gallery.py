@@ -88,13 +88,14 @@ class Gallery:
         Args:
             draw: whether to draw the mean increment at each symbol too, where inputs are symbols.
         """
-        outputs = self._evaluator.outputs(self._first, STEPS)
+        steps = min(STEPS, self._task.splits[self._first].length)
+        outputs = self._evaluator.outputs(self._first, steps)
         increments = np.diff(outputs, axis=2, prepend=0)  # [M, B, T, units]
         write_histogram("events/increments", increments)
         Figure = self._figure() if draw and isinstance(self._task.input_size, int) else None
         if Figure is None:
             return
-        x, _ = self._evaluator.examples(self._first, EXAMPLES, STEPS)
+        x, _ = self._evaluator.examples(self._first, EXAMPLES, steps)
         if (symbols := symbols_of(x)) is not None:
             means = [
                 [np.mean(of_member[symbol == s], axis=0) for s in range(x.shape[-1])]
