@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from nalu_seq.config.options import setter
 from nalu_seq.errors import BadInput
-from nalu_seq.experiment.experiment import Experiment, one_line
+from nalu_seq.experiment.experiment import LONGEST_WRITTEN_OUT, Experiment, one_line
 from nalu_seq.experiment.memory import (
     PROGRAM,
     available,
@@ -171,11 +171,13 @@ def _check_memory(experiment: Experiment) -> None:
     train, members, free = experiment.cfg.train, len(experiment.members), available()
     if free is None:
         return
+    length = experiment.task.length or 1
+    longest = min(length, LONGEST_WRITTEN_OUT)  # what is left grows with the length
     with shapes_only():
-        model = experiment.build(experiment.task.length or None)
+        model = experiment.build(longest if experiment.task.length else None)
 
     def bytes_of(count: int, batch_size: int) -> int:
-        return training_bytes(model, count, batch_size)
+        return training_bytes(model, count, batch_size * length // longest)
 
     if (need := bytes_of(members, train.batch_size)) <= free:
         return

@@ -46,7 +46,8 @@ class Stacked:
 
     Raises:
         ValueError: another backend than TensorFlow's, a process that was forked after TensorFlow
-            began, no seeds, a seed that is no integer in 0 .. 2^32 - 1, a model that is not built.
+            began, no seeds, a seed that is no integer in 0 .. 2^32 - 1, no function that returns a
+            model, a model that is not built.
         NotVectorised: when called without `loop`, a `ValueError` that names a layer that can't be
             mapped over members.
     """
@@ -61,9 +62,7 @@ class Stacked:
         check_process()
         self.seeds = check_seeds(seeds)
         self.strategy = strategy or tf.distribute.get_strategy()
-        self._builders: list[BuildModel] = (
-            [build_model] * len(self.seeds) if callable(build_model) else list(build_model)
-        )
+        self._builders = check_builders(build_model, len(self.seeds))
         self.model, values, draws = initial_values(self._builders, self.seeds)
         layers = self.model._flatten_layers()
         self.loop = loop or any(getattr(layer, "loops_over_members", False) for layer in layers)
@@ -349,6 +348,31 @@ def check_seeds(seeds: Any) -> list[int]:
         if not whole or not 0 <= seed < 2**32:
             raise ValueError(f"a seed must be an integer from 0 to 2^32 - 1, not {seed!r}")
     return [int(seed) for seed in listed]
+
+
+def check_builders(build_model: Any, members: int) -> list[BuildModel]:
+    """The function that builds each member's model.
+
+    Args:
+        build_model: one function for all members, or a list with one for each.
+        members: how many members there are.
+
+    Raises:
+        ValueError: it is something else, such as a model itself, or a list of another length.
+    """
+    if isinstance(build_model, Sequence) and not isinstance(build_model, str):
+        builders = list(build_model)
+    else:
+        builders = [build_model] * members
+    for build in builders:
+        if not callable(build) or isinstance(build, keras.layers.Layer):
+            raise ValueError(
+                "build_model must be a function that returns a fresh keras.Model, such as "
+                f"`lambda: keras.Sequential([...])`, not {type(build).__name__}"
+            )
+    if len(builders) != members:
+        raise ValueError(f"build_model has {len(builders)} functions for {members} members")
+    return builders
 
 
 class _Scope(keras.StatelessScope):

@@ -10,6 +10,7 @@ from keras import ops
 
 from nalu_seq.config.options import options
 from nalu_seq.errors import BadInput
+from nalu_seq.experiment import experiment as experiment_module
 from nalu_seq.experiment import feasibility
 from nalu_seq.experiment.experiment import Experiment
 from nalu_seq.experiment.feasibility import check, check_criterion, check_weights
@@ -167,3 +168,13 @@ def test_a_member_is_exported_whatever_memory_training_would_take(
     )
     assert (code, err) == (0, "") and "seed 1" in out
     assert keras.models.load_model(file)(tf.zeros([1, 7, 10])).shape == (1, 7, 10)
+
+
+def test_a_long_loop_over_time_is_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_module, "LONGEST_WRITTEN_OUT", 5)
+    for length, steps in ((5, 5), (6, None)):
+        model, _ = Experiment(*compose("task=count", f"task.length={length}")).trained_model()
+        assert model.input_shape == (None, steps, 10)
+    refused = compose("task=running_product", "task.length=6", "penalty.r_z.weight=1")
+    with pytest.raises(BadInput, match=r"^penalty\.r_z looks .* up to task\.length=5, not 6$"):
+        Experiment(*refused).trained_model()

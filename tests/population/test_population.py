@@ -10,7 +10,7 @@ from nalu_seq.data.digits import digits
 from nalu_seq.models import build, encoders, heads
 from nalu_seq.population.population import Population
 from nalu_seq.population.random import Stream
-from nalu_seq.population.stacked import check_seeds
+from nalu_seq.population.stacked import check_builders, check_seeds
 from nalu_seq.records.members import Members
 from nalu_seq.tasks.base import Task
 from nalu_seq.tasks.count import Count
@@ -242,6 +242,18 @@ def test_a_diverged_member_is_recorded_and_harms_no_other() -> None:
     for a, b in zip(healthy.variables, hurt.variables, strict=True):
         np.testing.assert_array_equal(a.value[0], b.value[0])
         np.testing.assert_array_equal(a.value[2], b.value[2])
+
+
+@pytest.mark.parametrize("build", [None, keras.Sequential(), [count_model, 3]])
+def test_what_builds_no_model_is_refused(build):
+    with pytest.raises(ValueError, match=r"build_model must be a function that returns a fresh"):
+        check_builders(build, 2)
+
+
+def test_a_list_of_functions_has_one_for_each_member():
+    assert check_builders([count_model, convnet], 2) == [count_model, convnet]
+    with pytest.raises(ValueError, match="build_model has 1 functions for 2 members"):
+        check_builders([count_model], 2)
 
 
 @pytest.mark.parametrize(
