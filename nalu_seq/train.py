@@ -249,7 +249,8 @@ def _explain(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in EXTRAS:
-            return f"this launcher needs a plugin: pip install 'nalu_seq[{EXTRAS[option]}]'"
+            extra = EXTRAS[option]
+            return f"this launcher needs a plugin: pip install '.[{extra}]' in a clone of nalu_seq"
         valid = ", ".join(error.options or options(group)) or "none"
         return f"{group}={option}: no such option; valid: {valid}"
     for cause in _causes(error):

@@ -39,14 +39,14 @@ def table(places: str) -> str:
 def comparisons() -> Table:
     """What of results/ was compared with which published table, how much is marked, and why.
 
-    Runs that were trained otherwise than the published ones, to see what that changes, are shown
-    and not added up.
+    A comparison whose published cells another row has too, or whose runs were trained otherwise
+    than the published ones, is shown and not added up.
     """
     known = marks()
     rows, compared, marked = [], 0, 0
     for folder, source, counts in tallies():
-        mark = known.get((folder, source, counts.table), Mark("", otherwise=False))
-        if not mark.otherwise:
+        mark = known.get((folder, source, counts.table), Mark("", added=True))
+        if mark.added:
             compared, marked = compared + counts.compared, marked + counts.marked
         cells = [*map(str, counts[1:]), mark.why]
         rows.append(Row([source, counts.table, folder], [Cell(text) for text in cells]))
@@ -83,11 +83,11 @@ class Mark(NamedTuple):
 
     Attributes:
         why: the reason, as a run has shown it.
-        otherwise: whether our runs were meant to be trained otherwise than the published ones.
+        added: whether the comparison counts in the sum of all.
     """
 
     why: str
-    otherwise: bool
+    added: bool
 
 
 def marks() -> dict[tuple[str, str, str], Mark]:
@@ -95,7 +95,7 @@ def marks() -> dict[tuple[str, str, str], Mark]:
     with MARKS.open(encoding="utf-8", newline="") as lines:
         return {
             (row["results"], row["publication"], row["table"]): Mark(
-                row["why"], row["trained"] == "otherwise"
+                row["why"], row["added"] == "yes"
             )
             for row in csv.DictReader(lines)
         }

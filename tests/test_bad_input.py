@@ -188,7 +188,7 @@ def test_a_launcher_for_slurm_needs_slurm(main, monkeypatch, tmp_path: Path) -> 
 
 def test_a_launcher_whose_plugin_is_missing_names_the_extra() -> None:
     error = MissingConfigException("", "hydra/launcher/joblib", ["basic"])
-    assert nalu_seq.train._explain(error).endswith("pip install 'nalu_seq[joblib]'")
+    assert nalu_seq.train._explain(error).endswith("pip install '.[joblib]' in a clone of nalu_seq")
 
 
 def test_a_home_directory_is_one_quoted_or_not(monkeypatch: pytest.MonkeyPatch) -> None:

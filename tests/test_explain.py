@@ -53,7 +53,7 @@ def test_without_sympy_one_line_says_what_to_install(explain, run: Path, monkeyp
     monkeypatch.setitem(sys.modules, "sympy", None)
     code, _, error = explain(str(run))
     assert (code, error) == (
-        2, "nalu_seq: explain needs SymPy: pip install 'nalu-seq[explain]'\n"
+        2, "nalu_seq: explain needs SymPy: pip install '.[explain]' in a clone of nalu_seq\n"
     )  # fmt: skip
 
 

@@ -14,5 +14,6 @@ def symbolic() -> Any:
     try:
         import sympy
     except ImportError as error:
-        raise BadInput("explain needs SymPy: pip install 'nalu-seq[explain]'") from error
+        install = "pip install '.[explain]' in a clone of nalu_seq"
+        raise BadInput(f"explain needs SymPy: {install}") from error
     return sympy

@@ -19,6 +19,7 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 
 # How many examples of the first split a gate is measured on, and how many steps of a sequence.
 EXAMPLES, STEPS = 64, 10
+INSTALL = "pip install '.[{}]' in a clone of nalu_seq"
 
 
 class Gallery:
@@ -132,7 +133,7 @@ class Gallery:
         try:
             blocks = agreement(Explainer(self._evaluator).explain(errors, STEPS))
         except BadInput:  # only a formula of units needs SymPy
-            self._say("TensorBoard's formula is left out: pip install 'nalu-seq[explain]'")
+            self._say(f"TensorBoard's formula is left out: {INSTALL.format('explain')}")
             return
         finally:
             for variable, value in zip(variables, weight_arrays, strict=True):
@@ -145,6 +146,6 @@ class Gallery:
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            self._say("TensorBoard's pictures are left out: pip install 'nalu-seq[plots]'")
+            self._say(f"TensorBoard's pictures are left out: {INSTALL.format('plots')}")
             return None
         return Figure

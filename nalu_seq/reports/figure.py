@@ -74,7 +74,8 @@ def figure_class(option: str) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BadInput(f"{option} needs matplotlib: pip install 'nalu-seq[plots]'") from error
+        install = "pip install '.[plots]' in a clone of nalu_seq"
+        raise BadInput(f"{option} needs matplotlib: {install}") from error
     return Figure
 
 

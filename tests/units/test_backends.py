@@ -18,7 +18,7 @@ each_backend = pytest.mark.parametrize(
             name,
             marks=pytest.mark.skipif(
                 importlib.util.find_spec(name) is None,
-                reason=f"{name} is not installed: pip install 'nalu_seq[{name}]'",
+                reason=f"{name} is not installed: pip install '.[{name}]' in a clone of nalu_seq",
             ),
         )
         for name in ("jax", "torch")
