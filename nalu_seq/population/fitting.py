@@ -1,6 +1,7 @@
 """Keras' own `fit`, `evaluate` and `predict`, with a step that all members make together."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -87,6 +88,17 @@ class Fitting(keras.Model):
         if steps_per_execution != self.steps_per_execution:
             self.steps_per_execution = steps_per_execution
             self.train_function = self.test_function = None  # both are traced for a number of steps
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep what a `fit` has traced while a block, in a callback of it, measures or predicts."""
+        names = "steps_per_execution", "train_function", "test_function"
+        before = {name: getattr(self, name) for name in names}
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
 
     def begin_training(self) -> None:
         """Let every member train, also those that an earlier training has stopped."""
@@ -303,7 +315,10 @@ class Fitting(keras.Model):
         self._prepare(own, shared)
         pairs = [*self.population.pairs(), *self._metric_pairs]
         return self._mapped(
-            lambda own: self._measured(own, shared, False)[1], self._ahead(own), pairs
+            lambda own: self._measured(own, shared, False)[1],
+            self._ahead(own),
+            pairs,
+            training=False,
         )
 
     def _predict(self, own: Any, shared: Any) -> Any:
@@ -345,22 +360,23 @@ class Fitting(keras.Model):
         one_member: Callable[[Any], Any],
         inputs: Any,
         pairs: Sequence[Pair],
+        training: bool = True,
         **how: bool,
     ) -> Any:
         """A function of one member for all members; its assignments to variables are kept."""
         values = [variable.value for _, variable in pairs]
         outputs, updates = self.population.map(one_member, inputs, pairs, values, **how)
-        self._keep(updates)
+        self._keep(updates, training)
         return outputs
 
-    def _keep(self, updates: Sequence[tuple[keras.Variable, Any]]) -> None:
+    def _keep(self, updates: Sequence[tuple[keras.Variable, Any]], training: bool = True) -> None:
         for variable, value in updates:
             if id(variable) in self._counted and not tf.distribute.in_cross_replica_context():
                 # The counts of all replicas are added up.
                 count = value - variable.value
                 context = tf.distribute.get_replica_context()
                 value = variable.value + context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-            if self.may_freeze:
+            if training and self.may_freeze:  # frozen members are measured like all others
                 active = tf.reshape(self.active, [-1] + [1] * (len(value.shape) - 1))
                 value = tf.where(active, value, variable.value)
             variable.assign(value)
@@ -388,7 +404,7 @@ class Fitting(keras.Model):
             def one_member(_: Any) -> Any:
                 return {name: tf.convert_to_tensor(v) for name, v in function().items()}
 
-            return self._mapped(one_member, self._seeds(), self._metric_pairs)
+            return self._mapped(one_member, self._seeds(), self._metric_pairs, training=False)
 
         return tf.function(all_members, autograph=False)
 

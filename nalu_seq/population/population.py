@@ -195,13 +195,13 @@ class Population(Stacked):
             self, callbacks, [history, Progress(epochs, bool(verbose))]
         )
         steps = self._steps(callback_list, steps_per_epoch, validation_steps)
-        if steps_per_epoch and not batch_size and are_arrays(x, y, sample_weight):
-            batch_size = -(-len(keras.tree.flatten(x)[0]) // steps_per_epoch)
         if validation_data is not None:
-            own = validation_data if isinstance(validation_data, tuple) else (validation_data,)
-            size = validation_batch_size or batch_size
+            own = validation_data
+            own = tuple(own) if isinstance(own, tuple | list) else (own,)
+            size = validation_batch_size or batch_size or _batch_size(validation_steps, *own)
             own = self._in_memory(own, size, False, 1 if validation_steps else steps)
             validation_data = own[0] if len(own) == 1 else own
+        batch_size = batch_size or _batch_size(steps_per_epoch, x, y, sample_weight)
         data = (x, y, sample_weight)
         calls = 1 if steps_per_epoch or fitting.jit_compile else steps
         inputs = self._in_memory(data, batch_size, shuffle, calls, class_weight)
@@ -274,21 +274,23 @@ class Population(Stacked):
         check_sizes(batch_size=batch_size, steps=steps)
         callback_list = make_callback_list(self, callbacks)
         number = self._steps(callback_list, steps)
+        batch_size = batch_size or _batch_size(steps, x, y, sample_weight)
         inputs = self._in_memory((x, y, sample_weight), batch_size, False, 1 if steps else number)
         if len(inputs) == 1:
             x, y, sample_weight, batch_size = *inputs, None, None, None
             callback_list.steps_a_call = 1 if steps or self._fitting.jit_compile else number
-        self._fitting.begin(number // callback_list.steps_a_call, x)
-        with self._functions(test_function=x):
-            results = self._fitting.evaluate(
-                x=x,
-                y=y,
-                batch_size=batch_size,
-                sample_weight=sample_weight,
-                steps=steps,
-                callbacks=callback_list,
-                return_dict=True,
-            )
+        with self._fitting.aside():
+            self._fitting.begin(number // callback_list.steps_a_call, x)
+            with self._functions(test_function=x):
+                results = self._fitting.evaluate(
+                    x=x,
+                    y=y,
+                    batch_size=batch_size,
+                    sample_weight=sample_weight,
+                    steps=steps,
+                    callbacks=callback_list,
+                    return_dict=True,
+                )
         results = {name: per_member(value, len(self)) for name, value in results.items()}
         if return_dict:
             return results
@@ -307,7 +309,7 @@ class Population(Stacked):
         """The outputs of every member on the same inputs.
 
         Args:
-            x: inputs, as for `fit`.
+            x: inputs, as for `fit`, but no `Rows`: all members have the same.
             batch_size: examples a step, if x are arrays; 32 by default.
             verbose: accepted as Keras has it, and ignored.
             steps: how many steps are predicted; by default all.
@@ -322,12 +324,17 @@ class Population(Stacked):
         """
         del verbose
         check_process()
+        if isinstance(x, Rows):
+            raise ValueError("predict gives all members the same inputs: give it arrays, not Rows")
         check_examples(x)
         check_sizes(batch_size=batch_size, steps=steps)
         callback_list = make_callback_list(self, callbacks)
-        predictions = self._fitting.predict(
-            x, batch_size=batch_size, steps=steps, callbacks=callback_list
-        )
+        with self._fitting.aside():
+            # As many steps as are asked for, whatever a call of `fit` makes.
+            self._fitting.steps_per_execution = 1
+            predictions = self._fitting.predict(
+                x, batch_size=batch_size, steps=steps, callbacks=callback_list
+            )
         return keras.tree.map_structure(lambda values: np.moveaxis(values, 1, 0), predictions)
 
     def freeze(self, index: int, frozen: bool = True) -> None:
@@ -397,6 +404,8 @@ class Population(Stacked):
             if not are_arrays(x, y, sample_weight):
                 return data
             x = Rows(None, x, y, sample_weight, class_weight)
+        elif any(part is not None for part in (y, sample_weight, class_weight)):
+            raise ValueError("Rows holds y and the weights itself: give them to Rows")
         steps = 1 if self._fitting.jit_compile else steps  # XLA's loops are slow on a CPU
         return (self._fitting.own_data(x, batch_size or BATCH_SIZE, shuffle, steps),)
 
@@ -424,3 +433,10 @@ class Population(Stacked):
     def _check_compiled(self) -> None:
         if not self._fitting.compiled:
             raise ValueError("call compile(optimizer=..., loss=...) first, as for a keras.Model")
+
+
+def _batch_size(steps: int | None, *data: Any) -> int | None:
+    """The batch size by which arrays give so many steps, as Keras chooses it; else None."""
+    if not steps or not are_arrays(*data):
+        return None
+    return -(-len(keras.tree.flatten(data[0])[0]) // steps)

@@ -29,7 +29,8 @@ def noise_columns(model: keras.Model) -> int:
         return tf.zeros(shape)
 
     with noise_source(note):
-        model([tf.zeros([1, *x.shape[1:]]) for x in model.inputs], training=True)
+        inputs = [tf.zeros([1, *x.shape[1:]]) for x in model.inputs]
+        model(inputs if len(inputs) > 1 else inputs[0], training=True)
     return sum(sizes)
 
 

@@ -94,8 +94,12 @@ class CallbackAdapter(Wrapper):
         if len(args) == (2 if "epoch" in hook or "batch" in hook else 1):
             *args, logs = args  # type: ignore[assignment]
         logs = {} if logs is None else logs
-        member_logs = logs
-        if "predict" not in hook:
+        if "predict" in hook:  # outputs are [B, M, ...], in the structure of the model's
+            member_logs = {
+                name: keras.tree.map_structure(lambda v: np.moveaxis(v, 1, 0), value)
+                for name, value in logs.items()
+            }
+        else:
             member_logs = {name: per_member(value, self.members) for name, value in logs.items()}
         if hook == "on_epoch_end":
             stopped = self.model._fitting.inactive
