@@ -2,7 +2,7 @@
 
 Models, losses, metrics, optimizers, arguments and kinds of data are drawn, and each draw is trained
 three steps in both ways. `python -m tests.population.draws 0 1000` runs draws 0 to 999 and counts
-what became of them; it ends with 1 if one differs.
+what became of them; it ends with 1 if one differs. Draws that Keras' own `fit` can't train say so.
 """
 
 import random
@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers as L
 
 from tests.population.catalogue import BATCH, STEPS
-from tests.population.differential import Outcome, compare
+from tests.population.differential import IN_FLOAT64, Outcome, compare
 
 EXAMPLES = STEPS * BATCH
 
@@ -211,8 +211,8 @@ def is_so(outcome: Outcome) -> bool:
 
 if __name__ == "__main__":
     outcomes = {number: compare(**drawn(number)) for number in range(*map(int, sys.argv[1:]))}
-    print(dict(Counter(outcome.kind for outcome in outcomes.values())))
-    wrong = {number: outcome for number, outcome in outcomes.items() if not is_so(outcome)}
-    for number, outcome in wrong.items():
+    print(dict(Counter(o.why if o.why == IN_FLOAT64 else o.kind for o in outcomes.values())))
+    rest = {number: outcome for number, outcome in outcomes.items() if not is_so(outcome)}
+    for number, outcome in rest.items():
         print(number, outcome)
-    sys.exit(len(wrong) > 0)
+    sys.exit(any(outcome.kind != "keras" for outcome in rest.values()))
