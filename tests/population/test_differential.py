@@ -45,6 +45,7 @@ def test_the_table_lists_all_that_keras_has():
     assert missing == []
 
 
+@pytest.mark.slow
 def test_what_float32_rounds_is_told_from_what_is_different():
     # A bias under a normalization: its gradient is 0, and Adam makes steps of its rounding.
     outcome = compare(**drawn(162))

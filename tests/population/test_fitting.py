@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config as tf_config
 
 from nalu_seq import Population
 from nalu_seq.population.callbacks import BestMember, EachMember
@@ -45,6 +46,12 @@ HUBER = {"loss": keras.losses.Huber()}
 CLASSES = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
 
 
+@pytest.fixture
+def xla(monkeypatch):
+    """Let Keras compile where another test has asked for deterministic operations."""
+    monkeypatch.setattr(tf_config, "is_op_determinism_enabled", lambda: False)
+
+
 def fit_alone(model: keras.Model, x, y, how, epochs, optimizer) -> tuple[dict, list, np.ndarray]:
     config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
     model.compile(optimizer=keras.optimizers.deserialize(config), **how)
@@ -67,7 +74,7 @@ CLIPPED_EACH = keras.optimizers.Adam(clipnorm=0.1)
         pytest.param(lstm, STEPS, SUMS, HUBER, False, "rmsprop", marks=pytest.mark.slow),
     ],
 )
-def test_it_is_fit_one_by_one(build, x, y, how, jit_compile, optimizer):
+def test_it_is_fit_one_by_one(build, x, y, how, jit_compile, optimizer, xla):
     population = Population(build, SEEDS)
     model = population.member(1)
     config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
@@ -128,11 +135,12 @@ def test_one_after_another_where_an_optimizer_has_no_mapped_form():
         np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
 
 
-def test_a_compiled_step_takes_the_same_rows_in_the_same_order():
+def test_a_compiled_step_takes_the_same_rows_in_the_same_order(xla):
     losses = []
     for jit_compile in (False, True):
         population = Population(linear, SEEDS)
         population.compile("sgd", "mse", jit_compile=jit_compile)
+        assert population._fitting.jit_compile == jit_compile
         # 70 rows: the last batch has six. The second training has another number of rows.
         first = population.fit(X, X[:, :1], batch_size=16, epochs=2, verbose=0)
         other = population.fit(X[:40], X[:40, :1], batch_size=16, epochs=2, verbose=0)
@@ -507,7 +515,7 @@ def of_arrays(population: Population, **how) -> None:
 
 def of_data_set(population: Population, **how) -> None:
     data = tf.data.Dataset.from_tensor_slices((X, X[:, :1])).batch(7)
-    population.fit(data, validation_data=data, verbose=0, **how)
+    population.fit(data, validation_data=data, shuffle=False, verbose=0, **how)
 
 
 def of_steps(population: Population, **how) -> None:
