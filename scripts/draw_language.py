@@ -59,9 +59,19 @@ def draw(values: dict[int, tuple[list[str], np.ndarray]], path: Path) -> None:
         panel.axhline(number, color="0.6", linewidth=0.8, linestyle=":")
         for of_seed in steps:
             panel.plot(of_seed, marker="o", markersize=2.5, linewidth=0.8, alpha=0.6, color=blue)
-        panel.set_xticks(range(len(words)), words, rotation=30, ha="right")
-        panel.set(title=f"{number}: {np.median(steps[:, -1]):.2f} in the median")
-        panel.margins(x=0.15, y=0.15)
+        for place, (word, value) in enumerate(zip(words, np.median(steps, axis=0), strict=True)):
+            panel.annotate(
+                f"{word}\n{value:.2f}",
+                (place, value),
+                (0, -7),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=6,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )
+        panel.set(title=str(number), xticks=[], xlim=(-0.6, 4.6))
+        panel.margins(y=0.3)
     panels[0].set_ylabel("value after the word")
     save(figure, path, SCRIPT)
 
