@@ -29,6 +29,15 @@ class BadInput(Exception):
     """Input that can't be used; its line says what is wrong, where, and what would be valid."""
 
 
+def install(extra: str) -> str:
+    """How a missing extra is installed; the package is on no index.
+
+    Args:
+        extra: the extra's name in pyproject.toml.
+    """
+    return f"pip install '.[{extra}]' in a clone of nalu_seq"
+
+
 def one_line(text: object) -> str:
     """A text in one line of at most `WIDTH` characters that do nothing to a terminal.
 

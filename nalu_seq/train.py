@@ -23,7 +23,7 @@ from omegaconf.errors import InterpolationValidationError, ValidationError
 from nalu_seq.config.environment import check_environment
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import Config, Strategy, Train, as_dataclass, register
-from nalu_seq.errors import BadInput, command, refuse
+from nalu_seq.errors import BadInput, command, install, refuse
 from nalu_seq.records.files import read_json
 from nalu_seq.records.folder import check_output
 from nalu_seq.records.runs import (
@@ -249,8 +249,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in EXTRAS:
-            extra = EXTRAS[option]
-            return f"this launcher needs a plugin: pip install '.[{extra}]' in a clone of nalu_seq"
+            return f"this launcher needs a plugin: {install(EXTRAS[option])}"
         valid = ", ".join(error.options or options(group)) or "none"
         return f"{group}={option}: no such option; valid: {valid}"
     for cause in _causes(error):

@@ -44,16 +44,15 @@ def running_values(run: Path, numbers: list[int]) -> dict[int, tuple[list[str], 
         if number not in test:
             raise SystemExit(f"{number} is not in the test part, which has such as {test[:5]}")
         words = number_words(number, cfg.task.style)
-        last = len(words) if task.empty == "after" else None  # empty steps come before the words
-        steps = outputs[:, test.index(number)]
-        values[number] = words, steps[:, :last] if last else steps[:, -len(words) :]
+        steps, count = outputs[:, test.index(number)], len(words)
+        values[number] = words, steps[:, :count] if task.empty == "after" else steps[:, -count:]
     return values
 
 
 @journal
 def draw(values: dict[int, tuple[list[str], np.ndarray]], path: Path) -> None:
     """A panel a number: the running value of each seed after each word."""
-    blue = style(0)["color"]
+    blue, most = style(0)["color"], max(len(words) for words, _ in values.values())
     figure, panels = grid(SCRIPT, len(values), sharey=False, height=1.9)
     for (number, (words, steps)), panel in zip(values.items(), panels, strict=True):
         panel.axhline(number, color="0.6", linewidth=0.8, linestyle=":")
@@ -70,7 +69,7 @@ def draw(values: dict[int, tuple[list[str], np.ndarray]], path: Path) -> None:
                 fontsize=6,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )
-        panel.set(title=str(number), xticks=[], xlim=(-0.6, 4.6))
+        panel.set(title=str(number), xticks=[], xlim=(-0.6, most - 0.4))
         panel.margins(y=0.3)
     panels[0].set_ylabel("value after the word")
     save(figure, path, SCRIPT)

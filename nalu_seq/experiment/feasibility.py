@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from nalu_seq.config.options import setter
 from nalu_seq.errors import BadInput
@@ -16,7 +15,7 @@ from nalu_seq.experiment.memory import (
 )
 from nalu_seq.models import units_of
 from nalu_seq.models.pieces import differs_in_pieces
-from nalu_seq.tasks.base import SequenceTask, Task
+from nalu_seq.tasks.base import SequenceTask, Task, metrics_at_the_end
 from nalu_seq.training.penalties import unit_penalties
 from nalu_seq.units import Unit
 
@@ -122,8 +121,7 @@ def check_weights(experiment: Experiment) -> None:
 
 def _metrics(task: Task) -> list[str]:
     """The names of the metrics that a task measures on a split."""
-    nothing = tf.zeros([1, 2, task.output_size])
-    names = list(task.metrics(nothing, nothing))
+    names = metrics_at_the_end(task)
     if isinstance(task, SequenceTask):
         names += task.tally_metrics(task.tally_start(1, 2))
     return names
@@ -172,7 +170,7 @@ def _check_memory(experiment: Experiment) -> None:
     if free is None:
         return
     length = experiment.task.length or 1
-    longest = min(length, LONGEST_WRITTEN_OUT)  # what is left grows with the length
+    longest = min(length, LONGEST_WRITTEN_OUT)  # memory grows with the length, as with the batch
     with shapes_only():
         model = experiment.build(longest if experiment.task.length else None)
 

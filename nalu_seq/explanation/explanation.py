@@ -13,7 +13,7 @@ from nalu_seq.explanation.events import Events, read_events, symbols_of
 from nalu_seq.explanation.formulas import Formula, compose
 from nalu_seq.explanation.rounding import Unreadable, readable_layers, round_model
 from nalu_seq.models.heads import Accumulate
-from nalu_seq.tasks.base import SequenceTask
+from nalu_seq.tasks.base import SequenceTask, metrics_at_the_end
 from nalu_seq.units import Linear
 
 # A formula is checked on so many examples of a split, and so many steps of a sequence.
@@ -119,8 +119,8 @@ class Explainer:
         after = self._errors()
         self._note(trained, after)
         self._check(trained, after)
-        if self.task.criterion.metric in self.task.metrics(*(tf.zeros([1, 1, 1]),) * 2):
-            self._check(trained, self._formula_errors(examples))  # at the last step
+        if self.task.criterion.metric in metrics_at_the_end(self.task):
+            self._check(trained, self._formula_errors(examples))
 
     def _read_events(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
         """Measure each member's increment at each symbol, and read its events."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nalu_seq.errors import BadInput
+from nalu_seq.errors import BadInput, install
 
 
 def symbolic() -> Any:
@@ -14,6 +14,5 @@ def symbolic() -> Any:
     try:
         import sympy
     except ImportError as error:
-        install = "pip install '.[explain]' in a clone of nalu_seq"
-        raise BadInput(f"explain needs SymPy: {install}") from error
+        raise BadInput(f"explain needs SymPy: {install('explain')}") from error
     return sympy

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.errors import BadInput
+from nalu_seq.errors import BadInput, install
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.explanation.events import symbols_of
 from nalu_seq.explanation.explanation import Explainer, agreement
@@ -19,7 +19,6 @@ from nalu_seq.tasks.digit_sequences import DigitSequences
 
 # How many examples of the first split a gate is measured on, and how many steps of a sequence.
 EXAMPLES, STEPS = 64, 10
-INSTALL = "pip install '.[{}]' in a clone of nalu_seq"
 
 
 class Gallery:
@@ -133,7 +132,7 @@ class Gallery:
         try:
             blocks = agreement(Explainer(self._evaluator).explain(errors, STEPS))
         except BadInput:  # only a formula of units needs SymPy
-            self._say(f"TensorBoard's formula is left out: {INSTALL.format('explain')}")
+            self._say(f"TensorBoard's formula is left out: {install('explain')}")
             return
         finally:
             for variable, value in zip(variables, weight_arrays, strict=True):
@@ -146,6 +145,6 @@ class Gallery:
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            self._say(f"TensorBoard's pictures are left out: {INSTALL.format('plots')}")
+            self._say(f"TensorBoard's pictures are left out: {install('plots')}")
             return None
         return Figure

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from nalu_seq.errors import BadInput
+from nalu_seq.errors import BadInput, install
 from nalu_seq.reports.tables import steps
 
 # Inches: one column and two of most journals (89 and 183 mm).
@@ -74,8 +74,7 @@ def figure_class(option: str) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        install = "pip install '.[plots]' in a clone of nalu_seq"
-        raise BadInput(f"{option} needs matplotlib: {install}") from error
+        raise BadInput(f"{option} needs matplotlib: {install('plots')}") from error
     return Figure
 
 

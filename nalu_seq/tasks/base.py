@@ -293,6 +293,16 @@ def mean_per_member(x: Any) -> Any:
     return tf.reduce_mean(x, axis=list(range(1, len(x.shape))))
 
 
+def metrics_at_the_end(task: Task) -> list[str]:
+    """The names of the metrics that a task measures at the last step, or of examples.
+
+    Args:
+        task: the task.
+    """
+    nothing = tf.zeros([1, 2, task.output_size])
+    return list(task.metrics(nothing, nothing))
+
+
 def check_supervise(supervise: Any) -> str:
     """Which steps of a sequence are trained, as an option of a task.
 

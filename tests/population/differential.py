@@ -13,7 +13,8 @@ from nalu_seq import Population
 from nalu_seq.population.mapping import NotVectorised
 
 SEEDS = [3, 4]
-RTOL, ATOL = 1e-4, 1e-6
+# Relative and absolute tolerance of each number format.
+TOLERANCES = {"float32": (1e-4, 1e-6), "float64": (1e-6, 1e-6)}
 IN_FLOAT64 = "equal in float64"
 
 
@@ -126,8 +127,9 @@ def _named(history: dict[str, Any]) -> dict[str, Any]:
 
 
 def _close(ours: Any, expected: Any) -> bool:
+    rtol, atol = TOLERANCES[keras.config.floatx()]
     return np.allclose(
-        np.asarray(ours, float), np.asarray(expected, float), RTOL, ATOL, equal_nan=True
+        np.asarray(ours, float), np.asarray(expected, float), rtol, atol, equal_nan=True
     )
 
 
