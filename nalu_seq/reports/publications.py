@@ -104,6 +104,11 @@ TRASK_ACTIVATIONS = {
     "elu": "ELU",
     "selu": "SELU",
 }
+# (encoder, head) -> the name of a baseline that has no unit; one that reads pictures is a head
+TRASK_RECURRENT = {("lstm", "dense"): "LSTM", ("rnn", "dense"): "ReLU"}
+TRASK_HEADS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+TRASK_PICTURES = {"mnist_count": "counting", "mnist_sum": "addition"}
+TRASK_WORDS = {"linear": "LSTM", "nac": "LSTM+NAC", "nalu": "LSTM+NALU"}
 # our split -> the point of figure 1 at which the published value was read off
 TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
 HEIM_HIDDEN = {"npu": "NPU", "real_npu": "RealNPU", "nmu_heim": "NMU"}
@@ -154,7 +159,7 @@ def matches(source: str, run: Run, case: str, split: str) -> list[Match]:
     finders = {
         "Madsen2020": (_madsen, _madsen_mnist),
         "iNALU2020": (_inalu, _inalu_grid),
-        "Trask2018": (_trask, _trask_figure),
+        "Trask2018": (_trask, _trask_recurrent, _trask_pictures, _trask_words, _trask_figure),
         "Mistry2023": (_mistry,),
         "DMU2025": (_dmu,),
         "Heim2020": (_heim_simple, _heim_large),
@@ -290,6 +295,48 @@ def _trask(run: Run, case: str, split: str) -> Iterator[Match]:
     if run.summary["task"] == "arithmetic" and split in known and model and op and case != ALL:
         place = f"simple function static {known[split]}"
         yield Match("Table 1", place, op, (model,), None)
+
+
+def _trask_recurrent(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Recurrent tasks in Table 1: trained at length 10, measured at length 1,000."""
+    known = {"length_10": "interp", "length_1000": "extrap"}
+    op = TRASK_OPERATIONS.get(str(run.value("task.operation")))
+    parts = (run.summary["encoder"], run.summary["head"])
+    model = TRASK_RECURRENT.get(parts)
+    if model == "ReLU" and run.value("encoder.activation") != "relu":
+        return
+    if parts == ("hidden_cell", "readout") and _units(run)[0] in ("nac", "nalu"):
+        model = TRASK_MODELS.get(_units(run))
+    recurrent = run.summary["task"] == "arithmetic_recurrent"
+    if recurrent and split in known and model and op and case != ALL:
+        place = f"simple function recurrent {known[split]}"
+        yield Match("Table 1", place, op, (model,), None)
+
+
+def _trask_pictures(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Table 2: digits counted or added up over 10, 100 and 1,000 pictures."""
+    task, length = TRASK_PICTURES.get(run.summary["task"]), split.removeprefix("length_")
+    if task is None or length not in ("10", "100", "1000") or case == ALL:
+        return
+    head, unit = run.summary["head"], run.summary["unit"]
+    model = TRASK_HEADS.get(head)
+    if model == "RNN":
+        model = {"tanh": "RNN-tanh", "relu": "RNN-ReLU"}.get(str(run.value("head.activation")))
+    elif head in ("accumulate", "unit_cell") and unit in ("nac", "nalu"):
+        model = unit.upper()
+    if model:
+        yield Match("Table 2", f"MNIST {task} length {length}", task, (model,), None)
+
+
+def _trask_words(run: Run, case: str, split: str) -> Iterator[Match]:
+    """Table 3: numbers below a thousand in words, read by an LSTM."""
+    known = {"train_numbers": "train", "validation": "validation", "test": "test"}
+    model = TRASK_WORDS.get(run.summary["unit"])
+    parts = (run.summary["encoder"], run.summary["head"])
+    of_theirs = run.summary["task"] == "language" and parts == ("lstm", "readout")
+    if of_theirs and split in known and model and case != ALL:
+        place = f"language to number {known[split]}"
+        yield Match("Table 3", place, "translate", (model,), None)
 
 
 def _trask_figure(run: Run, case: str, split: str) -> Iterator[Match]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from math import nan
+from math import inf, nan
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -78,6 +78,23 @@ class Run(NamedTuple):
             case: the case's name; None for all members of the run.
         """
         return [m for m in self.members if case is None or m["case"] == case]
+
+    def spread(self, case: str, split: str, metric: str) -> Estimate | None:
+        """The median of a metric over a case's members, between the smallest and the largest value.
+
+        Args:
+            case: the name of a case.
+            split: the split that was measured.
+            metric: the name of the metric.
+
+        Returns:
+            The median and the two ends, over the finite values; None if there is none.
+        """
+        for line in self.summary["results"]:
+            place = (line["case"], line["split"], line["metric"])
+            if place == (case, split, metric) and line["median"] is not None:
+                return Estimate(line["median"], line["min"], line["max"])
+        return None
 
     def value(self, key: str, case: str = "") -> Any:
         """What a key is in this run, in a case of it; None if nothing tells.
@@ -361,6 +378,32 @@ def median_error(members: Sequence[Member], split: str, metric: str) -> Estimate
     """
     errors = [m[metric][split] for m in members]
     return None if any(error is None for error in errors) else median_interval(errors)
+
+
+def percent_of_untrained(members: Sequence[Member], split: str, metric: str) -> Estimate | None:
+    """The errors on a split in percent of an untrained model's: 0 is perfect, 100 no better.
+
+        100 error / median over the members of their errors at step 0
+
+    Args:
+        members: the members, at least one.
+        split: the split that was measured.
+        metric: the name of the error metric.
+
+    Returns:
+        The median, the smallest and the largest over the members, infinite for one that diverged;
+        None if their summary has no errors at step 0.
+
+    Source: Trask et al. 2018 (arXiv 1808.00508), Table 1. The paper does not say of how many
+        models its random one is made; the median keeps a few of them from deciding.
+    """
+    untrained = [m.get("initial", {}).get(split) for m in members]
+    finite_errors = [error for error in untrained if error]
+    if not finite_errors:
+        return None
+    errors = [inf if m[metric][split] is None else m[metric][split] for m in members]
+    percents = [100 * error / median(finite_errors) for error in errors]
+    return Estimate(median(percents), min(percents), max(percents))
 
 
 def mean_accuracy(members: Sequence[Member], split: str, metric: str) -> Estimate | None:

@@ -289,6 +289,66 @@ def test_what_is_recalled_is_said_to_be_and_not_compared(write: Write) -> None:
     assert any("randomly initialised" in note for note in table.notes)
 
 
+def test_table_1_is_in_percent_of_the_untrained_models_errors(write: Write) -> None:
+    run = madsen(write, "nalu", cases={"U[1,2]": [1000] * 3}, **{"encoder.unit": "nalu"})
+    for member, error, untrained in zip(run.members, [0.5, None, 2.0], [10, 50, 30], strict=True):
+        member["mse"] = {"extrapolation": error}
+        member["initial"] = {"extrapolation": untrained}
+    (table,) = compared(run, "Trask2018")
+    (row,) = table.rows
+    ours = row.cells[0].facts  # 30 is the median of the untrained models
+    limits = [ours["low"], ours["value"], ours["high"]]
+    assert limits == pytest.approx([100 * 0.5 / 30, 100 * 2 / 30, float("inf")])
+    assert [cell.text for cell in row.cells][1:] == ["0 (recalled)", "-"]
+
+
+@pytest.mark.parametrize(
+    ("task", "parts", "config", "split", "values"),
+    [
+        ("arithmetic_recurrent", ("lstm", "dense", "linear"), {}, "length_1000", [96.1]),
+        ("arithmetic_recurrent", ("hidden_cell", "readout", "nac"), {}, "length_10", [0.0]),
+        ("arithmetic_recurrent", ("hidden_cell", "readout", "nac"), {}, "length_100", []),
+        ("arithmetic_recurrent", ("hidden_cell", "readout", "nau"), {}, "length_10", []),
+        (
+            "arithmetic_recurrent", ("rnn", "dense", "linear"),
+            {"encoder.activation": "relu"}, "length_1000", [85.5],
+        ),
+        (
+            "arithmetic_recurrent", ("rnn", "dense", "linear"),
+            {"encoder.activation": "tanh"}, "length_1000", [],
+        ),
+        ("mnist_count", ("convnet", "accumulate", "nalu"), {}, "length_1000", [4.18]),
+        ("mnist_count", ("convnet", "gru", "nau"), {}, "length_100", [18.0]),
+        ("mnist_count", ("convnet", "accumulate", "nau"), {}, "length_100", []),
+        ("mnist_count", ("convnet", "accumulate", "nac"), {}, "length_1", []),
+        ("mnist_sum", ("convnet", "rnn", "nau"), {"head.activation": "relu"}, "length_10", [19.8]),
+        ("language", ("lstm", "readout", "nalu"), {}, "test", [0.41]),
+        ("language", ("lstm", "readout", "linear"), {}, "train_numbers", [0.003]),
+        ("language", ("lstm", "accumulate", "linear"), {}, "test", []),
+    ],
+)  # fmt: skip
+def test_trasks_tables_by_task_parts_and_split(write, task, parts, config, split, values) -> None:
+    encoder, head, unit = parts
+    place = write("run", {"default": [1000]}, task, unit, config, encoder=encoder, head=head)
+    run = find_runs(place)[0][0]
+    places = matches("Trask2018", run, "default", split)
+    assert [fact.value for match in places for fact in facts_of("Trask2018", match)] == values
+    assert matches("Trask2018", run, ALL, split) == []
+
+
+def test_errors_without_an_interval_are_beside_the_spread_of_ours(write: Write) -> None:
+    line = {"case": "default", "split": "test", "metric": "mae", "success_rate": None}
+    results = [{**line, "median": 2.0, "min": 0.5, "max": 30.0, "n": 3}]
+    place = write("run", {"default": [1000]}, "language", "nalu", encoder="lstm", results=results)
+    run = find_runs(place)[0][0]
+    run.members[0]["mse"] = {"test": 4.0}
+    run.members[0]["solved"] = {"test": False}
+    (table,) = compared(run, "Trask2018")
+    assert [c.text for c in table.rows[0].cells] == ["2 [0.5, 30]", "0.41 (recalled)", "-"]
+    assert any("smallest and the largest" in note for note in table.notes)
+    assert tally([run], "Trask2018") == []
+
+
 IDENTITY: dict[str, Any] = {
     "encoder.activation": "hard_tanh", "encoder.units": 8, "encoder.layers": 3,
     "task.range": "[-5.0, 5.0]",
