@@ -113,7 +113,7 @@ TRASK_WORDS = {"linear": "LSTM", "nac": "LSTM+NAC", "nalu": "LSTM+NALU"}
 TRASK_ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
 HEIM_HIDDEN = {"npu": "NPU", "real_npu": "RealNPU", "nmu_heim": "NMU"}
 HEIM_UNITS = {"npu": "NPU", "real_npu": "RealNPU", "nmu": "NMU", "nalu": "NALU"}
-HEIM_DENSE = {"encoder.units": 50, "encoder.layers": 2, "encoder.activation": "sigmoid"}
+HEIM_DENSE = {"encoder.units": 10, "encoder.layers": 2, "encoder.activation": "sigmoid"}
 HEIM_NMU_STEPS = {"add": 10_000, "mul": 20_000}
 MDLRNN_LANGUAGES = {
     "[1,1]": "a^n b^n",

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from nalu_seq.units.facts import Effective, Facts
-from nalu_seq.units.weights import at_least_float32
+from nalu_seq.units.weights import at_least_float32, positive_integer
 
 # Inside `mean_inputs`: the mean input of each call, by unit. Each thread has its own.
 _calls: ContextVar["dict[Unit, list[Any]] | None"] = ContextVar("calls", default=None)
@@ -110,11 +110,7 @@ class Unit(keras.layers.Layer):
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(
-                f"{type(self).__name__}: units must be a positive integer, not {units!r}"
-            )
-        self.units = units
+        self.units = positive_integer(f"{type(self).__name__}: units", units)
         # A step's output depends on that step's input alone, so that masks pass through.
         self.supports_masking = True
 

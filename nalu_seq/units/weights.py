@@ -297,6 +297,24 @@ def positive(name: str, value: float) -> float:
     return value
 
 
+def positive_integer(name: str, value: int) -> int:
+    """Check that an argument is a whole number of at least 1.
+
+    Args:
+        name: the argument's name in the message, such as `DMU: norms`.
+        value: its value.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: it is 0, negative, or no whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, not {value!r}")
+    return value
+
+
 def one_of(name: str, value: Any, valid: tuple[Any, ...]) -> Any:
     """Check that an argument has one of its valid values.
 

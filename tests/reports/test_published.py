@@ -430,7 +430,7 @@ def with_values(run: Run, metric: str, split: str, values: list[float | None]) -
         ("nalu", "hidden", {"encoder.unit": "null"}, "mul", "NALU", 4.55),
         (
             "linear", "mlp",
-            {"encoder.units": 50, "encoder.layers": 2, "encoder.activation": "sigmoid"},
+            {"encoder.units": 10, "encoder.layers": 2, "encoder.activation": "sigmoid"},
             "add", "Dense", 2.103,
         ),
     ],

@@ -369,6 +369,41 @@ def test_dmu_half_way_between_its_domains(selector, x, y):
     np.testing.assert_allclose(outputs(layer, x)[:, 0], y, rtol=1e-6, atol=1e-6)
 
 
+def _by_gate(gates: np.ndarray, x: list[list[float]], mean: str) -> np.ndarray:
+    """The output of a DMU with the selector (1, 1) for each value of its gate."""
+    layer = units.DMU(len(gates), selector="add", mean=mean, dtype=PRECISE)
+    zeros = np.zeros((2, len(gates)))
+    built(layer, gain=[1, 1], shift=[0, 0], g=zeros, b_g=np.log(gates / (1 - gates)))
+    return outputs(layer, x)[0]
+
+
+def test_dmu_mixes_the_logarithms_of_its_magnitudes():
+    (y,) = _by_gate(np.array([0.25]), [[2, 3]], "geometric")
+    assert y == pytest.approx(5**0.25 * 6**0.75, rel=1e-6)
+
+
+def test_dmu_s_arithmetic_mean_has_a_second_minimum_where_negative_numbers_are_multiplied():
+    gates = np.linspace(0.01, 0.99, 99)
+    slopes = np.diff(_by_gate(gates, [[-15, -15]], "arithmetic"))
+    # y = (1 - 2 G) (225 - 195 G) turns at G = 645 / 780: beyond it, a larger gate is nearer to 225.
+    assert gates[1:][slopes > 0].min() == pytest.approx(645 / 780, abs=0.02)
+    assert (np.diff(_by_gate(gates, [[-15, -15]], "geometric")) < 0).all()
+
+
+def test_many_normalisations_leave_the_order_of_two_inputs_alone():
+    x = [[1.1, 1.102], [1.1, 1.2]]
+    n = {}
+    for norms in (1, 11):
+        layer = units.DMU(1, selector="add", norms=norms, dtype=PRECISE)
+        built(layer, gain=[1, 1], shift=[0, 0], g=[[1.0], [-1.0]], b_g=[0.0])
+        gate = array(layer.gate_and_selector(np.array(x), rounded=False)[0])[:, 0]
+        n[norms] = np.log(gate / (1 - gate)) / 2  # the first feature; the second is its negative
+    np.testing.assert_allclose(
+        n[1], -np.array([1e-3, 0.05]) / np.sqrt([1.1e-5, 2.51e-3]), rtol=1e-4
+    )
+    np.testing.assert_allclose(n[11], [-1, -1], rtol=1e-4)
+
+
 def test_dmu_s_gate_depends_on_the_order_of_its_inputs_and_is_rounded_outside_training():
     layer = built(
         units.DMU(1, selector="add", hard=True, dtype=PRECISE),
@@ -482,6 +517,8 @@ def test_unclipped_weights_stay_outside_and_are_penalised(cls, low):
         (lambda: units.NMRU(1, eps=True), "eps must be positive"),
         (lambda: units.MulMCFC(1, sign="cos"), "sign must be one of None, 'undefined', 'inalu'"),
         (lambda: units.DMU(1, selector="mul"), "selector must be one of None, 'add', 'sub'"),
+        (lambda: units.DMU(1, mean="log"), "mean must be one of 'arithmetic', 'geometric'"),
+        (lambda: units.DMU(1, norms=0), "DMU: norms must be a positive integer, not 0"),
         (lambda: units.NMU(1, clip=None), "clip must be one of True, False"),
     ],
 )
