@@ -49,7 +49,7 @@ def describe_options(group: str) -> str:
 
 
 def penalty_names() -> list[str]:
-    """The penalties of all shipped units, by the `penalty_names` that their classes declare.
+    """The penalties of all shipped units, which their classes declare, and `norm`, of any model.
 
     Example:
         >>> "sparsity" in penalty_names()
@@ -65,7 +65,7 @@ def penalty_names() -> list[str]:
                     | ast.AnnAssign(target=ast.Name(id="penalty_names"), value=ast.Tuple() as value)
                 ):
                     names += ast.literal_eval(value)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys([*names, "norm"]))
 
 
 def _docstring(target: str) -> str:

@@ -16,7 +16,7 @@ from nalu_seq.experiment.memory import (
 from nalu_seq.models import units_of
 from nalu_seq.models.pieces import differs_in_pieces
 from nalu_seq.tasks.base import SequenceTask, Task, metrics_at_the_end
-from nalu_seq.training.penalties import unit_penalties
+from nalu_seq.training.penalties import penalties_of
 from nalu_seq.units import Unit
 
 GIB = 2**30
@@ -148,7 +148,7 @@ def _check_penalties(experiment: Experiment, model: keras.Model) -> None:
         for layer in model._flatten_layers()
         if isinstance(layer, Unit)
     }
-    penalties = unit_penalties(model, means)
+    penalties = penalties_of(model, means)
     for name in experiment.penalties():
         if name in penalties:
             continue

@@ -1,6 +1,6 @@
-"""The units' penalties: their values, and the weight of each for each member at a step."""
+"""Penalties of units and of all weights: their values, and each one's weight at a step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -56,12 +56,12 @@ class Penalties:
 
         Args:
             model: the model.
-            inputs_by_unit: the mean inputs of units, as for `unit_penalties`.
+            inputs_by_unit: the mean inputs of units, as for `penalties_of`.
 
         Returns:
             A scalar for each penalty that has a ramp, by name.
         """
-        return {n: p for n, p in unit_penalties(model, inputs_by_unit).items() if n in self.ramps}
+        return {n: p for n, p in penalties_of(model, inputs_by_unit).items() if n in self.ramps}
 
     def weights(self, step: Any, judged: Any) -> dict[str, Weight]:
         """The weight of each penalty at a step.
@@ -138,10 +138,8 @@ def ramp_weight(ramp: Ramp, step: Any) -> Any:
     return weight * tf.clip_by_value(progress, 0.0, 1.0)
 
 
-def unit_penalties(
-    model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING
-) -> dict[str, Any]:
-    """The penalties of a model's units by name, each summed over the units that have it.
+def penalties_of(model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
+    """The penalties of a model by name: those of its units, summed over them, and `norm`.
 
     Args:
         model: the model.
@@ -155,4 +153,23 @@ def unit_penalties(
     for penalties in (*of_units, *of_inputs):
         for name, value in penalties.items():
             total[name] = total.get(name, 0.0) + value
-    return total
+    return {**total, "norm": norm(model.trainable_variables)}
+
+
+def norm(weights: Iterable[Any]) -> Any:
+    """The sum of the Euclidean norms of arrays, whose gradient is 0 for an array of zeros.
+
+        sum_k sqrt(sum_ij W_k,ij^2)
+
+    Args:
+        weights: the arrays, of any shapes.
+
+    Returns:
+        A scalar.
+
+    Source: the code of Heim, Pevny & Smidl 2020 (arXiv 2006.01681), whose `norm(parameters, 1)` it
+        is. The paper calls it L1.
+    """
+    squares = [keras.ops.sum(keras.ops.square(w)) for w in weights]
+    # The root of 0 alone has an infinite slope.
+    return sum(tf.where(s > 0, tf.sqrt(tf.where(s > 0, s, 1.0)), 0.0) for s in squares)

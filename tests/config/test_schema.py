@@ -28,7 +28,7 @@ def test_a_unit_declares_the_penalties_that_it_has(option: str) -> None:
 def test_every_penalty_that_a_unit_declares_has_a_ramp() -> None:
     assert penalties(NAU(2, clip=False)) == {*NAU.penalty_names}
     assert penalties(NMU(2, clip=False)) == {*NMU.penalty_names}
-    assert {*penalty_names()} == {"sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z"}
+    assert {*penalty_names()} == {"sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z", "norm"}
     assert Config().penalty == {name: Ramp() for name in penalty_names()}
 
 

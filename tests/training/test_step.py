@@ -17,7 +17,7 @@ from nalu_seq.records.members import Members
 from nalu_seq.tasks.product import Product
 from nalu_seq.tasks.single_module import SingleModule
 from nalu_seq.training.optimizers import Adam
-from nalu_seq.training.penalties import ramp_weight, unit_penalties
+from nalu_seq.training.penalties import norm, penalties_of, ramp_weight
 from nalu_seq.training.trainer import Trainer
 from nalu_seq.units import INALU, NALU, NAU, NMU
 
@@ -96,7 +96,28 @@ def test_penalties_are_summed_over_units() -> None:
     a, b = NMU(2), NMU(1)
     model = keras.Model(x, b(NALU(2)(a(x))))
     expected = float(a.penalties()["sparsity"] + b.penalties()["sparsity"])
-    assert float(unit_penalties(model)["sparsity"]) == pytest.approx(expected)
+    assert float(penalties_of(model)["sparsity"]) == pytest.approx(expected)
+
+
+def test_the_norm_of_all_weights_is_the_sum_of_each_arrays() -> None:
+    arrays = [tf.constant([[3.0, 0.0], [0.0, -4.0]]), tf.constant([2.0]), tf.zeros([3])]
+    with tf.GradientTape() as tape:
+        tape.watch(arrays)
+        total = norm(arrays)
+    assert float(total) == 5 + 2
+    slopes = tape.gradient(total, arrays)
+    np.testing.assert_allclose(slopes[0], [[0.6, 0], [0, -0.8]], rtol=1e-6)
+    np.testing.assert_array_equal(slopes[2], [0, 0, 0])
+
+
+def test_the_norm_shrinks_each_members_weights() -> None:
+    plain, pulled = Population(nmu_model, 2), Population(nmu_model, 2)
+    for population, penalty in ((plain, {}), (pulled, {"norm": Ramp(1e6)})):
+        make_trainer(population, penalty).run(1)
+    lengths = [
+        np.linalg.norm(p.trainable_variables[0].value.numpy(), axis=(1, 2)) for p in (plain, pulled)
+    ]
+    assert (lengths[1] < lengths[0]).all()
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -197,7 +218,7 @@ IN_BRIEF = ("nau", "nmu", "inalu", "mcfc")
 def test_the_compiled_step_is_compiled_once(name: str) -> None:
     unit = hydra.utils.instantiate(shipped_config("unit", name), _convert_="all")
     plain = build(encoders.none, heads.readout, unit, input_size=2, output_size=1, sequence=False)
-    penalty = {p: Ramp(0.01) for p in unit_penalties(plain)}
+    penalty = {p: Ramp(0.01) for p in penalties_of(plain)}
     trainer = single_trainer(unit, "mul", penalty, compiled=True)
     seconds = []
     for _ in range(4):
