@@ -2,7 +2,8 @@
 
 A table stands between `<!-- results/NAME ... -->` and `<!-- end -->`. Between `<!-- published -->`
 and `<!-- end -->` stands what of results/ was compared with published figures; why cells are marked
-is written in results/marks.csv. tests/test_docs.py holds each table to what its folders say.
+is written in results/marks.csv. `<!-- Trask2018, Table 1: results/NAME ... -->` begins a table with
+the rows and columns of that publication's. tests/test_docs.py holds each to what its folders say.
 """
 
 import csv
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nalu_seq.reports.beside import Tally, tally
+from nalu_seq.reports.beside import Tally, compare, tally
 from nalu_seq.reports.formats import markdown
 from nalu_seq.reports.published import sources
 from nalu_seq.reports.summaries import Run, find_runs, protocols
@@ -19,7 +20,8 @@ from nalu_seq.reports.tables import Cell, Row, Table, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md")
-MARKED = re.compile(r"<!-- (results/[^>]*|published) -->\n.*?<!-- end -->", re.DOTALL)
+PLACES = r"(?:\w+, [^:>]*: )?results/[^>]*|published"
+MARKED = re.compile(rf"<!-- ({PLACES}) -->\n.*?<!-- end -->", re.DOTALL)
 MARKS = ROOT / "results" / "marks.csv"
 
 
@@ -27,11 +29,14 @@ def table(places: str) -> str:
     """The table of the runs in some folders, as Markdown.
 
     Args:
-        places: folders below the checkout, with spaces between them; or `published`, for the table
-            of all comparisons with published figures.
+        places: folders below the checkout, with spaces between them; `published`, for the table of
+            all comparisons with published figures; or a publication's table and folders, as in
+            `Trask2018, Table 1: results/trask_static`.
     """
     if places == "published":
         return markdown([comparisons()], notes=False)
+    if ": " in places:
+        return markdown([as_printed(*places.split(": "))], notes=False)
     runs = [run for place in places.split() for run in find_runs(ROOT / place)[0]]
     return markdown([tables([group])[0] for group in protocols(runs)], notes=False)
 
@@ -55,6 +60,25 @@ def comparisons() -> Table:
     columns = ["compared", "marked", "shorter", "why"]
     rows.append(Row(["all that were trained as published", "", ""], cells))
     return Table("", ["publication", "table", "results/"], columns, rows, [])
+
+
+def as_printed(printed: str, places: str) -> Table:
+    """Our figures in the rows and columns of a published table, the published ones after them.
+
+    Args:
+        printed: the publication's name and its table, such as `Trask2018, Table 1`.
+        places: folders of results/, with spaces between them.
+    """
+    source, name = printed.split(", ")
+    runs = [run for place in places.split() for run in kept(ROOT / place)]
+    compared = [c for c in compare(runs, source) if c.fact.table == name]
+    columns = list(dict.fromkeys(c.fact.model for c in compared))
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for c in compared:
+        ours, theirs, _ = (cell.text for cell in c.cells)
+        rows.setdefault((c.fact.task, c.fact.op), {})[c.fact.model] = f"{ours}; {theirs}"
+    cells = [Row([*key], [Cell(row.get(m, "")) for m in columns]) for key, row in rows.items()]
+    return Table("", ["", "operation"], columns, cells, [])
 
 
 def tallies() -> Iterator[tuple[str, str, Tally]]:

@@ -17,7 +17,7 @@ from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import register
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
-from scripts.fill_tables import marks, table, tallies
+from scripts.fill_tables import PLACES, marks, table, tallies
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -36,9 +36,7 @@ COMMANDS = sorted(
 TABLES = [
     pytest.param(*marked, id=f"{name}-{marked[0]}")
     for name, text in TEXTS.items()
-    for marked in re.findall(
-        r"<!-- (results/[^>]*|published) -->\n(.*?)\n<!-- end -->", text, re.DOTALL
-    )
+    for marked in re.findall(rf"<!-- ({PLACES}) -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
 ]
 
 

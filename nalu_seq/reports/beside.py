@@ -109,6 +109,11 @@ class Comparison(NamedTuple):
     contrast: Estimate | None
 
     @property
+    def cells(self) -> tuple[Cell, Cell, Cell]:
+        """Our figure, the published one and their difference, as in `beside`'s tables."""
+        return _our_cell(self), _their_cell(self), _difference_cell(self)
+
+    @property
     def quantity(self) -> str:
         """The quantity that is compared, in words: `success`, `solved at: mean`."""
         return QUANTITIES[_metric(self.fact)]
@@ -172,7 +177,7 @@ def tally(runs: Sequence[Run], source: str) -> list[Tally]:
         A count for each table with at least one figure that was judged.
     """
     by_table: dict[str, list[Comparison]] = {}
-    for comparison in _compare([run for run in runs if run.judged], source):
+    for comparison in compare([run for run in runs if run.judged], source):
         if comparison.has_interval:
             by_table.setdefault(comparison.fact.table, []).append(comparison)
     return [Tally(table, *_counts(comparisons)) for table, comparisons in by_table.items()]
@@ -192,11 +197,27 @@ def beside(runs: Sequence[Run], groups: Sequence[Sequence[Run]], source: str) ->
     """
     title = f"{describe(runs, groups)} beside {source}"
     by_table: dict[str, list[Comparison]] = {}
-    for comparison in _compare(runs, source) if all(run.judged for run in runs) else ():
+    for comparison in compare(runs, source) if all(run.judged for run in runs) else ():
         by_table.setdefault(comparison.fact.table, []).append(comparison)
     if not by_table:
         return [Table(title, [], [], [], ["published: none at hand"])]
     return [_table(f"{title}, {table}", runs, by_table[table]) for table in by_table]
+
+
+def compare(runs: Sequence[Run], source: str) -> Iterator[Comparison]:
+    """Each figure of some runs that was published, beside the published one.
+
+    Args:
+        runs: runs whose members are judged.
+        source: the name of a publication in `published.csv`, such as `Madsen2020`.
+    """
+    for run in runs:
+        for case in [*run.cases, ALL]:
+            for split in run.members[0][run.metric]:
+                for match in matches(source, run, case, split):
+                    for fact in facts_of(source, match):
+                        if _metric(fact) in QUANTITIES:
+                            yield _comparison(run, case, split, match, fact)
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:
@@ -213,16 +234,6 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
     """
     of_exp = ratio(Estimate(*map(exp, a)), Estimate(*map(exp, b)))
     return Estimate(*map(log, of_exp))
-
-
-def _compare(runs: Sequence[Run], source: str) -> Iterator[Comparison]:
-    for run in runs:
-        for case in [*run.cases, ALL]:
-            for split in run.members[0][run.metric]:
-                for match in matches(source, run, case, split):
-                    for fact in facts_of(source, match):
-                        if _metric(fact) in QUANTITIES:
-                            yield _comparison(run, case, split, match, fact)
 
 
 def _comparison(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comparison:
@@ -285,7 +296,7 @@ def _table(title: str, runs: Sequence[Run], comparisons: Sequence[Comparison]) -
                 c.fact.model,
                 c.quantity,
             ],
-            [_our_cell(c), _their_cell(c), _difference_cell(c)],
+            list(c.cells),
         )
         for c in comparisons
     ]
