@@ -258,6 +258,10 @@ def _explain(error: Exception) -> str:
         if parent is not None and "not in" in str(cause):
             valid = ", ".join(str(k) for k in parent if k != "hydra")
             advice = f"valid here: {valid}" if valid else f"a + before it adds it: +{key}=..."
+            group = str(key).partition(".")[0]
+            if any(a.startswith(f"{group}=") and "," in a for a in sys.argv[1:]):
+                # Hydra composes a sweep once without what is swept.
+                advice = f"where {group} is swept, ++{key}=... sets it in every job"
             if str(key).startswith("cases."):
                 advice = "cases are added, +cases={" + str(key).removeprefix("cases.") + ": [...]}"
             return f"{key}: no such key; {advice}"
