@@ -74,6 +74,8 @@ QUANTITIES = {
 SPREADS = ("% of random", "mae: median")
 # Compared by their difference, as intervals of errors near 0 reach 0, where there is no ratio.
 DIFFERENCES = ("mae: mean", "mse: median", "accuracy: mean")
+# Published figures are printed to five digits at best: a relative difference below is rounding.
+PRINTED = 1e-5
 # Training for fewer steps alone moves our figure to this side of theirs: -1 below, 1 above.
 OF_FEWER_STEPS = {
     "success": -1,
@@ -132,11 +134,17 @@ class Comparison(NamedTuple):
 
     @property
     def side(self) -> int:
-        """1 if the whole interval lies above no difference, -1 if below, 0 if it contains it."""
+        """1 if the whole interval lies above no difference, -1 if below.
+
+        0 if it contains no difference, or if the difference is one of rounding.
+        """
         if not self.has_interval:
             return 0
         assert self.contrast is not None
         same = 0.0 if self.subtracted else 1.0
+        size = abs(self.fact.value) if self.subtracted else 1.0
+        if abs(self.contrast.value - same) < PRINTED * size:
+            return 0
         return (self.contrast.low > same) - (self.contrast.high < same)
 
     @property

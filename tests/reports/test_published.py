@@ -507,6 +507,15 @@ def test_mdlrnns_addition_is_found_by_its_largest_number(write: Write) -> None:
     assert [fact.value for fact in facts_of("MDLRNN2022", match)] == [0.716756]
 
 
+@pytest.mark.parametrize(("accuracy", "marked"), [(0.998060107, False), (0.9985, True)])
+def test_a_difference_of_rounding_is_none(write: Write, accuracy: float, marked: bool) -> None:
+    run = language(write)
+    for member in run.members:
+        member["accuracy"]["test"] = accuracy
+    (table,) = compared(run, "MDLRNN2022")  # three equal ones are published, 0.99806
+    assert table.rows[0].cells[2].facts["marked"] == marked
+
+
 @pytest.mark.parametrize("changed", [{"encoder.initial": "keras"}, {"encoder.activation": "relu"}])
 def test_another_network_is_not_mdlrnns(write: Write, changed: dict[str, Any]) -> None:
     assert matches("MDLRNN2022", language(write, **changed), "default", "test") == []
