@@ -35,16 +35,12 @@ class NextSymbol(StepAccuracy):
         self.symbols = END + alphabet
         self.input_size = self.output_size = len(self.symbols)
         self.length = 1 + max(map(len, trained))
-        every = self._table([string + END for string in trained])
-        parts = {"train": (trained, every), "training": (trained, None), "test": (tested, None)}
+        parts = {"train": (trained, self._following), "training": (trained, self._encoded),
+                 "test": (tested, self._encoded)}  # fmt: skip
         self._inputs, self._targets = {}, {}
-        for part, (strings, following) in parts.items():
+        for part, (strings, targets) in parts.items():
             self._inputs[part] = self._table([END + string for string in strings])
-            self._targets[part] = (
-                self._encoded(strings)
-                if following is None
-                else (_one_hot(following, len(self.symbols)))
-            )
+            self._targets[part] = targets(strings)
         self.train_split = Split(len(trained), self.length, part="train")
         self.splits = {
             "training": Split(len(trained), self.length, part="training"),
@@ -101,6 +97,11 @@ class NextSymbol(StepAccuracy):
             row[: len(string)] = [places[symbol] for symbol in string]
         return table
 
+    def _following(self, strings: Sequence[str]) -> np.ndarray:
+        """The symbol that follows at each step of each string, one-hot, int8 `[N, T, symbols]`."""
+        places = self._table([string + END for string in strings])
+        return (places[..., None] == np.arange(len(self.symbols))).astype(np.int8)
+
     def _encoded(self, strings: Sequence[str]) -> np.ndarray:
         """What can follow at each step of each string, int8 `[N, T, symbols]`."""
         table = np.zeros((len(strings), 1 + max(map(len, strings)), len(self.symbols)), np.int8)
@@ -108,7 +109,3 @@ class NextSymbol(StepAccuracy):
             for row, following in zip(rows, self.targets(string), strict=False):
                 row[[self.symbols.index(symbol) for symbol in following]] = 1
         return table
-
-
-def _one_hot(places: np.ndarray, size: int) -> np.ndarray:
-    return (places[..., None] == np.arange(size)).astype(np.int8)

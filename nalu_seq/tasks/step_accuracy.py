@@ -26,8 +26,8 @@ class StepAccuracy(SequenceTask):
             prediction: the model's outputs, of the same shape.
 
         Returns:
-            1 or 0 for whether a step is measured, 1 or 0 for whether it is right, and its
-            cross-entropy in bits; of one shape, `[M, B, T, ...]`.
+            How often a step counts, 0 if it is not measured; 1 or 0 for whether it is right; and
+            its cross-entropy in bits; of one shape, `[M, B, T, ...]`.
         """
 
     def metrics(self, y: Any, prediction: Any) -> dict[str, Any]:
