@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from nalu_seq.models.convnet import Convnet
-from nalu_seq.models.heads import UnitCell
+from nalu_seq.models.heads import Accumulate, UnitCell
 from nalu_seq.models.routed import Routed
 from nalu_seq.models.ugrnn import UGRNNCell
 
@@ -126,6 +126,27 @@ def hidden_cell(
         return_state=return_state,
         name="hidden_cell",
     )
+
+
+def hidden_sum(
+    units: int, unit: Callable[..., keras.layers.Layer], *, unroll: bool, return_state: bool
+) -> keras.layers.Layer:
+    """The running sum of a hidden layer of units: counts, for a head that tells what they mean.
+
+    The sum is built in, so that what is learned is what each step adds.
+
+    Args:
+        units: how many sums there are.
+        unit: makes the layer of that size whose outputs are added up.
+        unroll: without effect, as the sum is one operation.
+        return_state: return the last sums too.
+
+    Raises:
+        ValueError: `units` is no positive integer.
+    """
+    del unroll
+    layer = unit(units=_positive(units), name="hidden")
+    return Accumulate(layer, return_state=return_state, name="hidden_sum")
 
 
 def mlp(

@@ -420,6 +420,8 @@ def _mdlrnn(run: Run, case: str, split: str) -> Iterator[Match]:
     if run.summary["task"] == "anbn":
         multiples = str(run.value("task.multiples")).replace(" ", "")
         op, place = MDLRNN_LANGUAGES.get(multiples, ""), f"{run.value('task.strings')} strings"
+    elif run.summary["task"] == "dyck1" and run.value("task.measure") == "next":
+        op, place = "Dyck-1", f"{run.value('task.strings')} strings"
     elif run.summary["task"] == "binary_addition":
         op, place = "addition", f"below {run.value('task.below')}"
     else:

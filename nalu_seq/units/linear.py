@@ -19,6 +19,8 @@ class Linear(Unit):
         units: size of the output.
         bias: whether there is a b; without one, y is a plain weighted sum.
         w_initializer: initial `w`, `[in, units]`; Glorot uniform by default.
+        b_initializer: initial `b`, `[units]`; zeros by default. Under `ReLU6` a bias between 0 and
+            6 keeps small inputs off both ends, where nothing has a gradient.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape: `[batch, ..., in]`. Output shape: `[batch, ..., units]`.
@@ -40,18 +42,20 @@ class Linear(Unit):
         units: int,
         bias: bool = True,
         w_initializer: Any = "glorot_uniform",
+        b_initializer: Any = "zeros",
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
         self.bias = one_of("Linear: bias", bias, (True, False))
         self.w_initializer = copy_initializer(w_initializer)
+        self.b_initializer = copy_initializer(b_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make `w`, `[in, units]`, and with a bias `b`, `[units]`."""
         super().build(input_shape)
         self.w = self.add_matrix("w", self.w_initializer)
         if self.bias:
-            self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
+            self.b = self.add_weight(name="b", shape=(self.units,), initializer=self.b_initializer)
 
     def matrices(self) -> dict[str, Any]:
         """The effective weights: `W`."""
@@ -78,4 +82,5 @@ class Linear(Unit):
             **super().get_config(),
             "bias": self.bias,
             "w_initializer": keras.initializers.serialize(self.w_initializer),
+            "b_initializer": keras.initializers.serialize(self.b_initializer),
         }

@@ -39,7 +39,7 @@ def compared(run: Run, source: str) -> list[Table]:
 
 
 def test_every_figure_is_read() -> None:
-    assert len(facts()) == 3136
+    assert len(facts()) == 3160
     assert {fact.source for fact in facts() if fact.from_memory} == {"Trask2018"}
     assert any(fact.where.endswith("(10/70)") for fact in facts())
 
@@ -514,6 +514,18 @@ def test_a_difference_of_rounding_is_none(write: Write, accuracy: float, marked:
         member["accuracy"]["test"] = accuracy
     (table,) = compared(run, "MDLRNN2022")  # three equal ones are published, 0.99806
     assert table.rows[0].cells[2].facts["marked"] == marked
+
+
+@pytest.mark.parametrize(
+    ("measure", "published"), [("next", [(0.526946 + 0.523532 + 0.520118) / 3]), ("possible", [])]
+)
+def test_mdlrnns_brackets_are_found_by_the_accuracy_of_the_next_symbol(
+    write: Write, measure: str, published: list[float]
+) -> None:
+    config = {"task.strings": 500, "encoder.units": 4, "task.measure": measure}
+    places = matches("MDLRNN2022", language(write, "lstm", "dyck1", **config), "default", "test")
+    values = [fact.value for match in places for fact in facts_of("MDLRNN2022", match)]
+    assert values == pytest.approx(published, abs=1e-6)
 
 
 @pytest.mark.parametrize("changed", [{"encoder.initial": "keras"}, {"encoder.activation": "relu"}])

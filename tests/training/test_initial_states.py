@@ -96,6 +96,7 @@ def lstm_under_a_cell(length: int | None = LENGTH) -> StatefulModel:
         (functools.partial(encoders.rnn, 3, "tanh"), ["bounded"]),
         (functools.partial(encoders.rnn, 3, "relu"), ["positive"]),
         (functools.partial(encoders.hidden_cell, 3, NAU), ["free"]),
+        (functools.partial(encoders.hidden_sum, 3, NAU), ["free"]),
         (encoders.none, []),
     ],
 )

@@ -215,6 +215,15 @@ def test_linear_s_initial_bias_is_zero():
     np.testing.assert_array_equal(layer.b.numpy(), [0, 0])
 
 
+def test_a_bias_begins_where_its_initializer_says():
+    layer = units.ReLU6(2, b_initializer=keras.initializers.Constant(3.0))
+    layer.build((None, 3))
+    np.testing.assert_array_equal(layer.b.numpy(), [3, 3])
+    again = units.ReLU6.from_config(layer.get_config())
+    again.build((None, 3))
+    np.testing.assert_array_equal(again.b.numpy(), [3, 3])
+
+
 def test_linear_without_a_bias_is_a_weighted_sum():
     layer = built(partial(units.Linear, bias=False), w=[[1.0, 2.0], [3.0, -0.5]])
     np.testing.assert_array_equal(outputs(layer, [[2.0, 4.0]]), [[14.0, 2.0]])
