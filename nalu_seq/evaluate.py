@@ -13,7 +13,7 @@ from nalu_seq.errors import Arguments, BadInput, command
 
 CHANGEABLE = (
     "task.lengths", "task.range", "task.ranges", "task.extrapolate", "task.counts",
-    "task.replacement", "task.reference", "task.test_digits", "data.dir",
+    "task.replacement", "task.reference", "task.test_digits", "task.measure", "data.dir",
     "head.snap", "head.snap_factor",
 )  # fmt: skip
 

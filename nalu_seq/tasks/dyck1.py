@@ -26,7 +26,7 @@ class Dyck1(NextSymbol):
     - `possible`: a step is right if the two symbols that can follow are those with a probability
       above `epsilon`, and it counts as often as its string was drawn.
     - `next`: a step is right if the symbol with the largest probability follows, and each string
-      counts once. As two symbols can follow, nothing is right at every step.
+      counts once. As two symbols can follow, no network is right at every step.
 
     Example: `[]` is read as `# [ ]`, and its steps have the targets `[`, `]`, `#`. Before them,
     `#` or `[`, then `[` or `]`, then `#` or `[` could follow.
@@ -42,8 +42,8 @@ class Dyck1(NextSymbol):
 
     Source: Lan, Geyer, Chemla & Katzir 2022 (arXiv 2111.00600), and their code, whose strings these
     are, those of the test too: drawn by NumPy's generator of 2022 from seed 100. The accuracies of
-    their single runs are `next`, those of their Table 1 `possible`. Its epsilon stands neither in
-    the code nor in the table: 0.005 is that of the authors' later code (github
+    their single runs are `next`. Their Table 1 has others, for which their code has `possible`,
+    without telling epsilon: 0.005 is that of the authors' later code (github
     taucompling/mdl-reg-approach). Their generator refuses strings of more than 200 symbols, of
     which it meets none.
     """
