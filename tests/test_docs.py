@@ -17,7 +17,7 @@ from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import register
 from nalu_seq.reports.summaries import find_runs, protocols
 from nalu_seq.reports.tables import tables
-from scripts.fill_tables import PLACES, marks, table, tallies
+from scripts.fill_tables import PLACES, comparisons, marks, table, tallies
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -88,6 +88,12 @@ def test_every_marked_table_says_why_and_no_other_does() -> None:
     marked = {(folder, source, t.table) for folder, source, t in tallies() if t.marked}
     left_out = {place for place, mark in marks().items() if not mark.added}
     assert marks().keys() == marked | left_out
+
+
+def test_readme_counts_the_comparisons() -> None:
+    *_, total = comparisons().rows
+    counted = re.search(r"Beside (\d+) published figures\]\S+ (\d+) of ours", README.read_text())
+    assert counted and [*counted.groups()] == [cell.text for cell in total.cells[:2]]
 
 
 @functools.cache

@@ -27,6 +27,11 @@ RESUMABLE = (
 # Keys that name a place on the machine where a run was made: their recorded values are not used.
 PATHS = ("data.dir", "task.reference", "output")
 GROUPS = ("task", "encoder", "head", "unit", "optimizer")
+# Keras' own initializers that have arguments: `{class_name: Constant, config: {value: 3}}`.
+INITIALIZERS = (
+    "Constant", "Identity", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal",
+    "VarianceScaling",
+)  # fmt: skip
 ADVICE = "if you wrote this run with units of your own, say --trust"
 
 
@@ -37,8 +42,8 @@ def read_run(
 
     Unless `trust`ed, a run may only name what is shipped: each group's option is looked up in the
     installed `conf/`, its `_target_` must be the shipped one, and its arguments must be plain
-    numbers, strings, booleans and lists, or those of the shipped option. Recorded paths are not
-    used.
+    numbers, strings, booleans and lists, one of Keras' initializers with such arguments, or those
+    of the shipped option. Recorded paths are not used.
 
     Args:
         directory: the run's directory.
@@ -148,7 +153,7 @@ def _check_group(directory: Path, group: str, option: str, node: Any) -> None:
             f"but the shipped one is {ours['_target_']}; {ADVICE}"
         )
     for key, value in node.items():
-        if not _is_plain(value) and value != ours.get(key):
+        if not _is_plain(value) and not _is_initializer(value) and value != ours.get(key):
             raise BadInput(f"{directory}: {group}.{key} is not a plain value; {ADVICE}")
 
 
@@ -156,6 +161,14 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_plain(v) for v in value)
     return value is None or isinstance(value, bool | int | float | str)
+
+
+def _is_initializer(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"class_name", "config"}:
+        return False
+    arguments = value["config"]
+    own = value["class_name"] in INITIALIZERS and isinstance(arguments, dict)
+    return own and all(_is_plain(argument) for argument in arguments.values())
 
 
 def _check_no_interpolation(directory: Path, value: Any) -> None:

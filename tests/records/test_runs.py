@@ -45,6 +45,33 @@ def test_paths_of_a_run_are_not_taken_and_this_is_said(digits: Path, capsys) -> 
     assert read_run(digits, trust=True)[0].data.dir == "/victim"
 
 
+UNIFORM = {"class_name": "RandomUniform", "config": {"minval": 0.0, "maxval": 0.1}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"class_name": "Lambda"},
+        {"class_name": "__lambda__"},
+        {"module": "os"},
+        {"config": {"minval": {"class_name": "Constant"}}},
+        {"config": "rm"},
+    ],
+)
+def test_of_dictionaries_keras_own_initializers_alone_are_taken(
+    digits: Path, more: dict[str, object]
+) -> None:
+    path = digits / ".hydra" / "config.yaml"
+    cfg = OmegaConf.load(path)
+    OmegaConf.update(cfg, "unit.w_initializer", UNIFORM)
+    OmegaConf.save(cfg, path)
+    assert read_run(digits)[0].unit.w_initializer == UNIFORM
+    OmegaConf.update(cfg, "unit.w_initializer", {**UNIFORM, **more}, merge=False)
+    OmegaConf.save(cfg, path)
+    with pytest.raises(BadInput, match=r"unit\.w_initializer is not a plain value"):
+        read_run(digits)
+
+
 def test_no_other_key_of_the_config_is_a_path() -> None:
     groups = {"task", "data", "encoder", "head", "unit", "optimizer", "strategy"}
     named = {f"{group}.{key}" for group in groups for o in options(group) for key in keys(group, o)}
