@@ -36,7 +36,8 @@ REASONS = (
     r"encoder=none and head=solved have no weights: there is nothing to train",
     r"Convnet needs pictures, and a step has [0-9]+ numbers: use another encoder",
     r"encoder=routed hands numbers on, and this task has none: use encoder=lstm",
-    r"protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell, not "
+    r"protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell or "
+    r"encoder=hidden_sum, not "
     r"for encoder=[a-z_]+",
     r"protocol=inalu updates gates and weights in turn, which optimizer=keras can't do; "
     r"optimizer=adam and optimizer=rmsprop can",
@@ -135,7 +136,8 @@ def test_what_is_set_for_one_option_the_option_has(chooses: str, group: str) -> 
     [
         (
             ["task=arithmetic", "protocol=madsen", "encoder=none"],
-            "protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell, "
+            "protocol=madsen with unit=nmu is a setting for encoder=hidden or encoder=hidden_cell "
+            "or encoder=hidden_sum, "
             "not for encoder=none",
         ),
         (
