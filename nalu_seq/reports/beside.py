@@ -247,7 +247,11 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
 def _comparison(run: Run, case: str, split: str, match: Match, fact: Fact) -> Comparison:
     members = run.of_case(None if case == ALL else case)
     ours: Estimate | None = None
-    if split in run.judged:
+    if fact.metric == "error_relative_to_random_init":
+        ours = percent_of_untrained(members, split, run.metric)
+    elif fact.metric == "MAE":
+        ours = run.spread(case, split, "mae")
+    elif split in run.judged:
         if _metric(fact) == "success_rate":
             ours = success_rate(members, split)
         elif fact.metric == "solved_at_mean":
@@ -262,10 +266,6 @@ def _comparison(run: Run, case: str, split: str, match: Match, fact: Fact) -> Co
             ours = median_error(members, split, run.metric)
         elif fact.metric == "accuracy_mean":
             ours = mean_accuracy(members, split, run.metric)
-        elif fact.metric == "error_relative_to_random_init":
-            ours = percent_of_untrained(members, split, run.metric)
-        elif fact.metric == "MAE":
-            ours = run.spread(case, split, "mae")
     return Comparison(run, case, split, match, fact, ours, _contrast(fact, ours))
 
 

@@ -75,10 +75,11 @@ def test_what_is_recalled_is_said_to_be_and_not_compared(write: Write) -> None:
 def test_table_1_is_in_percent_of_the_untrained_models_errors(write: Write) -> None:
     run = madsen(write, "nalu", cases={"U[1,2]": [1000] * 3}, **{"encoder.unit": "nalu"})
     for member, error, untrained in zip(run.members, [0.5, None, 2.0], [10, 50, 30], strict=True):
-        member["mse"] = {"extrapolation": error}
-        member["initial"] = {"extrapolation": untrained}
+        member["mse"] = {"validation": error, "extrapolation": error}  # validation is not judged
+        member["initial"] = {"validation": 10.0, "extrapolation": untrained}
     (table,) = compared(run, "Trask2018")
-    (row,) = table.rows
+    validation, row = table.rows
+    assert validation.cells[0].facts["value"] == pytest.approx(100 * 2 / 10)
     ours = row.cells[0].facts  # 30 is the median of the untrained models
     limits = [ours["low"], ours["value"], ours["high"]]
     assert limits == pytest.approx([100 * 0.5 / 30, 100 * 2 / 30, float("inf")])
