@@ -16,7 +16,7 @@ from nalu_seq.reports.beside import Tally, compare, tally
 from nalu_seq.reports.formats import markdown
 from nalu_seq.reports.published import sources
 from nalu_seq.reports.summaries import Run, find_runs, protocols
-from nalu_seq.reports.tables import Cell, Row, Table, tables
+from nalu_seq.reports.tables import Cell, Row, Table, drop_equal_labels, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md")
@@ -73,12 +73,14 @@ def as_printed(printed: str, places: str) -> Table:
     runs = [run for place in places.split() for run in kept(ROOT / place)]
     compared = [c for c in compare(runs, source) if c.fact.table == name]
     columns = list(dict.fromkeys(c.fact.model for c in compared))
-    rows: dict[tuple[str, str], dict[str, str]] = {}
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
     for c in compared:
         ours, theirs, _ = (cell.text for cell in c.cells)
-        rows.setdefault((c.fact.task, c.fact.op), {})[c.fact.model] = f"{ours}; {theirs}"
+        rows.setdefault((c.fact.task, c.fact.op, c.quantity), {})[c.fact.model] = (
+            f"{ours}; {theirs}"
+        )
     cells = [Row([*key], [Cell(row.get(m, "")) for m in columns]) for key, row in rows.items()]
-    return Table("", ["", "operation"], columns, cells, [])
+    return drop_equal_labels(Table("", ["task", "operation", "figure"], columns, cells, []))
 
 
 def tallies() -> Iterator[tuple[str, str, Tally]]:
