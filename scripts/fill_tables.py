@@ -69,7 +69,7 @@ def as_printed(printed: str, places: str) -> Table:
         printed: the publication's name and its table, such as `Trask2018, Table 1`.
         places: folders of results/, with spaces between them.
     """
-    source, name = printed.split(", ")
+    source, name = printed.split(", ", 1)
     runs = [run for place in places.split() for run in kept(ROOT / place)]
     compared = [c for c in compare(runs, source) if c.fact.table == name]
     columns = list(dict.fromkeys(c.fact.model for c in compared))
