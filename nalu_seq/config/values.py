@@ -15,12 +15,8 @@ DRAWS = ("initial", "uniform")
 MASKED = ("adam", "rmsprop")  # optimizers that can leave entries of a variable as they are
 PRECISIONS = ("float32", "bfloat16")
 MOST_STEPS = 2**53  # readers of JSON that have floats alone know whole numbers up to here
-FLOAT32_ENCODERS = (
-    "none",
-    "hidden",
-    "hidden_cell",
-    "hidden_sum",
-)  # no products, or those of exact units
+# Encoders without products, or with those of exact units.
+FLOAT32_ENCODERS = ("none", "hidden", "hidden_cell", "hidden_sum")
 
 
 def check_values(cfg: DictConfig, choices: Mapping[str, str]) -> None:

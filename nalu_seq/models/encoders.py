@@ -16,6 +16,7 @@ from nalu_seq.models.convnet import Convnet
 from nalu_seq.models.heads import Accumulate, UnitCell
 from nalu_seq.models.routed import Routed
 from nalu_seq.models.ugrnn import UGRNNCell
+from nalu_seq.units.weights import positive_integer
 
 INITIAL = ("keras", "torch")
 ACTIVATIONS = ("tanh", "relu")
@@ -384,6 +385,4 @@ def _activation(name: str) -> keras.layers.Layer:
 
 
 def _positive(value: int, name: str = "units") -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"encoder.{name} must be a positive integer, not {value!r}")
-    return value
+    return positive_integer(f"encoder.{name}", value)

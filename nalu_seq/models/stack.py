@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from nalu_seq.models.heads import Accumulate, check_snap, snap_to_grid
+from nalu_seq.units.weights import positive_integer
 
 
 @keras.saving.register_keras_serializable("nalu_seq")
@@ -111,7 +112,6 @@ def accumulate_stack(
         ValueError: `under_units` is no positive integer.
     """
     del unroll
-    if isinstance(under_units, bool) or not isinstance(under_units, int) or under_units < 1:
-        raise ValueError(f"head.under_units must be a positive integer, not {under_units!r}")
-    stack = Stack([under(units=under_units, name="under"), unit], snap_factor, name="stack")
+    size = positive_integer("head.under_units", under_units)
+    stack = Stack([under(units=size, name="under"), unit], snap_factor, name="stack")
     return Accumulate(stack, operation, return_state, snap, name="accumulate")

@@ -305,7 +305,7 @@ def _trask_recurrent(run: Run, case: str, split: str) -> Iterator[Match]:
     model = TRASK_RECURRENT.get(parts)
     if model == "ReLU" and run.value("encoder.activation") != "relu":
         return
-    if parts == ("hidden_cell", "readout") and _units(run)[0] in ("nac", "nalu"):
+    if parts == ("hidden_cell", "readout"):
         model = TRASK_MODELS.get(_units(run))
     recurrent = run.summary["task"] == "arithmetic_recurrent"
     if recurrent and split in known and model and op and case != ALL:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.next_symbol import CORPUS_SEED, END, NextSymbol
+from nalu_seq.units.weights import positive_integer
 
 LETTERS = "abcdefgh"
 BEYOND = 1000
@@ -46,10 +46,10 @@ class Anbn(NextSymbol):
         self.multiples = _check_multiples([1, 1] if multiples is None else multiples)
         if isinstance(stop, bool) or not isinstance(stop, int | float) or not 0 < stop <= 1:
             raise ValueError(f"stop must be a number above 0 and at most 1, not {stop!r}")
-        if check_positive("examples", examples) > BEYOND:
+        if positive_integer("examples", examples) > BEYOND:
             raise ValueError(f"examples must be at most {BEYOND}, not {examples}")
         generator = np.random.RandomState(CORPUS_SEED)
-        trained = generator.geometric(stop, size=check_positive("strings", strings))
+        trained = generator.geometric(stop, size=positive_integer("strings", strings))
         tested = trained.max() + np.linspace(1, BEYOND, examples).round().astype(int)
         super().__init__(
             LETTERS[: len(self.multiples)],

@@ -13,11 +13,11 @@ from nalu_seq.tasks.base import (
     Criterion,
     ExampleTask,
     Split,
-    check_positive,
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import Ranges, parse_ranges, scale
 from nalu_seq.tasks.thresholds import OPERATIONS, two_layers
+from nalu_seq.units.weights import positive_integer
 
 EXAMPLES = 10_000
 THRESHOLDS = ("published", "exact")
@@ -77,7 +77,7 @@ class Arithmetic(ExampleTask):
         if threshold not in THRESHOLDS:
             raise ValueError(f"threshold must be published or exact, not {threshold!r}")
         self.operation = operation
-        self.input_size = check_positive("inputs", inputs)
+        self.input_size = positive_integer("inputs", inputs)
         self.subsets = Subsets(self.input_size, subset, overlap, nested)
         self.ranges = parse_ranges(ranges if ranges is not None else [[[1, 2], [2, 6]]])
         for case in self.ranges.values():

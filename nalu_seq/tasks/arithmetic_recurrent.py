@@ -12,12 +12,12 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     length_splits,
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
 from nalu_seq.tasks.thresholds import OPERATIONS
+from nalu_seq.units.weights import positive_integer
 
 
 class ArithmeticRecurrent(SequenceTask):
@@ -64,9 +64,9 @@ class ArithmeticRecurrent(SequenceTask):
         if operation not in OPERATIONS:
             raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, not {operation!r}")
         self.operation = operation
-        self.input_size = check_positive("inputs", inputs)
+        self.input_size = positive_integer("inputs", inputs)
         self.subsets = Subsets(self.input_size, subset, overlap, nested=False)
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         low, high = _check_range([1.0, 2.0] if range is None else range)
         self.splits = length_splits(length, lengths, low=low, high=high)
         self.train_split = Split(EVALUATION_EXAMPLES, length, low, high)

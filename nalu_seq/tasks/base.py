@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.population.random import Draws
+from nalu_seq.units.weights import positive_integer
 
 EVALUATION_EXAMPLES = 64
 LONGEST = 2**31 - 1  # steps of a sequence: the random draws of a step are addressed by 32 bits
@@ -344,27 +345,9 @@ def length_splits(train_length: int, lengths: list[int] | None, **split: Any) ->
     if not isinstance(lengths, list | None):
         raise ValueError(f"lengths must be a list of positive integers, not {lengths!r}")
     for length in lengths or []:
-        if check_positive("lengths", length) > LONGEST:
+        if positive_integer("lengths", length) > LONGEST:
             raise ValueError(f"lengths must be at most {LONGEST}, not {length}")
     return {
-        f"length_{check_positive('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
+        f"length_{positive_integer('lengths', n)}": Split(EVALUATION_EXAMPLES, n, **split)
         for n in [train_length, *(lengths or [])]
     }
-
-
-def check_positive(name: str, value: Any) -> int:
-    """Check that an argument is a positive integer.
-
-    Args:
-        name: the argument's name in the message.
-        value: its value.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: it is no positive integer.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, not {value!r}")
-    return value

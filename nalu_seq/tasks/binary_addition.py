@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.population.random import Draws
-from nalu_seq.tasks.base import Batch, Split, check_positive
+from nalu_seq.tasks.base import Batch, Split
 from nalu_seq.tasks.step_accuracy import StepAccuracy
+from nalu_seq.units.weights import positive_integer
 
 LARGEST = 2**20
 BEYOND = 250
@@ -38,7 +39,7 @@ class BinaryAddition(StepAccuracy):
     input_size, output_size = 2, 1
 
     def __init__(self, below: int = 20, examples: int = 1000) -> None:
-        if not 2 <= check_positive("below", below) <= LARGEST:
+        if not 2 <= positive_integer("below", below) <= LARGEST:
             raise ValueError(f"below must be from 2 to {LARGEST}, not {below}")
         self.below = below
         self.length = _bits(2 * (below - 1))
@@ -46,7 +47,7 @@ class BinaryAddition(StepAccuracy):
         self.splits = {
             "training": Split(below**2, self.length, 0, below),
             "test": Split(
-                check_positive("examples", examples), _bits(2 * largest), below + 1, largest + 1
+                positive_integer("examples", examples), _bits(2 * largest), below + 1, largest + 1
             ),
         }
         self.train_split = self.splits["training"]

@@ -11,12 +11,12 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     check_supervise,
     length_splits,
     mean_per_member,
     squared_error,
 )
+from nalu_seq.units.weights import positive_integer
 
 
 class Count(SequenceTask):
@@ -55,8 +55,8 @@ class Count(SequenceTask):
         pattern: list[int] | None = None,
         supervise: str = "every",
     ) -> None:
-        self.alphabet = self.input_size = check_positive("alphabet", alphabet)
-        self.length = check_positive("length", length)
+        self.alphabet = self.input_size = positive_integer("alphabet", alphabet)
+        self.length = positive_integer("length", length)
         if not isinstance(pattern, list | None):
             raise ValueError(f"pattern must be a list of symbols, not {pattern!r}")
         self.pattern = list(pattern or [])

@@ -12,12 +12,12 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     check_supervise,
     mean_per_member,
     squared_error,
 )
 from nalu_seq.tasks.references import reference_thresholds
+from nalu_seq.units.weights import positive_integer
 
 # A split has at most as many pictures as MNIST's test set, in at most so many sequences.
 FRAMES, MOST_SEQUENCES = 10_000, 1000
@@ -94,7 +94,7 @@ class DigitSequences(SequenceTask):
         reference: str | None = None,
     ) -> None:
         self.digits = _check_digits(list(range(10)) if digits is None else digits)
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement must be true or false, not {replacement!r}")
         if not isinstance(lengths, list | None):
@@ -116,7 +116,7 @@ class DigitSequences(SequenceTask):
         }
         lengths = lengths or []
         for n in [*([] if length in lengths else [length]), *lengths]:
-            examples = self._sequence_count("test", check_positive("lengths", n))
+            examples = self._sequence_count("test", positive_integer("lengths", n))
             self.splits[f"length_{n}"] = Split(examples, n, part="test")
         self.criterion = Criterion("digit_accuracy", self.accuracy, above=True)
         if reference is not None:

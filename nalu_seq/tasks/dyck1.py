@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.next_symbol import CORPUS_SEED, NextSymbol
+from nalu_seq.units.weights import positive_integer
 
 NESTING = 0.3
 MEASURES = ("possible", "next")
@@ -62,8 +62,8 @@ class Dyck1(NextSymbol):
             raise ValueError(f"epsilon must be a number above 0 and below 1/3, not {epsilon!r}")
         self.measure, self.epsilon = measure, epsilon
         generator = np.random.RandomState(CORPUS_SEED)
-        trained = Counter(_draw(generator) for _ in range(check_positive("strings", strings)))
-        tested = Counter(_draw(generator) for _ in range(check_positive("examples", examples)))
+        trained = Counter(_draw(generator) for _ in range(positive_integer("strings", strings)))
+        tested = Counter(_draw(generator) for _ in range(positive_integer("examples", examples)))
         super().__init__("[]", list(trained), list(tested))
         for part, drawn in (("train", trained), ("training", trained), ("test", tested)):
             counts = np.array([*drawn.values()])[:, None, None]

@@ -11,12 +11,12 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     check_supervise,
     length_splits,
     mean_per_member,
     squared_error,
 )
+from nalu_seq.units.weights import positive_integer
 
 DIGITS = 10
 SYMBOLS = DIGITS + 2  # the digits, plus, minus
@@ -51,7 +51,7 @@ class Expression(SequenceTask):
     def __init__(
         self, length: int = 11, lengths: list[int] | None = None, supervise: str = "every"
     ) -> None:
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         self.supervise = check_supervise(supervise)
         self.splits = length_splits(length, lengths)
         self.train_split = Split(EVALUATION_EXAMPLES, length)

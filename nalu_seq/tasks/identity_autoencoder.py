@@ -11,9 +11,9 @@ from nalu_seq.tasks.base import (
     Criterion,
     ExampleTask,
     Split,
-    check_positive,
     mean_per_member,
 )
+from nalu_seq.units.weights import positive_integer
 
 EXAMPLES = 1000
 TOLERANCE = 0.1
@@ -49,7 +49,7 @@ class IdentityAutoencoder(ExampleTask):
     ) -> None:
         self.low, self.high = _check_range("range", [-5, 5] if range is None else range)
         low, high = _check_range("tested", [-20, 20] if tested is None else tested)
-        check_positive("points", points)
+        positive_integer("points", points)
         grid = np.linspace(low, high, points)
         self.splits = {"validation": Split(EXAMPLES, low=self.low, high=self.high)}
         self.splits |= {f"at_{x:g}": Split(1, low=float(x), high=float(x)) for x in grid}

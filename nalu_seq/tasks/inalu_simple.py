@@ -13,12 +13,12 @@ from nalu_seq.tasks.base import (
     Criterion,
     ExampleTask,
     Split,
-    check_positive,
     mean_per_member,
 )
 from nalu_seq.tasks.inalu_replay import Replay
 from nalu_seq.tasks.ranges import is_range
 from nalu_seq.tasks.thresholds import OPERATIONS
+from nalu_seq.units.weights import positive_integer
 
 SHAPES = ("normal", "uniform", "exponential")
 LIMIT = 1e-5
@@ -93,13 +93,13 @@ class InaluSimple(ExampleTask):
                 f"operation must be one of {', '.join(self.operations)}, not {operation!r}"
             )
         self.operation = operation
-        self.inputs = check_positive("inputs", inputs)
+        self.inputs = positive_integer("inputs", inputs)
         if inputs < 2:
             raise ValueError(f"inputs must be at least 2, not {inputs}")
         if isinstance(irrelevant, bool) or not isinstance(irrelevant, int) or irrelevant < 0:
             raise ValueError(f"irrelevant must be 0 or a positive integer, not {irrelevant!r}")
         self.input_size = inputs + irrelevant
-        self.examples = check_positive("examples", examples)
+        self.examples = positive_integer("examples", examples)
         self.distributions = _parse(distributions or [["normal", [-3, 3], [8, 10]]])
         self.cases = tuple(self.distributions)
         self.splits = {"validation": Split(examples), "extrapolation": Split(examples)}

@@ -11,9 +11,9 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     mean_per_member,
 )
+from nalu_seq.units.weights import positive_integer
 
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -104,7 +104,7 @@ class Language(SequenceTask):
         self.error = error
         sizes = {"train": train, "validation": validation, "test": test}
         for name, size in sizes.items():
-            check_positive(name, size)
+            positive_integer(name, size)
         if sum(sizes.values()) > high - low + 1:
             raise ValueError(
                 f"train, validation and test must have at most {high - low + 1} numbers together, "
@@ -129,7 +129,7 @@ class Language(SequenceTask):
             if (
                 not _is_integer(taught)
                 or taught < 0
-                or taught + check_positive("above", above) > most
+                or taught + positive_integer("above", above) > most
             ):
                 raise ValueError(
                     f"taught and above must have at most {most} numbers together, as many as there "

@@ -11,11 +11,11 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     length_splits,
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
+from nalu_seq.units.weights import positive_integer
 
 # The factor of the numbers from a symbol's step on.
 FACTORS = {"add": 1.0, "subtract": -1.0, "ignore": 0.0, "double": 2.0, "halve": 0.5}
@@ -67,7 +67,7 @@ class Ledger(SequenceTask):
             raise ValueError(f"silent must be a number from 0 to below 1, not {silent!r}")
         self.silent = float(silent)
         self.input_size = len(self.operations) + 2  # a symbol or none, one-hot, and a number
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         low, high = _check_range("range", [-1.0, 1.0] if range is None else range)
         self.splits = length_splits(length, lengths, low=low, high=high)
         longest = max(split.length for split in self.splits.values())

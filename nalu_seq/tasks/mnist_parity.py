@@ -11,9 +11,9 @@ from nalu_seq.tasks.base import (
     Criterion,
     ExampleTask,
     Split,
-    check_positive,
     mean_per_member,
 )
+from nalu_seq.units.weights import positive_integer
 
 EXAMPLES = 1000
 TARGETS = ("even", "digits")
@@ -56,9 +56,9 @@ class MnistParity(ExampleTask):
     ) -> None:
         if target not in TARGETS:
             raise ValueError(f"target must be {' or '.join(TARGETS)}, not {target!r}")
-        self.target, self.grid, self.most = target, check_positive("grid", grid), most
+        self.target, self.grid, self.most = target, positive_integer("grid", grid), most
         self.cells = grid * grid
-        if check_positive("most", most) > self.cells:
+        if positive_integer("most", most) > self.cells:
             raise ValueError(f"most must be at most {self.cells}, the cells of the grid")
         if not isinstance(counts, list | None):
             raise ValueError(f"counts must be a list of numbers of digits, not {counts!r}")
@@ -69,7 +69,7 @@ class MnistParity(ExampleTask):
         self.input_size = (self.height, self.width, 1)
         self.splits = {"validation": Split(EXAMPLES, low=1, high=most, part="validation")}
         for n in counts or []:
-            if check_positive("counts", n) > self.cells:
+            if positive_integer("counts", n) > self.cells:
                 raise ValueError(f"counts must be at most {self.cells}, the cells of the grid")
             self.splits[f"digits_{n}"] = Split(EXAMPLES, low=n, high=n, part="test")
 

@@ -10,9 +10,9 @@ from nalu_seq.tasks.base import (
     Criterion,
     ExampleTask,
     Split,
-    check_positive,
     mean_per_member,
 )
+from nalu_seq.units.weights import positive_integer
 
 TOLERANCE = 1e-4
 LARGEST = 2**24  # float32 holds every integer up to here
@@ -44,8 +44,8 @@ class Product(ExampleTask):
     def __init__(
         self, pairs: int = 10_000, high: int = 9, extrapolate: list[int] | None = None
     ) -> None:
-        self.pairs = check_positive("pairs", pairs)
-        self.high = check_positive("high", high)
+        self.pairs = positive_integer("pairs", pairs)
+        self.high = positive_integer("high", high)
         if high > LARGEST:
             raise ValueError(f"high must be at most {LARGEST}, not {high}")
         self.splits = {"validation": Split(high * high)}

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nalu_seq.population.random import Draws
-from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.text import Place, TextTask, digits_of
+from nalu_seq.units.weights import positive_integer
 
 # An operation's sign before "=", as in "a+=5"; a space stands for none.
 OPERATIONS = {"assign": " ", "add": "+", "subtract": "-", "multiply": "*"}
@@ -89,10 +89,10 @@ class Program(TextTask):
         written: str = "digits",
         examples: int = 1000,
     ) -> None:
-        if check_positive("variables", variables) > len(VARIABLES):
+        if positive_integer("variables", variables) > len(VARIABLES):
             raise ValueError(f"variables must be at most {len(VARIABLES)}, not {variables}")
         self.names = VARIABLES[:variables]
-        self.statements = check_positive("statements", statements)
+        self.statements = positive_integer("statements", statements)
         valid = isinstance(operations, list | tuple) and operations
         if not valid or not {*operations} <= OPERATIONS.keys():
             raise ValueError(

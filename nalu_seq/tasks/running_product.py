@@ -12,11 +12,11 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     length_splits,
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
+from nalu_seq.units.weights import positive_integer
 
 LARGEST_LOG = 87.0  # exp(87) and exp(-87) are float32 numbers of full precision
 DEVIATIONS = 6.0  # a product leaves this many standard deviations once in 500 million sequences
@@ -64,7 +64,7 @@ class RunningProduct(SequenceTask):
         if not number or not 0 <= negative <= 1:
             raise ValueError(f"negative must be a number from 0 to 1, not {negative!r}")
         self.negative = float(negative)
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         low, high = _check_range("range", [1.0, 2.0] if range is None else range)
         self.splits = length_splits(length, lengths, low=low, high=high)
         if not isinstance(ranges, list | None):

@@ -11,11 +11,11 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     length_splits,
     mean_per_member,
 )
 from nalu_seq.tasks.ranges import is_range
+from nalu_seq.units.weights import positive_integer
 
 
 class RunningSum(SequenceTask):
@@ -50,7 +50,7 @@ class RunningSum(SequenceTask):
         range: list[float] | None = None,
         ranges: list[list[float]] | None = None,
     ) -> None:
-        self.length = check_positive("length", length)
+        self.length = positive_integer("length", length)
         low, high = _check_range("range", [-1.0, 1.0] if range is None else range)
         self.splits = length_splits(length, lengths, low=low, high=high)
         if not isinstance(ranges, list | None):

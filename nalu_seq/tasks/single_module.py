@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nalu_seq.tasks.arithmetic import Arithmetic
-from nalu_seq.tasks.base import check_positive
 from nalu_seq.tasks.ranges import Ranges
 from nalu_seq.tasks.thresholds import single_module
+from nalu_seq.units.weights import positive_integer
 
 
 class SingleModule(Arithmetic):
@@ -34,7 +34,7 @@ class SingleModule(Arithmetic):
     def __init__(
         self, operation: str = "add", inputs: int = 2, ranges: list[Any] | None = None
     ) -> None:
-        if check_positive("inputs", inputs) < 2:
+        if positive_integer("inputs", inputs) < 2:
             raise ValueError(f"inputs must be at least 2, not {inputs}")
         super().__init__(operation, inputs, subset=1 / inputs, overlap=0.0, ranges=ranges)
 

@@ -12,9 +12,9 @@ from nalu_seq.tasks.base import (
     Criterion,
     SequenceTask,
     Split,
-    check_positive,
     mean_per_member,
 )
+from nalu_seq.units.weights import positive_integer
 
 DIGITS = "0123456789"
 NUMBER = "#"  # the symbol of a step that has a whole number
@@ -86,8 +86,8 @@ class TextTask(SequenceTask):
         self.whole = written == "whole"
         if not isinstance(test_digits, list | tuple | None):
             raise ValueError(f"test_digits must be a list of positive integers, not {test_digits}")
-        others = [check_positive("test_digits", n) for n in test_digits or []]
-        most = max(check_positive("digits", digits), *others)
+        others = [positive_integer("test_digits", n) for n in test_digits or []]
+        most = max(positive_integer("digits", digits), *others)
         if (reach := self.reach(most)) > LARGEST:
             raise ValueError(
                 f"numbers of {most} digits may give an answer of {reach:,}, and float32 has every "
@@ -97,7 +97,7 @@ class TextTask(SequenceTask):
         self.numbers = int(self.whole)
         self.input_size = len(self.symbols) + self.numbers
         self.length = self.longest(digits)
-        check_positive("examples", examples)
+        positive_integer("examples", examples)
         self.train_split = Split(examples, self.length, 0, 10**digits)
         self.splits = {f"digits_{digits}": self.train_split} | {
             f"digits_{n}": Split(examples, self.longest(n), 10 ** (n - 1), 10**n)
