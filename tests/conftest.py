@@ -20,6 +20,11 @@ settings.register_profile(
 settings.load_profile("nalu_seq")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, beside which another process runs all the others."""
+    items.sort(key=lambda item: "test_units_and_models_pass_their_tests" not in item.name)
+
+
 @pytest.fixture(autouse=True)
 def seed():
     """Make what a test draws independent of the tests before it."""

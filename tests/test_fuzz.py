@@ -12,8 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from nalu_seq.config.options import conf_dir, options
 from nalu_seq.config.schema import register
 
-pytestmark = pytest.mark.alone
-
 GROUPS = ("task", "encoder", "head", "unit", "optimizer", "protocol")
 HUGE = "1000000000000000000000"
 ENDLESS = ("steps", "length", "lengths")  # as many as asked for are made, however long that takes

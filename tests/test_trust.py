@@ -15,6 +15,7 @@ import keras
 import pytest
 
 import nalu_seq.evaluate
+import nalu_seq.experiment.session  # asks git for the commit when it is first imported
 import nalu_seq.models
 from tests.commands import copy, edited, in_process
 
@@ -102,7 +103,7 @@ def test_nothing_that_a_run_names_is_called(
             "can't be read",
         ),
         ("config.yaml", "cases: {}", "cases: &a {}\nmore: *a", "YAML alias"),
-        ("config.yaml", "cases: {}", f"cases: {'[' * 5000}", "can't be read"),
+        ("config.yaml", "cases: {}", f"cases: {'[' * 10**6}", "nested too deeply"),
         ("config.yaml", "cases: {}", "cases: {a: '${oc.env:HOME}'}", "interpolation"),
         ("config.yaml", "seeds: 2", "seeds: ../../seeds", "seeds must be"),
         ("config.yaml", "steps: 40", "steps: !!binary aGk=", "can't be read"),

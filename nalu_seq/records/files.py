@@ -12,12 +12,20 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import AliasToken, YAMLError
+from yaml import tokens
 
 TEXT_BYTES = 8 * 2**20  # the largest config, summary or sweep that is read; ours are below 100 KB
 RECORD_BYTES = 2**30  # the largest metrics.csv that is read: some twenty million rows
 # Errors that reading a file of an unexpected form may raise.
 WRONG = (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError)
+DEEPEST = 100  # levels of a YAML; those of a config that can be composed are some ten
+OPENING = (
+    tokens.BlockMappingStartToken,
+    tokens.BlockSequenceStartToken,
+    tokens.FlowMappingStartToken,
+    tokens.FlowSequenceStartToken,
+)
+CLOSING = (tokens.BlockEndToken, tokens.FlowMappingEndToken, tokens.FlowSequenceEndToken)
 LARGEST = 2**63 - 1  # the largest whole number that is read: JSON readers often have no larger ones
 
 
@@ -147,16 +155,27 @@ def read_yaml(folder: Path, name: str) -> Any:
     """
     text = read_text(folder, name)
     try:
-        # A few lines of aliases can expand to more than fits into memory. Hydra writes none.
-        if any(isinstance(token, AliasToken) for token in yaml.scan(text)):
-            raise Unreadable("holds a YAML alias, which Hydra does not write")
+        _scan(text)
         return OmegaConf.create(text)
     except RecursionError as error:
         raise Unreadable("is nested too deeply") from error
     except Unreadable:
         raise
-    except (YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
         raise Unreadable(f"is not YAML as Hydra writes it: {error}") from error
+
+
+def _scan(text: str) -> None:
+    """Refuse a YAML whose parsing would take more memory or time than its length suggests."""
+    depth = 0
+    for token in yaml.scan(text):
+        # A few lines of aliases can expand to more than fits into memory. Hydra writes none.
+        if isinstance(token, tokens.AliasToken):
+            raise Unreadable("holds a YAML alias, which Hydra does not write")
+        # The scanner looks at each open level for every token, hours for a file of brackets.
+        depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
+        if depth > DEEPEST:
+            raise Unreadable("is nested too deeply")
 
 
 def _refuse(number: str) -> float:
