@@ -71,6 +71,12 @@ class Run(NamedTuple):
         finite_errors = {*OF_A_MEMBER, "initial", "sparsity_error"}
         return next(key for key in self.members[0] if key not in finite_errors)
 
+    @property
+    def units(self) -> tuple[str, str]:
+        """The names of the units of the hidden layer and of the output layer."""
+        unit, inner = self.summary["unit"], self.value("encoder.unit")
+        return (unit if inner in (None, "None", "null") else str(inner)), unit
+
     def of_case(self, case: str | None) -> list[Member]:
         """The members of a case.
 
@@ -113,6 +119,19 @@ class Run(NamedTuple):
         if key in self.overrides:
             return self.overrides[key]
         return self.config[key] if key in self.config else self.summary.get(key)
+
+    def has(self, key: str, value: Any) -> bool:
+        """Whether a key has a value in this run; a sweep records its settings as text.
+
+        Args:
+            key: as `value` takes it.
+            value: a number, a truth value, a list of them, or text.
+        """
+        recorded = self.value(key)
+        try:
+            return bool(json.loads(str(recorded).lower()) == value)
+        except ValueError:
+            return bool(recorded == value)
 
 
 def find_runs(directory: Path) -> tuple[list[Run], list[str]]:
