@@ -49,14 +49,14 @@ def describe_options(group: str) -> str:
 
 
 def penalty_names() -> list[str]:
-    """The penalties of all shipped units, which their classes declare, and `norm`, of any model.
+    """The penalties that shipped units and heads declare, and `norm`, of any model.
 
     Example:
         >>> "sparsity" in penalty_names()
         True
     """
     names: list[str] = []
-    for file in sorted((PACKAGE / "units").glob("*.py")):
+    for file in (*sorted((PACKAGE / "units").glob("*.py")), PACKAGE / "models" / "carry_cell.py"):
         classes = (n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef))
         for node in (statement for each in classes for statement in each.body):
             match node:

@@ -144,6 +144,16 @@ def units_of(model: keras.Model) -> list[Any]:
     return units
 
 
+def penalized_heads(model: keras.Model) -> list[Any]:
+    """The recurrent cells around units that have penalties of their own.
+
+    Args:
+        model: a Keras model, such as `build` returns.
+    """
+    cells = [getattr(layer, "cell", None) for layer in model.layers]
+    return [cell for cell in cells if hasattr(cell, "penalties") and hasattr(cell, "unit")]
+
+
 def step_shape(input_size: int | tuple[int, ...]) -> tuple[int, ...]:
     """The shape of one step's input.
 

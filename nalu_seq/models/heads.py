@@ -14,8 +14,12 @@ from keras import ops
 HALF = ("float16", "bfloat16")
 
 
-def _in_float32(layer: keras.layers.Layer) -> None:
-    """Let a layer compute in float32 under mixed precision: 16 bits can't count beyond 256."""
+def in_float32(layer: keras.layers.Layer) -> None:
+    """Let a layer compute in float32 under mixed precision: 16 bits can't count beyond 256.
+
+    Args:
+        layer: the layer; one whose precision was set to another than 16 bits stays as it is.
+    """
     if layer.compute_dtype in HALF:
         layer.dtype_policy = "float32"
 
@@ -65,7 +69,7 @@ class UnitCell(keras.layers.Layer):
         self.initial_state = initial_state
         self.snap = check_snap(snap)
         for layer in self._flatten_layers():
-            _in_float32(layer)
+            in_float32(layer)
         self.state_size = self.output_size = unit.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -129,7 +133,7 @@ class AffineCell(keras.layers.Layer):
         super().__init__(**kwargs)
         self.unit = unit
         for layer in self._flatten_layers():
-            _in_float32(layer)
+            in_float32(layer)
         self.state_size = self.output_size = unit.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -206,7 +210,7 @@ class Accumulate(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _in_float32(self)
+        in_float32(self)
         if operation not in ("sum", "product"):
             raise ValueError(f"Accumulate: operation must be sum or product, not {operation!r}")
         self.unit = unit

@@ -23,7 +23,7 @@ ONES = (
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 STYLES = ("british", "american")
 EMPTY = ("before", "after")
-ERRORS = ("absolute", "relative")
+ERRORS = ("absolute", "relative", "log")
 LARGEST = 10**6
 SPLIT_SEED = 0
 
@@ -55,8 +55,10 @@ class Language(SequenceTask):
         test: how many are measured as `test`.
         style: "british" says "and" after the hundreds, "american" does not.
         empty: whether empty steps come "before" the words or "after" them.
-        error: what training squares: the "absolute" error, or the "relative" one, the error over
-            1 + the number, by which an error of 1 matters more in 3 than in 300.
+        error: what training squares: the "absolute" error; the "relative" one, the error over
+            1 + the number, by which an error of 1 matters more in 3 than in 300; or "log", the
+            difference of asinh, by which an answer that is a thousand times too large does not
+            outweigh all others.
         beyond: the largest number of the split `above`, or null for no such split.
         taught: how many numbers above `high` are trained on.
         above: how many numbers above `high` are measured.
@@ -100,7 +102,7 @@ class Language(SequenceTask):
             raise ValueError(f"empty must be {' or '.join(EMPTY)}, not {empty!r}")
         self.empty = empty
         if error not in ERRORS:
-            raise ValueError(f"error must be {' or '.join(ERRORS)}, not {error!r}")
+            raise ValueError(f"error must be one of {', '.join(ERRORS)}, not {error!r}")
         self.error = error
         sizes = {"train": train, "validation": validation, "test": test}
         for name, size in sizes.items():
@@ -177,7 +179,9 @@ class Language(SequenceTask):
         return Batch(x, y), state
 
     def loss(self, y: Any, prediction: Any) -> Any:
-        """The squared error at the last step, absolute or relative."""
+        """The squared error at the last step, absolute, relative or of the logarithms."""
+        if self.error == "log":
+            prediction, y = tf.asinh(prediction), tf.asinh(y)
         error = prediction[:, :, -1] - y[:, :, -1]
         if self.error == "relative":
             error /= 1 + y[:, :, -1]

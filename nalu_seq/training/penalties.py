@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from nalu_seq.config.schema import Ramp
-from nalu_seq.models import units_of
+from nalu_seq.models.build import penalized_heads, units_of
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -139,7 +139,7 @@ def ramp_weight(ramp: Ramp, step: Any) -> Any:
 
 
 def penalties_of(model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING) -> dict[str, Any]:
-    """The penalties of a model by name: those of its units, summed over them, and `norm`.
+    """The penalties of a model by name: those of its units and heads, summed, and `norm`.
 
     Args:
         model: the model.
@@ -147,7 +147,7 @@ def penalties_of(model: keras.Model, inputs_by_unit: Mapping[Any, Any] = NOTHING
             penalties that depend on the input are left out.
     """
     total: dict[str, Any] = {}
-    of_units = [unit.penalties() for unit in units_of(model)]
+    of_units = [part.penalties() for part in (*units_of(model), *penalized_heads(model))]
     # `inputs_by_unit` has inner units too, because an outer unit's penalties do not include theirs.
     of_inputs = [unit.input_penalties(mean) for unit, mean in inputs_by_unit.items()]
     for penalties in (*of_units, *of_inputs):

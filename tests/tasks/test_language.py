@@ -159,7 +159,7 @@ def test_only_the_answer_at_the_last_step_counts() -> None:
         ({"high": 99.5}, "not 0 and 99.5"),
         ({"style": "scottish"}, "style must be british or american, not 'scottish'"),
         ({"empty": "between"}, "empty must be before or after, not 'between'"),
-        ({"error": "square"}, "error must be absolute or relative, not 'square'"),
+        ({"error": "square"}, "error must be one of absolute, relative, log, not 'square'"),
         ({"train": 0}, "train must be a positive integer, not 0"),
         ({"test": 633}, "at most 1001 numbers together, .* from 0 to 1000, not 1002"),
         ({"train": 25}, "train must be at least 29 to hold every word, not 25"),
