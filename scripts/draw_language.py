@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Draw the value that networks of task=language hold after each word of some numbers.
 
-    scripts/draw_language.py RUN NUMBER ...
+    scripts/draw_language.py RUN NUMBER ... [--image NAME]
 
-Writes docs/img/language.png: a panel for each number, all seeds of the run as lines, and the number
-itself as a dotted line. The numbers must be among those of the test part.
+Writes docs/img/language.png, or another NAME there: a panel for each number, all seeds of the run
+as lines, and the number itself as a dotted line. The numbers must be among those of the run's
+splits `test` or `above`.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from nalu_seq.distribution.startup import start_tensorflow
 from nalu_seq.records.runs import read_run
 from nalu_seq.reports.figure import grid, journal, save, style
 
-IMAGE = Path(__file__).parent.parent / "docs" / "img" / "language.png"
+IMAGES = Path(__file__).parent.parent / "docs" / "img"
 SCRIPT = "scripts/draw_language.py"
 
 
@@ -37,14 +38,19 @@ def running_values(run: Path, numbers: list[int]) -> dict[int, tuple[list[str], 
         raise SystemExit(f"{run} is no run of task=language")
     population, _ = open_trained(experiment, run)
     evaluator = Evaluator(population, task, experiment.members, experiment.stateful_model())
-    outputs = evaluator.outputs("test", task.length)[..., 0]  # [M, numbers, T]
-    test = [int(number) for number in task.parts["test"]]
+    splits = [split for split in ("test", "above") if split in task.parts]
+    measured = [int(number) for split in splits for number in task.parts[split]]
+    if missing := [number for number in numbers if number not in measured]:
+        raise SystemExit(
+            f"{missing[0]} is not in the split {' or '.join(splits)}; valid: such as "
+            f"{', '.join(map(str, [*measured[:3], *measured[-3:]]))}"
+        )
+    outputs = [evaluator.outputs(split, task.length)[..., 0] for split in splits]
+    steps_of_number = np.concatenate(outputs, axis=1)  # [M, numbers, T]
     values = {}
     for number in numbers:
-        if number not in test:
-            raise SystemExit(f"{number} is not in the test part, which has such as {test[:5]}")
         words = number_words(number, cfg.task.style)
-        steps, count = outputs[:, test.index(number)], len(words)
+        steps, count = steps_of_number[:, measured.index(number)], len(words)
         values[number] = words, steps[:, :count] if task.empty == "after" else steps[:, -count:]
     return values
 
@@ -53,23 +59,19 @@ def running_values(run: Path, numbers: list[int]) -> dict[int, tuple[list[str], 
 def draw(values: dict[int, tuple[list[str], np.ndarray]], path: Path) -> None:
     """A panel a number: the running value of each seed after each word."""
     blue, most = style(0)["color"], max(len(words) for words, _ in values.values())
-    figure, panels = grid(SCRIPT, len(values), sharey=False, height=1.9)
+    figure, panels = grid(SCRIPT, len(values), sharey=False, height=2.4, sharex=False)
     for (number, (words, steps)), panel in zip(values.items(), panels, strict=True):
         panel.axhline(number, color="0.6", linewidth=0.8, linestyle=":")
         for of_seed in steps:
             panel.plot(of_seed, marker="o", markersize=2.5, linewidth=0.8, alpha=0.6, color=blue)
-        for place, (word, value) in enumerate(zip(words, np.median(steps, axis=0), strict=True)):
-            panel.annotate(
-                f"{word}\n{value:.2f}",
-                (place, value),
-                (0, -7),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=6,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-            )
-        panel.set(title=str(number), xticks=[], xlim=(-0.6, most - 0.4))
+        medians = np.median(steps, axis=0)
+        ticks = [f"{word}  {value:.2f}" for word, value in zip(words, medians, strict=True)]
+        panel.set_xticks(range(len(ticks)), ticks, rotation=90, fontsize=6)
+        panel.set(title=str(number), xlim=(-0.6, most - 0.4))
+        if number > 1000:  # else all steps before "thousand" would lie on one line
+            panel.set_yscale("asinh")
+            panel.set_yticks([10.0**power for power in range(len(str(number)))])
+            panel.minorticks_off()
         panel.margins(y=0.3)
     panels[0].set_ylabel("value after the word")
     save(figure, path, SCRIPT)
@@ -80,9 +82,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("numbers", type=int, nargs="+")
+    parser.add_argument("--image", default="language.png")
     arguments = parser.parse_args()
-    draw(running_values(arguments.run, arguments.numbers), IMAGE)
-    print(IMAGE)
+    draw(running_values(arguments.run, arguments.numbers), IMAGES / arguments.image)
+    print(IMAGES / arguments.image)
 
 
 if __name__ == "__main__":

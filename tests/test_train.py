@@ -41,6 +41,7 @@ def test_a_run_leaves_what_the_design_says(run: Path) -> None:
     assert [(m["case"], m["seed"]) for m in summary["members"]] == [("default", 0), ("default", 1)]
     assert summary["experiment"] is None
     assert summary["config"]["unit"] == "nalu" and summary["config"]["train.steps"] == 40
+    assert summary["config"]["head.operation"] == "sum"
     lines = (run / "metrics.csv").read_text().splitlines()
     assert lines[0] == "step,case,seed,split,metric,value"
     # 2 seeds x (2 splits x 2 metrics and the sparsity error at 5 steps, the training loss at 4).

@@ -334,15 +334,7 @@ def _flat(experiment: Experiment) -> dict[str, Any]:
                 plain = isinstance(value, bool | int | float) and math.isfinite(value)
                 flat[f"{path}.{key}"] = value if plain else str(value)
 
-    for group in (
-        "task",
-        "encoder",
-        "unit",
-        "train",
-        "optimizer",
-        "penalty",
-        "alternate",
-        "restart",
-    ):
+    groups = ("task", "encoder", "head", "unit", "train", "optimizer", "penalty")
+    for group in (*groups, "alternate", "restart"):
         add(group, nodes[group])
     return flat

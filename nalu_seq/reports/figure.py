@@ -96,7 +96,12 @@ def save(figure: Any, path: Path, option: str) -> None:
 
 
 def grid(
-    option: str, panels: int, sharey: bool, columns: int = 3, height: float = PANEL_HEIGHT
+    option: str,
+    panels: int,
+    sharey: bool,
+    columns: int = 3,
+    height: float = PANEL_HEIGHT,
+    sharex: bool = True,
 ) -> tuple[Any, list[Any]]:
     """A figure with panels in rows, as wide as a page, or 1.3 columns for a single panel.
 
@@ -106,6 +111,7 @@ def grid(
         sharey: whether the panels have one vertical axis in common.
         columns: how many panels stand side by side at most.
         height: the height of a panel, in inches.
+        sharex: whether the panels have one horizontal axis in common.
 
     Returns:
         The figure and its panels, matplotlib axes, in reading order.
@@ -117,12 +123,13 @@ def grid(
     rows = -(-panels // columns)
     width = COLUMN * 1.3 if panels == 1 else PAGE
     figure = figure_class(option)(figsize=(width, height * rows + 0.4), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False).ravel()
+    axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).ravel()
     for i, panel in enumerate(axes):
         panel.set_visible(i < panels)
-        # Numbers stand below the last panel of each column, and beside the first of each row.
+        # A common axis has its numbers below the last panel of a column, beside the first of a row.
         panel.tick_params(
-            labelbottom=i + columns >= panels, labelleft=not sharey or not i % columns
+            labelbottom=not sharex or i + columns >= panels,
+            labelleft=not sharey or not i % columns,
         )
     return figure, list(axes[:panels])
 

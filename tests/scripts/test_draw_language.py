@@ -21,5 +21,5 @@ def test_each_number_has_its_words_and_each_seed_s_values(main, tmp_path: Path) 
     assert steps.shape == (2, len(words))
     draw_language.draw(values, tmp_path / "language.png")
     assert (tmp_path / "language.png").stat().st_size > 1000
-    with pytest.raises(SystemExit, match="2000 is not in the test part"):
+    with pytest.raises(SystemExit, match="2000 is not in the split test; valid: such as"):
         draw_language.running_values(tmp_path / "run", [2000])
