@@ -10,6 +10,7 @@ import pytest
 from nalu_seq.config.descriptions import penalty_names
 from nalu_seq.config.options import conf_dir, options, shipped_config
 from nalu_seq.config.schema import Config, Ramp
+from nalu_seq.models.carry_cell import CarryCell
 from nalu_seq.units import NAU, NMU, Unit
 
 
@@ -25,10 +26,11 @@ def test_a_unit_declares_the_penalties_that_it_has(option: str) -> None:
     assert penalties(unit) <= {*unit.penalty_names, *getattr(inside, "penalty_names", ())}
 
 
-def test_every_penalty_that_a_unit_declares_has_a_ramp() -> None:
+def test_every_penalty_that_a_unit_or_a_head_declares_has_a_ramp() -> None:
     assert penalties(NAU(2, clip=False)) == {*NAU.penalty_names}
     assert penalties(NMU(2, clip=False)) == {*NMU.penalty_names}
-    assert {*penalty_names()} == {"sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z", "norm"}
+    of_units = {"sparsity", "out_of_bounds", "l1", "inalu", "mcfc", "r_z"}
+    assert {*penalty_names()} == {*of_units, *CarryCell.penalty_names, "norm"}
     assert Config().penalty == {name: Ramp() for name in penalty_names()}
 
 
