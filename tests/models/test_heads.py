@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from nalu_seq.models.carry_cell import CarryCell
 from nalu_seq.models.heads import Accumulate, AffineCell, UnitCell
 from nalu_seq.units import NAU, NMU, GatedNAUNMU, Linear
 
@@ -29,8 +30,9 @@ def of_cell(layer: keras.layers.Layer) -> keras.layers.RNN:
         lambda: Accumulate(NMU(2), "product"),
         lambda: of_cell(UnitCell(NAU(2))),
         lambda: of_cell(AffineCell(NAU(2))),
+        lambda: of_cell(CarryCell(NAU(2))),
     ],
-    ids=["sum", "product", "cell", "affine"],
+    ids=["sum", "product", "cell", "affine", "carry"],
 )
 def test_a_masked_step_adds_nothing(layer):
     model = masked(layer())
@@ -73,8 +75,9 @@ def test_sums_outgrow_16_bits(policy, layer):
 
 def test_all_that_is_inside_a_cell_computes_in_float32():
     unit = GatedNAUNMU(2, dtype="mixed_bfloat16")
-    cell = UnitCell(unit, dtype="mixed_bfloat16")
-    assert {layer.compute_dtype for layer in cell._flatten_layers()} == {"float32"}
+    for kind in (UnitCell, CarryCell):
+        cell = kind(unit, dtype="mixed_bfloat16")
+        assert {layer.compute_dtype for layer in cell._flatten_layers()} == {"float32"}
 
 
 def test_a_state_comes_alone_in_a_list_or_in_a_tuple():
