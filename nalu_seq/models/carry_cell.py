@@ -32,7 +32,7 @@ class CarryCell(keras.layers.Layer):
             rounding.
         **kwargs: `name`, `dtype`, `trainable`.
 
-    Call arguments: x `[batch, in]`, states `[g, s]` with `[batch, units]` each.
+    Call arguments: x `[batch, in]`, states `[y, g, s]` with `[batch, units]` each.
 
     Example:
         >>> layer = keras.layers.RNN(CarryCell(nalu_seq.units.Linear(1)))
@@ -51,7 +51,8 @@ class CarryCell(keras.layers.Layer):
         self.snap = check_snap(snap)
         for layer in self._flatten_layers():
             in_float32(layer)
-        self.state_size = [unit.units, unit.units]
+        # Keras on JAX takes the first state for the output of the step before, at a masked step.
+        self.state_size = [unit.units] * 3
         self.output_size = unit.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -65,7 +66,7 @@ class CarryCell(keras.layers.Layer):
     def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         """One step."""
         del training
-        group, aside = states
+        _, group, aside = states
         x = ops.cast(x, self.compute_dtype)
         factor = ops.exp(ops.matmul(x, self.factors))
         carry = ops.sigmoid(ops.matmul(x, self.carries) + APART)
@@ -76,7 +77,8 @@ class CarryCell(keras.layers.Layer):
         multiplied = factor * group
         aside += carry * multiplied
         group = (1.0 - carry) * multiplied + addend
-        return aside + group, [group, aside]
+        y = aside + group
+        return y, [y, group, aside]
 
     def penalties(self) -> dict[str, Any]:
         """`roles`, which is small where each input either adds, or multiplies and carries.
@@ -90,8 +92,8 @@ class CarryCell(keras.layers.Layer):
         return {"roles": ops.sum(operators * (1.0 + addends))}
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
-        """`[g_0, s_0]`."""
-        return [ops.zeros((batch_size, self.output_size), self.compute_dtype) for _ in range(2)]
+        """`[y_0, g_0, s_0]`."""
+        return [ops.zeros((batch_size, self.output_size), self.compute_dtype) for _ in range(3)]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -117,7 +119,7 @@ def carry_cell(
         unit: the unit, on each step by itself.
         snap: what is added and multiplied by is rounded to multiples of this; None for no rounding.
         unroll: whether to write the loop over time out.
-        return_state: whether to return the last group and the last sum too.
+        return_state: whether to return the last value, group and sum too.
     """
     return keras.layers.RNN(
         CarryCell(unit, snap),

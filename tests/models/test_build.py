@@ -120,7 +120,9 @@ def test_unrolled_and_rolled_give_the_same(chosen):
     x = inputs(shape=shape_of(chosen[0]))
     y = array(rolled(x))
     assert y.shape == (BATCH, LENGTH, UNITS)
-    np.testing.assert_allclose(array(unrolled(x)), y, rtol=1e-4, atol=1e-5)
+    # The carry cell's sinh enlarges relative errors by the logarithm of what it gives, 45 for NALU.
+    rtol = 1e-3 if "carry_cell" in chosen else 1e-4
+    np.testing.assert_allclose(array(unrolled(x)), y, rtol=rtol, atol=1e-5)
     longer = rolled(inputs(3 * LENGTH, shape_of(chosen[0])))
     assert tuple(longer.shape) == (BATCH, 3 * LENGTH, UNITS)
 
