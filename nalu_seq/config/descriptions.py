@@ -56,7 +56,8 @@ def penalty_names() -> list[str]:
         True
     """
     names: list[str] = []
-    for file in (*sorted((PACKAGE / "units").glob("*.py")), PACKAGE / "models" / "carry_cell.py"):
+    folders = (PACKAGE / "units", PACKAGE / "models")
+    for file in (file for folder in folders for file in sorted(folder.glob("*.py"))):
         classes = (n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef))
         for node in (statement for each in classes for statement in each.body):
             match node:

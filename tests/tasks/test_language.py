@@ -1,5 +1,6 @@
 """Numbers in words: the words, the three parts, and what a batch holds."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,10 @@ def test_only_the_answer_at_the_last_step_counts() -> None:
     assert float(task.loss(y, prediction)[0]) == pytest.approx((0.16 + 1) / 2, rel=1e-5)
     relative = Language(error="relative").loss(y, prediction)
     assert float(relative[0]) == pytest.approx((0.16 + 1) / 2 / 8**2, rel=1e-5)
+    logarithmic = Language(error="log").loss(y, prediction)
+    differences = [math.asinh(7.4) - math.asinh(7), math.asinh(8) - math.asinh(7)]
+    expected = sum(d * d for d in differences) / 2
+    assert float(logarithmic[0]) == pytest.approx(expected, rel=1e-4)
     metrics = task.metrics(y[:, :, -1], prediction[:, :, -1])
     assert float(metrics["mae"][0]) == pytest.approx(0.7, rel=1e-5)
     assert float(metrics["exact"][0]) == 0.5

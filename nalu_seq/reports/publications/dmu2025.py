@@ -16,17 +16,8 @@ MODELS = {
 STEPS = 2_000
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The domain mixed unit, measured with its gate rounded, in the table of its own repository.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if there is none.
-    """
+def _dmu(run: Run, case: str, split: str) -> Iterator[Match]:
+    """The domain mixed unit, measured with its gate rounded, in the table of its own repository."""
     operation = str(run.value("task.operation"))
     model = MODELS.get((run.summary["unit"], operation))
     rounded = run.has("unit.hard", True)
@@ -35,3 +26,6 @@ def matches(run: Run, case: str, split: str) -> Iterator[Match]:
     ranges = {fact.task for fact in facts() if fact.source == "DMU2025"} - {ALL}
     if case != ALL or set(run.cases) == ranges:
         yield Match("NALM benchmark, 25 seeds", case, operation, (model,), STEPS)
+
+
+FINDERS = (_dmu,)

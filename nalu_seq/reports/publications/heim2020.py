@@ -11,21 +11,6 @@ DENSE = {"encoder.units": 10, "encoder.layers": 2, "encoder.activation": "sigmoi
 NMU_STEPS = {"add": 10_000, "mul": 20_000}
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The places in the paper that a split of a run corresponds to.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if the paper has none.
-    """
-    yield from _simple(run, case, split)
-    yield from _large(run, case, split)
-
-
 def _simple(run: Run, case: str, split: str) -> Iterator[Match]:
     """Four operations by one network: each operation is a row, and has a split of its own."""
     if run.summary["task"] != "npu_simple" or split == "validation" or case == ALL:
@@ -51,3 +36,6 @@ def _large(run: Run, case: str, split: str) -> Iterator[Match]:
     steps = NMU_STEPS.get(op, 100_000) if model == "NMU" else 100_000
     place = "100 inputs, the best 10 of 10 or 20 runs"
     yield Match(f"large scale arithmetic, {known[split]}", place, op, (model,), steps)
+
+
+FINDERS = (_simple, _large)

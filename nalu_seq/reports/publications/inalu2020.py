@@ -14,21 +14,6 @@ MODELS = {
 STEPS = 100_000  # 100 epochs of 1,000 batches
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The places in the paper that a split of a run corresponds to.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if the paper has none.
-    """
-    yield from _simple(run, case, split)
-    yield from _initial_values(run, case, split)
-
-
 def _simple(run: Run, case: str, split: str) -> Iterator[Match]:
     """Experiment 1, 2 or 4 of iNALU, one input distribution or all of an experiment together."""
     experiment = re.fullmatch(r"inalu_(exp[124])(_rmsprop)?", str(run.summary.get("experiment")))
@@ -65,3 +50,6 @@ def _initial_values(run: Run, case: str, split: str) -> Iterator[Match]:
 def _distributions(place: str) -> Iterable[str]:
     tasks = {fact.task for fact in facts() if fact.source == "iNALU2020"}
     return (task.removeprefix(place).strip() for task in tasks if task.startswith(place))
+
+
+FINDERS = (_simple, _initial_values)

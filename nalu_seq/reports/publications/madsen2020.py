@@ -71,21 +71,6 @@ MNIST_FIGURES = {
 CELLS = ("unit_cell", "product_cell")
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The places in the paper that a split of a run corresponds to.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if the paper has none.
-    """
-    yield from _arithmetic(run, case, split)
-    yield from _mnist(run, case, split)
-
-
 def _arithmetic(run: Run, case: str, split: str) -> Iterator[Match]:
     """Arithmetic of Madsen & Johansen: the benchmark, or the ablation with the run's settings."""
     model = MODELS.get(run.units)
@@ -165,3 +150,6 @@ def _test_ranges(run: Run, case: str) -> list[Any] | None:
     except (TypeError, ValueError, RecursionError):
         return None
     return published_name.get(task_case(case))
+
+
+FINDERS = (_arithmetic, _mnist)

@@ -14,17 +14,8 @@ LANGUAGES = {
 MODELS = {"rnn": "Elman", "gru": "GRU", "lstm": "LSTM"}
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The recurrent networks of Lan et al., on languages or on addition.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if there is none.
-    """
+def _networks(run: Run, case: str, split: str) -> Iterator[Match]:
+    """The recurrent networks of Lan et al., on languages or on addition."""
     kind = MODELS.get(str(run.summary["encoder"]))
     if split != "test" or not kind or case == ALL or run.summary["unit"] != "linear":
         return
@@ -42,3 +33,6 @@ def matches(run: Run, case: str, split: str) -> Iterator[Match]:
         return
     model = f"{kind} {run.value('encoder.units')}"
     yield Match("runs of Table 1", place, op, (model,), 1000)
+
+
+FINDERS = (_networks,)

@@ -18,19 +18,11 @@ OPERATIONS = {"Fig. 1": "add", "Fig. 2": "mul"}
 STEPS = 50_000
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
+def _mcfc(run: Run, case: str, split: str) -> Iterator[Match]:
     """The notes on MCFC: sums and products of two inputs, nine ranges, by the Primer's protocol.
 
     Their MulMCFC without a sign takes the logarithm of the input itself, which has none below 0:
     only `unit.sign=undefined` corresponds to it.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if there is none.
     """
     figure, model = MODELS.get(run.summary["unit"], ("", ""))
     operation = str(run.value("task.operation"))
@@ -50,3 +42,6 @@ def of_primer(run: Run, split: str) -> bool:
     """
     two = run.has("task.inputs", 2)
     return run.summary["task"] == "single_module" and two and split == "extrapolation"
+
+
+FINDERS = (_mcfc,)

@@ -44,24 +44,6 @@ ENDS = {"at_-20": "x=-19.8", "at_20": "x=+19.8"}
 FIGURE = {"encoder.units": 8, "encoder.layers": 3, "task.range": [-5, 5]}
 
 
-def matches(run: Run, case: str, split: str) -> Iterator[Match]:
-    """The places in the paper that a split of a run corresponds to.
-
-    Args:
-        run: the run that is compared.
-        case: the name of one of its cases, or `ALL` for its cases together.
-        split: the name of one of its splits.
-
-    Yields:
-        The table or figure, with the model and the operation; nothing if the paper has none.
-    """
-    yield from _static(run, case, split)
-    yield from _recurrent(run, case, split)
-    yield from _pictures(run, case, split)
-    yield from _words(run, case, split)
-    yield from _identity(run, case, split)
-
-
 def _static(run: Run, case: str, split: str) -> Iterator[Match]:
     """Static tasks in Table 1 of Trask et al., whose errors are relative to a random model's."""
     known = {"validation": "interp", "extrapolation": "extrap"}
@@ -122,3 +104,6 @@ def _identity(run: Run, case: str, split: str) -> Iterator[Match]:
     )
     if as_theirs and split in ENDS and model and case != ALL:
         yield Match("Fig. 1", f"identity {ENDS[split]}", "identity", (model,), None)
+
+
+FINDERS = (_static, _recurrent, _pictures, _words, _identity)
