@@ -118,13 +118,14 @@ def read_jobs(directory: Path) -> dict[str, list[str]]:
             raise Unreadable("holds no list of jobs as nalu_seq writes it")
     except FileNotFoundError:
         jobs = {}
-    except (OSError, Unreadable):
+    except (OSError, Unreadable) as error:
         jobs = {
             str(path.parents[1].relative_to(directory)): _overrides(path.parents[1])
             for path in sorted(directory.glob("*/.hydra/overrides.yaml"))
         }
         if not jobs:
-            raise
+            reason = f"can't be read: {error.strerror}" if isinstance(error, OSError) else error
+            raise Unreadable(str(reason)) from error
     if len(jobs) > MOST_JOBS:
         raise Unreadable(f"lists {len(jobs)} jobs, more than {MOST_JOBS}")
     if outside := [job for job in jobs if leads_outside(directory / job, directory)]:

@@ -75,9 +75,10 @@ def _is_complete(member: dict[str, Any], summary: dict[str, Any]) -> bool:
     first = summary["members"][0]
     figures = {key: value for key, value in member.items() if key not in OF_A_MEMBER}
     by_split = {key: value for key, value in member.items() if isinstance(value, dict)}
+    splits = {key: {*value} for key, value in first.items() if isinstance(value, dict)}
     return (
         {*member} == {*first}
-        and all(isinstance(first[k], dict) and {*v} == {*first[k]} for k, v in by_split.items())
+        and {key: {*value} for key, value in by_split.items()} == splits
         and all({*value} >= {*member["solved"]} != set() for value in by_split.values())
         and all(member["solved_at"][k] is not None for k, yes in member["solved"].items() if yes)
         and all(at is None or 0 <= at <= summary["steps"] for at in member["solved_at"].values())

@@ -179,7 +179,8 @@ def _markdown(table: Table, notes: bool) -> str:
 
 
 def _latex(table: Table) -> str:
-    notes = [f"% {note}" for note in (table.title, *table.notes) if note]
+    # Escaped as cells are: a note that someone moves out of its comment is text, not a command.
+    notes = [f"% {_escape_tex(note)}" for note in (table.title, *table.notes) if note]
     if not table.rows:
         return "\n".join(notes)
     header, *body = ([_escape_tex(cell) for cell in line] for line in table.texts())

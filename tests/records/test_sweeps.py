@@ -131,6 +131,14 @@ def test_a_list_of_jobs_that_is_cut_is_made_again_from_the_jobs(content, tmp_pat
     assert read_jobs(tmp_path) == jobs
 
 
+def test_a_list_of_jobs_that_can_not_be_opened_is_refused_where_there_are_no_jobs(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sweep.json").symlink_to("sweep.json")
+    with pytest.raises(Unreadable, match="can't be read: Too many levels of symbolic links"):
+        read_jobs(tmp_path)
+
+
 def test_a_job_that_leads_out_of_the_sweep_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
     for job in ("../run", "/etc", "link"):

@@ -26,6 +26,11 @@ def test_latex_has_no_command_of_a_label(text: str) -> None:
     assert not set(line.removesuffix(" & 1 \\\\")) & set("\\^~&%$#_{}"), line
 
 
+def test_latex_has_no_command_of_a_title_or_a_note() -> None:
+    title, note = latex(table("\\input{x} 95 %")).splitlines()[:2]
+    assert title == note == r"% \textbackslash{}input\{x\} 95 \%"
+
+
 def test_markdown_has_no_markup_of_a_label() -> None:
     shown = markdown(table("<script>x</script>", "a|b", "![x](javascript:y)", "`c`", "d\\|e"))
     assert "<script" not in shown and "](" not in shown
