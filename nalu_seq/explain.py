@@ -275,8 +275,7 @@ def _finite(value: float | None) -> float | None:
 
 def _export(explainer: Any, index: int, path: Path) -> None:
     """Write one member's rounded model."""
-    from nalu_seq.explanation.events import Events
-    from nalu_seq.explanation.explanation import event_model
+    from nalu_seq.explanation.formulas import Formula
     from nalu_seq.explanation.rounding import Unreadable
 
     explanation = explainer.explanations[index]
@@ -284,11 +283,8 @@ def _export(explainer: Any, index: int, path: Path) -> None:
     if formula is None:
         raise BadInput(f"--export: seed {explanation.seed} has no formula: {explanation.reason}")
     try:
-        model = (
-            event_model(formula)
-            if isinstance(formula, Events)
-            else explainer.population.member(index)
-        )
+        member = explainer.population.member
+        model = member(index) if isinstance(formula, Formula) else formula.model()
         model.save(path)
     except Unreadable as error:
         raise BadInput(f"--export: {error}") from error

@@ -3,62 +3,58 @@
 
     scripts/check_words.py RUN
 
-Rounds each word's addend and factor to whole numbers and its share that is put aside to 0 or 1, as
-`head=carry_cell` does with `head.snap=1`, and reads the words of all numbers from 0 to 999,999 by
-them, in whole numbers. Prints how many sets of rounded numbers the seeds have, and for each set its
-seeds, how many numbers it reads right, and the words that multiply or put aside.
+Reads what each word does from the weights, in whole numbers, as `python -m nalu_seq.explain RUN`
+does, and the words of all numbers from 0 to 999,999 by it. Prints how many different readings the
+seeds have, and for each its seeds and how many numbers it gets right.
 """
 
 import argparse
+import collections
 from pathlib import Path
 
 import numpy as np
 
 from nalu_seq.config.schema import Strategy
 from nalu_seq.distribution.startup import start_tensorflow
+from nalu_seq.explanation.operations import Operations, operating_cell, read_operations
 from nalu_seq.records.runs import read_run
 
 BELOW = 1_000_000
 
 
-def rounded_words(run: Path) -> tuple[list[str], np.ndarray, str]:
-    """The words, each seed's addend, factor and share of each, `[M, 3, words]`, and the style."""
+def operations_of_seeds(run: Path) -> tuple[list[Operations], str]:
+    """What each word does, for each seed of a run, and the style of its numbers' words."""
     cfg, choices = read_run(run, trust=False)
     cfg.strategy = Strategy()
     start_tensorflow()
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.session import open_trained
-    from nalu_seq.models.carry_cell import APART
     from nalu_seq.tasks.language import Language
 
     experiment = Experiment(cfg, choices)
     task = experiment.task
-    parts = (choices["encoder"], choices["head"], choices["unit"], cfg.unit.get("bias"))
-    if not isinstance(task, Language) or parts != ("none", "carry_cell", "linear", False):
-        raise SystemExit(f"{run} is no run of experiment=language_million")
     population, _ = open_trained(experiment, run)
-    weights = {v.name.rpartition("_")[2]: v.numpy()[..., 0] for v in population.trainable_variables}
-    addends, factors = np.sinh(weights["w"]), np.exp(weights["factors"])
-    shares = 1 / (1 + np.exp(-weights["carries"] - APART))
-    rounded = np.round(np.stack([addends, factors, shares], axis=1)).astype(np.int64)
-    return task.vocabulary, rounded, cfg.task.style
+    if not isinstance(task, Language) or operating_cell(population.model) is None:
+        raise SystemExit(f"{run} is no run of experiment=language_million")
+    operations = []
+    for member in range(len(population)):
+        cell = operating_cell(population.member(member))
+        assert cell is not None
+        operations.append(read_operations(cell, task.vocabulary)[0])
+    return operations, task.style
 
 
-def read_all(vocabulary: list[str], numbers_of_word: np.ndarray, style: str) -> np.ndarray:
-    """What all numbers below a million are read as, `[BELOW]`, by addends, factors and shares."""
+def read_all(operations: Operations, style: str) -> np.ndarray:
+    """What all numbers below a million are read as, `[BELOW]`."""
     from nalu_seq.tasks.language import number_words
 
-    of_word = {w: tuple(map(int, numbers_of_word[:, i])) for i, w in enumerate(vocabulary)}
-    values = np.empty(BELOW, np.int64)
-    for number in range(BELOW):
-        group = aside = 0
-        for word in number_words(number, style):
-            addend, factor, share = of_word[word]
-            group *= factor
-            aside += share * group
-            group = (1 - share) * group + addend
-        values[number] = aside + group
-    return values
+    places = {word: i for i, word in enumerate(operations.symbols)}
+    words = [number_words(number, style) for number in range(BELOW)]
+    symbols = np.full((BELOW, max(map(len, words))), len(places), np.int8)  # empty steps at first
+    for row, of_number in zip(symbols, words, strict=True):
+        row[: len(of_number)] = [places[word] for word in of_number]
+    values, _ = operations.run(symbols, operations.start(BELOW))
+    return values[:, -1, 0]
 
 
 def main() -> None:
@@ -66,15 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     arguments = parser.parse_args()
-    vocabulary, rounded, style = rounded_words(arguments.run)
-    sets, counts = np.unique(rounded, axis=0, return_counts=True)
-    print(f"{len(rounded)} seeds hold {len(sets)} different sets of rounded numbers")
-    for one, count in zip(sets, counts, strict=True):
-        right = int((read_all(vocabulary, one, style) == np.arange(BELOW)).sum())
-        print(f"{count} seeds: {right:,} of {BELOW:,} numbers right")
-        for word, (addend, factor, share) in zip(vocabulary, one.T, strict=True):
-            if factor != 1 or share:
-                print(f"  {word}: adds {addend}, multiplies by {factor}, puts aside {share}")
+    of_seeds, style = operations_of_seeds(arguments.run)
+    readings = collections.Counter(of_seeds)
+    print(f"{len(of_seeds)} seeds, {len(readings)} different readings")
+    for operations, seeds in readings.most_common():
+        right = int((read_all(operations, style) == np.arange(BELOW)).sum())
+        print(f"{seeds} seeds: {right:,} of {BELOW:,} numbers right")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import nalu_seq.explain
+from nalu_seq.tasks.language import ONES, TENS
 from tests.commands import in_process, train
 
 
@@ -47,6 +50,25 @@ def test_bad_input_gets_one_line(explain, run: Path, arguments, message) -> None
     code, _, error = explain(str(run), *arguments)
     assert code == 2
     assert message in error.splitlines()[-1]
+
+
+def test_words_that_a_cell_adds_and_multiplies_are_read_and_exported(
+    explain, main, tmp_path: Path
+) -> None:
+    run, file = tmp_path / "run", tmp_path / "rounded.keras"
+    code, _, err = main(
+        "task=language", "encoder=none", "head=carry_cell", "unit=linear", "unit.bias=false",
+        "task.high=99", "task.train=80", "task.validation=10", "task.test=10", "task.error=log",
+        "task.empty=after", "train.steps=2000", "train.batch_size=32", "train.eval_every=2000",
+        "optimizer.learning_rate=0.05", "seeds=1", f"hydra.run.dir={run}",
+    )  # fmt: skip
+    assert code == 0, err
+    code, out, _ = explain(str(run), "--seed", "0", "--export", str(file))
+    assert code == 0 and "    g <- g + 13 when the symbol is thirteen" in out.splitlines(), out
+    words = sorted([*ONES, *TENS])
+    x = np.zeros((1, 2, len(words)), np.float32)
+    x[0, [0, 1], [words.index("twenty"), words.index("seven")]] = 1
+    assert np.ravel(keras.models.load_model(file)(x)) == pytest.approx([20, 27], abs=1e-4)
 
 
 def test_without_sympy_one_line_says_what_to_install(explain, run: Path, monkeypatch) -> None:

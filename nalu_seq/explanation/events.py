@@ -2,10 +2,14 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
+import keras
 import numpy as np
 
 from nalu_seq.explanation.rounding import Unreadable
+from nalu_seq.models.heads import Accumulate
+from nalu_seq.units import Linear
 
 # Increments are read as a whole number if none of them differs from it by so much or more.
 TOLERANCE = 0.25
@@ -13,18 +17,22 @@ TOLERANCE = 0.25
 MOST_SYMBOLS, MOST_CONTEXTS = 3, 10_000
 
 
-def symbols_of(x: np.ndarray) -> np.ndarray | None:
+def symbols_of(x: np.ndarray, empty: bool = False) -> np.ndarray | None:
     """The symbols of one-hot inputs.
 
     Args:
         x: inputs `[..., symbols]`.
+        empty: whether a step may also be empty, all zeros; its index is the number of symbols.
 
     Returns:
         `[...]`, the index of each 1; None if the inputs are not one-hot.
     """
-    if x.shape[-1] < 2 or not np.isin(x, (0, 1)).all() or not (x.sum(axis=-1) == 1).all():
+    total = x.sum(axis=-1)
+    if x.shape[-1] < 2 or not np.isin(x, (0, 1)).all() or not (total <= 1).all():
         return None
-    return x.argmax(axis=-1)
+    if not empty and not total.all():
+        return None
+    return np.where(total == 1, x.argmax(axis=-1), x.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -43,14 +51,48 @@ class Events:
     memory: int
     table: tuple[tuple[int, ...], ...]
 
-    def increments(self, symbols: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """The increments of each step, `[examples, time, outputs]`.
+    def start(self, examples: int) -> tuple[np.ndarray, np.ndarray]:
+        """The state before the first step: totals of 0, and no symbols.
 
         Args:
-            symbols: the symbols of some sequences, `[examples, time]`.
-            before: the last `memory - 1` symbols before them, `[examples, memory - 1]`.
+            examples: how many sequences there are.
         """
-        return np.asarray(self.table)[_contexts(symbols, before, self.alphabet, self.memory)]
+        before = np.full([examples, self.memory - 1], self.alphabet)
+        return np.zeros([examples, 1, len(self.table[0])]), before
+
+    def run(self, symbols: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+        """The running totals of some sequences, and the state after them.
+
+        Args:
+            symbols: the index of each step's symbol, `[examples, time]`.
+            state: what `start` or the call for the steps before returned: the totals, and the
+                symbols before.
+
+        Returns:
+            The totals `[examples, time, outputs]`, and the state.
+        """
+        totals, before = state
+        contexts = _contexts(symbols, before, self.alphabet, self.memory)
+        y = totals + np.asarray(self.table)[contexts].cumsum(axis=1)
+        history = np.concatenate([before, symbols], axis=1)
+        return y, (y[:, -1:], history[:, history.shape[1] - (self.memory - 1) :])
+
+    def model(self) -> keras.Model:
+        """A built Keras model that computes them: on one-hot steps, a sum of their increments.
+
+        Raises:
+            Unreadable: the events depend on earlier symbols.
+        """
+        if self.memory > 1:
+            raise Unreadable(
+                "events that depend on earlier symbols can't be written as a model of single steps"
+            )
+        table = np.asarray(self.table)[: self.alphabet]
+        unit = Linear(table.shape[1], name="unit")
+        inputs = keras.Input((None, self.alphabet), name="x")
+        model = keras.Model(inputs, Accumulate(unit, name="accumulate")(inputs), name="model")
+        unit.set_weights([table, np.zeros(table.shape[1])])
+        return model
 
     def lines(self, latex: bool = False) -> list[str]:
         """A line for each event, or one for all where output a counts symbol a.

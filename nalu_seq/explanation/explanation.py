@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from nalu_seq.evaluation.measure import Evaluator
 from nalu_seq.explanation.events import Events, read_events, symbols_of
 from nalu_seq.explanation.formulas import Formula, compose
+from nalu_seq.explanation.operations import Operations, operating_cell, read_operations
 from nalu_seq.explanation.rounding import Unreadable, readable_layers, round_model
 from nalu_seq.models.heads import Accumulate
 from nalu_seq.tasks.base import SequenceTask, metrics_at_the_end
-from nalu_seq.units import Linear
 
 # A formula is checked on so many examples of a split, and so many steps of a sequence.
 EXAMPLES, STEPS = 1_000, 1_000
@@ -37,8 +36,8 @@ class Explanation:
             selects a step may count the member as solved by earlier weights.
         formula: the formula that the member computes; None if there is none that the data confirm.
         reason: why there is no formula, or "".
-        distances: the largest distance of weights, or increments, from their rounded values, by
-            name.
+        distances: the largest distance of weights, increments or operations from their rounded
+            values, by name.
         errors: by split, the criterion's metric with trained and with rounded weights (None where
             they could not be rounded).
     """
@@ -46,7 +45,7 @@ class Explanation:
     case: str
     seed: int
     solved: bool
-    formula: Formula | Events | None = None
+    formula: Formula | Events | Operations | None = None
     reason: str = ""
     distances: dict[str, float] = field(default_factory=dict)
     errors: dict[str, tuple[float, float | None]] = field(default_factory=dict)
@@ -85,7 +84,7 @@ class Explainer:
         try:
             readable_layers(self.population.model)
         except Unreadable as error:
-            self._read_events(trained, str(error), steps)
+            self._read_symbols(trained, str(error), steps)
         else:
             self._read_units(trained)
         return self.explanations
@@ -122,28 +121,50 @@ class Explainer:
         if self.task.criterion.metric in metrics_at_the_end(self.task):
             self._check(trained, self._formula_errors(examples))
 
-    def _read_events(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
-        """Measure each member's increment at each symbol, and read its events."""
-        head = self.population.model.layers[-1]
-        symbols, first = None, next(iter(self.task.splits))
+    def _read_symbols(self, trained: dict[str, np.ndarray], reason: str, steps: int) -> None:
+        """Read what each member does at each symbol, if its inputs are symbols."""
+        head, first = self.population.model.layers[-1], next(iter(self.task.splits))
         adds = isinstance(head, Accumulate) and head.operation == "sum"
-        if adds and isinstance(self.task, SequenceTask) and isinstance(self.task.input_size, int):
-            x, _ = self.evaluator.examples(first, EXAMPLES, steps)
-            symbols = symbols_of(x)
+        operates = operating_cell(self.population.model) is not None
+        in_steps = isinstance(self.task, SequenceTask) and isinstance(self.task.input_size, int)
+        symbols = None
+        if (adds or operates) and in_steps:
+            length = steps if adds else min(self.task.splits[first].length, STEPS)
+            x, _ = self.evaluator.examples(first, EXAMPLES, length)
+            symbols = symbols_of(x, empty=operates)
         if symbols is None:
             for explanation in self.explanations:
                 explanation.reason = reason
             return
-        y = self.evaluator.outputs(first, x.shape[2])
+        if operates:
+            self._read_operations()
+        else:
+            self._read_events(symbols, self.evaluator.outputs(first, x.shape[2]), x.shape[-1])
+        after = {split: self._errors_at_symbols(split) for split in self.task.splits}
+        self._note(trained, after)
+        self._check(trained, after)
+
+    def _read_events(self, symbols: np.ndarray, y: np.ndarray, alphabet: int) -> None:
+        """Read each member's events from its symbols and running totals, `[M, B, T, outputs]`."""
         for i, explanation in enumerate(self.explanations):
             try:
-                events, distance = read_events(symbols[i], y[i], x.shape[-1])
+                events, distance = read_events(symbols[i], y[i], alphabet)
                 explanation.formula, explanation.distances = events, {"increment": distance}
             except Unreadable as error:
                 explanation.reason = str(error)
-        after = {split: self._event_errors(split) for split in self.task.splits}
-        self._note(trained, after)
-        self._check(trained, after)
+
+    def _read_operations(self) -> None:
+        """Read what each member's cell adds, multiplies by and puts aside at each symbol."""
+        task = self.task
+        assert isinstance(task, SequenceTask) and isinstance(task.input_size, int)
+        names = task.vocabulary or [str(i) for i in range(task.input_size)]
+        for i, explanation in enumerate(self.explanations):
+            cell = operating_cell(self.population.member(i))
+            assert cell is not None
+            try:
+                explanation.formula, explanation.distances = read_operations(cell, names)
+            except Unreadable as error:
+                explanation.reason = str(error)
 
     def _errors(self) -> dict[str, np.ndarray]:
         """The criterion's metric of each member, `[M]`, on each split."""
@@ -165,35 +186,29 @@ class Explainer:
             errors[split] = self._metric(y, np.stack(predictions))
         return errors
 
-    def _event_errors(self, split: str) -> np.ndarray:
-        """As `_errors` on one split, but for the totals of the events instead of the networks."""
+    def _errors_at_symbols(self, split: str) -> np.ndarray:
+        """As `_errors` on one split, but for the events or operations instead of the networks."""
         task, where = self.task, self.task.splits[split]
         assert isinstance(task, SequenceTask)
         draws = self.members.stream(split).at(0, where.examples)
         state = task.target_state(len(self.population), where.examples)
         tally = task.tally_start(len(self.population), where.examples)
-        totals = np.full([len(self.population), where.examples, task.output_size], np.nan)
-        before: list[Any] = [None] * len(self.population)
+        formulas: list[Any] = [e.formula for e in self.explanations]
+        states = [f and f.start(where.examples) for f in formulas]
         for start in range(0, where.length, PIECE):
             count = min(PIECE, where.length - start)
             batch, state = task.piece(where, draws, start, count, state)
-            symbols = batch.x.numpy().argmax(axis=-1)  # [M, B, T]
+            symbols = symbols_of(batch.x.numpy(), empty=True)  # [M, B, T]
+            assert symbols is not None
             running = np.full(batch.y.shape, np.nan)  # [M, B, T, units]
-            for i, explanation in enumerate(self.explanations):
-                if isinstance(events := explanation.formula, Events):
-                    if before[i] is None:
-                        totals[i] = 0
-                        before[i] = np.full([where.examples, events.memory - 1], events.alphabet)
-                    increments = events.increments(symbols[i], before[i])
-                    running[i] = totals[i][:, None] + increments.cumsum(axis=1)
-                    history = np.concatenate([before[i], symbols[i]], axis=1)
-                    before[i] = history[:, history.shape[1] - (events.memory - 1) :]
-            totals = running[:, :, -1]
+            for i, formula in enumerate(formulas):
+                if formula is not None:
+                    running[i], states[i] = formula.run(symbols[i], states[i])
             tally = task.tally(batch.y, tf.constant(running, tf.float32), tally)
         counts = task.tally_metrics(tally)
         if (metric := task.criterion.metric) in counts:
             return counts[metric].numpy()
-        return self._metric(batch.y.numpy()[:, :, -1], totals)
+        return self._metric(batch.y.numpy()[:, :, -1], running[:, :, -1])
 
     def _metric(self, y: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         # In float64: a metric in float32 would add its own rounding to a formula's.
@@ -259,27 +274,3 @@ def agreement(explanations: Sequence[Explanation]) -> list[str]:
         more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
         blocks.append("\n".join([f"{title}:", *lines[:MOST_LINES], *more]))
     return blocks
-
-
-def event_model(events: Events) -> keras.Model:
-    """Events of single symbols as a Keras model on one-hot steps: a sum of their increments.
-
-    Args:
-        events: the increments of single symbols.
-
-    Returns:
-        A built model `[B, T, alphabet] -> [B, T, outputs]`.
-
-    Raises:
-        Unreadable: the events depend on earlier symbols.
-    """
-    if events.memory > 1:
-        raise Unreadable(
-            "events that depend on earlier symbols can't be written as a model of single steps"
-        )
-    table = np.asarray(events.table)[: events.alphabet]
-    unit = Linear(table.shape[1], name="unit")
-    inputs = keras.Input((None, events.alphabet), name="x")
-    model = keras.Model(inputs, Accumulate(unit, name="accumulate")(inputs), name="model")
-    unit.set_weights([table, np.zeros(table.shape[1])])
-    return model

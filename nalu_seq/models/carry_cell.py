@@ -67,18 +67,29 @@ class CarryCell(keras.layers.Layer):
         """One step."""
         del training
         _, group, aside = states
-        x = ops.cast(x, self.compute_dtype)
-        factor = ops.exp(ops.matmul(x, self.factors))
-        carry = ops.sigmoid(ops.matmul(x, self.carries) + APART)
-        addend = ops.sinh(self.unit(x))
-        if self.snap is not None:
-            factor, addend = snap_to_grid(factor, self.snap), snap_to_grid(addend, self.snap)
-            carry = snap_to_grid(carry, 1.0)
+        addend, factor, carry = self.operations(x).values()
         multiplied = factor * group
         aside += carry * multiplied
         group = (1.0 - carry) * multiplied + addend
         y = aside + group
         return y, [y, group, aside]
+
+    def operations(self, x: Any) -> dict[str, Any]:
+        """What each step adds, multiplies by, and which share it puts aside.
+
+        Args:
+            x: the inputs of some steps, `[steps, in]`.
+
+        Returns:
+            `addends`, `factors` and `carries`, `[steps, units]` each.
+        """
+        x = ops.cast(x, self.compute_dtype)
+        addends, factors = ops.sinh(self.unit(x)), ops.exp(ops.matmul(x, self.factors))
+        carries = ops.sigmoid(ops.matmul(x, self.carries) + APART)
+        if self.snap is not None:
+            addends, factors = snap_to_grid(addends, self.snap), snap_to_grid(factors, self.snap)
+            carries = snap_to_grid(carries, 1.0)
+        return {"addends": addends, "factors": factors, "carries": carries}
 
     def penalties(self) -> dict[str, Any]:
         """`roles`, which is small where each input either adds, or multiplies and carries.

@@ -147,9 +147,21 @@ class AffineCell(keras.layers.Layer):
     def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         """One step."""
         del training
-        x = ops.cast(x, self.compute_dtype)
-        y = ops.exp(ops.matmul(x, self.factors)) * states[0] + self.unit(x)
+        addend, factor = self.operations(x).values()
+        y = factor * states[0] + addend
         return y, [y]
+
+    def operations(self, x: Any) -> dict[str, Any]:
+        """What each step adds and multiplies by.
+
+        Args:
+            x: the inputs of some steps, `[steps, in]`.
+
+        Returns:
+            `addends` and `factors`, `[steps, units]` each.
+        """
+        x = ops.cast(x, self.compute_dtype)
+        return {"addends": self.unit(x), "factors": ops.exp(ops.matmul(x, self.factors))}
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """`[y_0]`."""

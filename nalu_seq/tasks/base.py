@@ -188,9 +188,12 @@ class SequenceTask(Task):
         alphabet: how many symbols there are, for a task that counts by one-hot symbols, each
             equally probable at each step, and has `events`; 0 for any other.
         memory: how many of the last symbols determine a step's increments of the counts.
+        vocabulary: the name of each input, for a task whose steps are one-hot words; empty where
+            they have no names.
     """
 
     sequence = True
+    vocabulary: Sequence[str] = ()
     alphabet: int = 0
     memory: int = 1
     counts: bool = False

@@ -100,7 +100,7 @@ class Language(SequenceTask):
             raise ValueError(f"style must be {' or '.join(STYLES)}, not {style!r}")
         if empty not in EMPTY:
             raise ValueError(f"empty must be {' or '.join(EMPTY)}, not {empty!r}")
-        self.empty = empty
+        self.style, self.empty = style, empty
         if error not in ERRORS:
             raise ValueError(f"error must be one of {', '.join(ERRORS)}, not {error!r}")
         self.error = error

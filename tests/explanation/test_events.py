@@ -34,14 +34,12 @@ def test_an_event_of_two_symbols_waits_for_the_second(symbols):
     events, distance = read_events(symbols, totals(added), 3)
     assert events.lines() == ["y[0] += 1 when the symbol is 0 after 2"]
     assert (events.memory, distance) == (2, 0)
-    before = np.full((20, 1), 3)  # no symbol yet
-    np.testing.assert_array_equal(events.increments(symbols, before), added)
-    # In pieces: the second begins with the last symbol of the first.
-    pieces = [
-        events.increments(symbols[:, :25], before),
-        events.increments(symbols[:, 25:], symbols[:, 24:25]),
-    ]
-    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), added)
+    y, _ = events.run(symbols, events.start(20))
+    np.testing.assert_array_equal(y, added.cumsum(axis=1))
+    # In pieces: the second begins with the total and the last symbol of the first.
+    first, state = events.run(symbols[:, :25], events.start(20))
+    second, _ = events.run(symbols[:, 25:], state)
+    np.testing.assert_array_equal(np.concatenate([first, second], axis=1), y)
 
 
 def test_what_is_no_whole_number_is_refused(symbols):
@@ -56,3 +54,12 @@ def test_symbols_are_one_hot_steps_only(symbols):
     assert symbols_of(np.eye(3)[symbols] * 0.5) is None
     assert symbols_of(np.ones((2, 4, 1))) is None
     assert symbols_of(np.ones((2, 4, 3))) is None
+
+
+def test_steps_may_be_empty_where_that_is_allowed(symbols):
+    x = np.eye(3)[symbols]
+    x[:, 5] = 0
+    assert symbols_of(x) is None
+    seen = symbols_of(x, empty=True)
+    assert (seen[:, 5] == 3).all()
+    np.testing.assert_array_equal(np.delete(seen, 5, 1), np.delete(symbols, 5, 1))
