@@ -79,8 +79,10 @@ class Operations:
         operators: list[str] = []
         adders: list[str] = []
         idle: list[str] = []
-        for i in np.lexsort(addends.T[::-1]):
-            outputs = range(addends.shape[1])
+        outputs = range(addends.shape[1])
+        # With one output symbols are sorted by what they add, as number words are read.
+        order = np.argsort(addends[:, 0], kind="stable") if len(outputs) == 1 else range(len(when))
+        for i in order:
             changes = [change for o in outputs for change in self._changes(i, o, latex)]
             if changes:
                 operates = (factors[i] != 1).any() or carries[i].any()
@@ -128,17 +130,17 @@ class Operations:
 
     def _changes(self, symbol: int, output: int, latex: bool) -> list[str]:
         """What a symbol does to one output's values, such as `["s <- s + 1000 g", "g <- 0"]`."""
-        addends, factors, carries = (table[symbol, output] for table in self._tables())
+        addend, factor, carry = (table[symbol, output] for table in self._tables())
         kind = "y" if self.carries is None else "g"
         g = self._name(kind, output, latex)
         arrow = r"\leftarrow" if latex else "<-"
-        if carries:
+        if carry:
             s = self._name("s", output, latex)
-            put_aside = [f"{s} {arrow} {_sum([s, _times(factors, g)])}"] if factors else []
-            return [*put_aside, f"{g} {arrow} {_sum([_times(0, g), _constant(addends)])}"]
-        if factors == 1 and addends == 0:
+            put_aside = [f"{s} {arrow} {_sum([s, _times(factor, g)])}"] if factor else []
+            return [*put_aside, f"{g} {arrow} {_sum([_constant(addend)])}"]
+        if factor == 1 and addend == 0:
             return []
-        return [f"{g} {arrow} {_sum([_times(factors, g), _constant(addends)])}"]
+        return [f"{g} {arrow} {_sum([_times(factor, g), _constant(addend)])}"]
 
     def _name(self, kind: str, output: int, latex: bool) -> str:
         if len(self.addends[0]) == 1:

@@ -68,10 +68,10 @@ def test_a_cell_without_a_sum_aside_and_with_two_outputs() -> None:
         ("0", "1", "2"), addends=((1, -1), (0, 5), (0, 0), (0, 2)), factors=((1, 2), (0, 0)) * 2
     )
     assert operations.lines() == [
+        "y0 <- y0 + 1, y1 <- 2 y1 - 1 when the symbol is 0",
+        "y0 <- 0, y1 <- 5 when the symbol is 1",
         "y1 <- 2 y1 when the symbol is 2",
         "y0 <- 0, y1 <- 2 when the step is empty",
-        "y0 <- 0, y1 <- 5 when the symbol is 1",
-        "y0 <- y0 + 1, y1 <- 2 y1 - 1 when the symbol is 0",
     ]
     y, _ = operations.run(np.array([[1, 0, 2, 0]]), operations.start(1))
     assert y[0].tolist() == [[0, 5], [1, 9], [1, 18], [2, 35]]
