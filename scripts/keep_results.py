@@ -90,8 +90,9 @@ def _summaries(run: Path) -> list[Path]:
 def _command(run: Path) -> str:
     """The command that made the run, without the places that it named."""
     if (run / "sweep.json").exists():
-        jobs = list(_jobs(run).values())
-        overrides = [o for o in jobs[0] if all(o in job for job in jobs)]
+        # Not what the jobs share: a list of options on the command may be shorter than the
+        # experiment's own.
+        overrides = ["-m", *OmegaConf.load(run / "multirun.yaml").hydra.overrides.task]
     else:
         overrides = list(OmegaConf.load(run / ".hydra" / "overrides.yaml"))
         if any(o.startswith("experiment=") for o in overrides):
