@@ -11,30 +11,35 @@ seeds have, and for each its seeds and how many numbers it gets right.
 import argparse
 import collections
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nalu_seq.config.schema import Strategy
 from nalu_seq.distribution.startup import start_tensorflow
-from nalu_seq.explanation.operations import Operations, operating_cell, read_operations
 from nalu_seq.records.runs import read_run
+
+if TYPE_CHECKING:  # it imports TensorFlow, which is set up before it is imported
+    from nalu_seq.explanation.operations import Operations
 
 BELOW = 1_000_000
 
 
-def operations_of_seeds(run: Path) -> tuple[list[Operations], str]:
+def operations_of_seeds(run: Path) -> tuple[list["Operations"], str]:
     """What each word does, for each seed of a run, and the style of its numbers' words."""
     cfg, choices = read_run(run, trust=False)
     cfg.strategy = Strategy()
     start_tensorflow()
     from nalu_seq.experiment.experiment import Experiment
     from nalu_seq.experiment.session import open_trained
+    from nalu_seq.explanation.operations import operating_cell, read_operations
     from nalu_seq.tasks.language import Language
 
     experiment = Experiment(cfg, choices)
     task = experiment.task
     population, _ = open_trained(experiment, run)
-    if not isinstance(task, Language) or operating_cell(population.model) is None:
+    words_below_a_million = isinstance(task, Language) and "thousand" in task.vocabulary
+    if not words_below_a_million or operating_cell(population.model) is None:
         raise SystemExit(f"{run} is no run of experiment=language_million")
     operations = []
     for member in range(len(population)):
@@ -44,13 +49,14 @@ def operations_of_seeds(run: Path) -> tuple[list[Operations], str]:
     return operations, task.style
 
 
-def read_all(operations: Operations, style: str) -> np.ndarray:
+def read_all(operations: "Operations", style: str) -> np.ndarray:
     """What all numbers below a million are read as, `[BELOW]`."""
     from nalu_seq.tasks.language import number_words
 
     places = {word: i for i, word in enumerate(operations.symbols)}
     words = [number_words(number, style) for number in range(BELOW)]
-    symbols = np.full((BELOW, max(map(len, words))), len(places), np.int8)  # empty steps at first
+    empty = len(places)
+    symbols = np.full((BELOW, max(map(len, words))), empty, np.int8)
     for row, of_number in zip(symbols, words, strict=True):
         row[: len(of_number)] = [places[word] for word in of_number]
     values, _ = operations.run(symbols, operations.start(BELOW))

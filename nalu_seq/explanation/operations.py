@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nalu_seq.explanation.rounding import Unreadable
+from nalu_seq.explanation.rounding import Unreadable, computing_layers
 from nalu_seq.models.carry_cell import CarryCell
 from nalu_seq.models.heads import AffineCell
 from nalu_seq.units import Linear
@@ -172,8 +172,7 @@ def operating_cell(model: keras.Model) -> AffineCell | CarryCell | None:
     Args:
         model: a model of sequences.
     """
-    passing = keras.layers.InputLayer | keras.layers.Identity
-    layers = [layer for layer in model.layers if not isinstance(layer, passing)]
+    layers = computing_layers(model)
     if len(layers) != 1 or not isinstance(layers[0], keras.layers.RNN):
         return None
     cell = layers[0].cell

@@ -48,6 +48,16 @@ def unit_of(layer: keras.layers.Layer) -> Unit | None:
     return layer if isinstance(layer, Unit) else None
 
 
+def computing_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of a model that compute something, in order.
+
+    Args:
+        model: the model whose layers are looked at.
+    """
+    passing = keras.layers.InputLayer | keras.layers.Identity
+    return [layer for layer in model.layers if not isinstance(layer, passing)]
+
+
 def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers of a model between input and output, in order, each of which is or holds a unit.
 
@@ -57,8 +67,7 @@ def readable_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Raises:
         Unreadable: a layer holds no unit, or its unit favours no weights.
     """
-    passing = keras.layers.InputLayer | keras.layers.Identity
-    layers = [layer for layer in model.layers if not isinstance(layer, passing)]
+    layers = computing_layers(model)
     for layer in layers:
         unit = unit_of(layer)
         if unit is None:

@@ -5,23 +5,19 @@ from math import exp, isfinite, log, nan
 from typing import NamedTuple
 
 from nalu_seq.evaluation.intervals import Estimate, gap, ratio
-from nalu_seq.reports.publications import matches
-from nalu_seq.reports.published import ALL, Fact, Match, facts_of
-from nalu_seq.reports.summaries import (
-    Run,
-    case_labels,
-    label_keys,
-    labels,
+from nalu_seq.reports.estimates import (
     mean_accuracy,
     mean_error,
     median_error,
     percent_of_untrained,
-    setting_keys,
     solved_at_mean,
     solved_at_median,
     sparsity_error,
     success_rate,
 )
+from nalu_seq.reports.publications import matches
+from nalu_seq.reports.published import ALL, Fact, Match, facts_of
+from nalu_seq.reports.summaries import Run, case_labels, label_keys, labels, setting_keys
 from nalu_seq.reports.tables import (
     Cell,
     Row,

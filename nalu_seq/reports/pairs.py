@@ -6,7 +6,8 @@ from math import isinf
 
 from nalu_seq.evaluation.intervals import newcombe
 from nalu_seq.evaluation.survival import newcombe_power, probability_better, restarts, seeds_needed
-from nalu_seq.reports.summaries import Run, label_keys, labels, success_rate
+from nalu_seq.reports.estimates import success_rate
+from nalu_seq.reports.summaries import Run, label_keys, labels
 from nalu_seq.reports.tables import (
     Cell,
     Row,

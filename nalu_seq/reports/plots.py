@@ -11,6 +11,7 @@ from nalu_seq.errors import BadInput
 from nalu_seq.evaluation.intervals import Estimate
 from nalu_seq.evaluation.survival import kaplan_meier
 from nalu_seq.records.record import read_record
+from nalu_seq.reports.estimates import solved_at_mean, sparsity_error, success_rate
 from nalu_seq.reports.figure import (
     BEYOND,
     COLUMN,
@@ -29,17 +30,7 @@ from nalu_seq.reports.figure import (
     steps_text,
     style,
 )
-from nalu_seq.reports.summaries import (
-    Member,
-    Run,
-    label_keys,
-    labels,
-    protocols,
-    solved_at_mean,
-    sparsity_error,
-    success_rate,
-    task_case,
-)
+from nalu_seq.reports.summaries import Member, Run, label_keys, labels, protocols, task_case
 from nalu_seq.reports.tables import describe, number, steps
 from nalu_seq.reports.words import is_error, metric_words, split_words
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nalu_seq.evaluation.intervals import Estimate
+from nalu_seq.reports.estimates import solved_at, solved_at_mean, sparsity_error, success_rate
 from nalu_seq.reports.summaries import (
     Member,
     Run,
@@ -18,10 +19,6 @@ from nalu_seq.reports.summaries import (
     label_keys,
     labels,
     setting_keys,
-    solved_at,
-    solved_at_mean,
-    sparsity_error,
-    success_rate,
     task_case,
 )
 

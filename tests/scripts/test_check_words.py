@@ -41,3 +41,12 @@ def test_a_runs_words_are_read_from_its_weights(main, tmp_path) -> None:
     assert len(of_seeds) == 2 and style == "british" and set(WORDS) <= set(of_seeds[0].symbols)
     for operations in of_seeds:  # hardly trained: words add, none multiplies or puts aside
         assert {*operations.factors, *operations.carries} == {(1,), (0,)}
+
+
+@pytest.mark.slow
+def test_a_run_without_a_word_for_thousand_is_refused(main, tmp_path) -> None:
+    small = ["seeds=1", "train.steps=2", "train.eval_every=2", f"hydra.run.dir={tmp_path / 'run'}"]
+    code, _, err = main("task=language", "encoder=none", "head=carry_cell", "task.high=999", *small)
+    assert code == 0, err
+    with pytest.raises(SystemExit, match="is no run of experiment=language_million"):
+        check_words.operations_of_seeds(tmp_path / "run")
